@@ -1,0 +1,36 @@
+"""Errors a user can act on: one line that names the place, the cause and the way out; no traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake or an accident outside our code. ``str()`` is one line: ``place: cause; way out``."""
+
+    def __init__(self, place: str, cause: str, remedy: str = "") -> None:
+        self.place, self.cause, self.remedy = place, cause, remedy
+        line = f"{place}: {cause}" + (f"; {remedy}" if remedy else "")
+        super().__init__(" ".join(line.split()))
+
+
+class ConfigError(UserError):
+    """A config value that cannot work."""
+
+
+class DataError(UserError):
+    """An input file that is missing, broken or not what its schema says."""
+
+
+class TrainError(UserError):
+    """A training run that must not go on."""
+
+
+class EvalError(UserError):
+    """An evaluation whose output is missing, short or not what was asked for."""
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`` Did you mean 'lam'?`` if something close is known, else an empty string."""
+    import difflib
+
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{match[0]}'?" if match else ""

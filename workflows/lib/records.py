@@ -1,0 +1,130 @@
+"""The files cells exchange, as pydantic models: ``cell.json``, ``train.jsonl``, ``run.json``, ``scores.json``. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OptionValue = float | int | bool | str
+
+
+class Record(BaseModel):
+    """Strict base: an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Cell(Record):
+    """One training run, fully resolved: everything that decides its outcome."""
+
+    world: Literal["micro", "paper"]
+    engine: Literal["local", "easyr1"]
+    device: Literal["cpu", "cuda"] = "cpu"
+    method: str = Field(description="file name in methods/ without .py; 'base' is the untrained model")
+    scale: str
+    variant: str = "default"
+    seed: int = Field(ge=0)
+    model_name: str = Field(description="name printed in tables, e.g. Qwen3-VL-2B")
+    options: dict[str, OptionValue] = Field(description="every option of the method after defaults and overrides")
+    digests: dict[str, str] = Field(description="data, base, code, env: sha256 hex of what decides the outcome")
+
+    @property
+    def digest(self) -> str:
+        """sha256 hex of the canonical JSON of this cell."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """``method/scale/variant/s<seed>``, as in the results folder."""
+        return f"{self.method}/{self.scale}/{self.variant}/s{self.seed}"
+
+
+class Evidence(Record):
+    """Moments of the evidence (nats per response token) over tokens of rollouts with A > 0 and with A < 0."""
+
+    mean_positive: float | None = None
+    std_positive: float | None = None
+    mean_negative: float | None = None
+    std_negative: float | None = None
+    share_positive: float | None = Field(None, description="share of response tokens with evidence > 0")
+    share_negative: float | None = None
+    weight_clip_rate: float | None = Field(None, description="share of response tokens whose weight hits 1 - eps or 1 + eps")
+
+
+class Step(Record):
+    """One line of ``train.jsonl``: one rollout step. A value that could not be computed is absent (None), never 0."""
+
+    step: int = Field(ge=1, description="1-based rollout step")
+    reward_mean: float
+    accuracy: float
+    format_rate: float = Field(description="share of rollouts with a boxed answer")
+    all_right: float = Field(description="share of groups")
+    mixed: float
+    all_wrong: float
+    response_length: float = Field(description="mean tokens, end-of-turn included")
+    truncated: float = Field(description="share of rollouts cut at max_response")
+    grade_timeouts: int = 0
+    reference_missing: dict[str, float] = Field(default_factory=dict, description="per teacher: share of rollouts without one")
+    loss: float = Field(description="mean over the updates of this step")
+    grad_norm: float
+    lr: float
+    clip_low: float | None = Field(None, description="share of tokens clipped below; credit methods only")
+    clip_high: float | None = None
+    dual_clip: float | None = None
+    lam: float | None = Field(None, description="share of token-level credit at this step")
+    evidence: Evidence | None = None
+    entropy: float = Field(description="mean nats per response token at rollout")
+    delta_w: float = Field(description="Frobenius norm of the LoRA update summed over layers, sqrt of sum of squares")
+    seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update")
+    tokens: int = Field(description="response tokens sampled in this step")
+    val_accuracy: float | None = Field(None, description="greedy accuracy on validation problems after this step")
+
+
+class Run(Record):
+    """``run.json``: where, with what and how long a cell was trained."""
+
+    cell: str
+    cell_digest: str
+    git_sha: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+    device: str
+    machine: str
+    threads: int
+    seeds: dict[str, int] = Field(description="named substreams: data, init, rollout, reference, minibatch, validation")
+    started: str = Field(description="UTC, ISO 8601")
+    wall_seconds: float
+    seconds: dict[str, float] = Field(description="by phase, summed over steps, plus load, validate, save")
+    peak_memory_mb: float
+    resumed_at: list[int] = Field(default_factory=list, description="steps at which the run was resumed")
+    val_accuracy_start: float | None = None
+
+
+class BenchScore(Record):
+    """One benchmark of one cell."""
+
+    accuracy: float = Field(description="0-1, as lmms-eval's own metric gives it, rescaled")
+    n: int
+    low: float = Field(description="95 % interval over questions")
+    high: float
+    unparsed_rate: float
+    truncated_rate: float
+    metric: str = Field(description="lmms-eval's name of the accuracy")
+    other: dict[str, float] = Field(default_factory=dict, description="lmms-eval's further metrics")
+
+
+class Scores(Record):
+    """``eval/scores.json``."""
+
+    cell: str
+    cell_digest: str
+    generation: dict[str, OptionValue] = Field(description="sampling settings that reached generate()")
+    benchmarks: dict[str, BenchScore]
+    average: float = Field(description="unweighted mean over the benchmarks")
+    average_low: float
+    average_high: float
+    seconds: float
