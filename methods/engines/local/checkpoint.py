@@ -1,0 +1,127 @@
+"""Checkpoints of a cell in ``state/``: everything the next step depends on, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from methods.engines.local.policy import Policy
+from methods.engines.local.weights import TeacherWeights
+from workflows.lib.errors import TrainError
+
+KEPT = 2  # checkpoints on disk; older ones are removed
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a run goes on."""
+
+    step: int  # rollout steps done
+    lines: int  # lines of progress.jsonl that belong to them
+    resumed_at: tuple[int, ...]
+
+
+def save(
+    folder: Path, step: int, lines: int, digest: str, resumed_at: tuple[int, ...], policy: Policy,
+    optimizer: torch.optim.Optimizer, teachers: TeacherWeights,
+) -> None:  # fmt: skip
+    """Write ``folder/step_<n>`` under a temporary name, then rename it; keep the newest :data:`KEPT`."""
+    final, temporary = folder / f"step_{step:05d}", folder / f".writing_{step:05d}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_file(_tensors(policy, optimizer, teachers), temporary / "tensors.safetensors")
+    meta = {
+        "step": step,
+        "lines": lines,
+        "cell_digest": digest,
+        "resumed_at": list(resumed_at),
+        "sha256": _sha256(temporary / "tensors.safetensors"),
+    }
+    (temporary / "meta.json").write_text(json.dumps(meta))
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(temporary, final)
+    for old in sorted(folder.glob("step_*"))[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def load(
+    folder: Path, digest: str, policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights
+) -> Resume | None:
+    """Put the newest checkpoint back; None if there is none.
+
+    Raises TrainError for a checkpoint of another cell and for a damaged one: nothing is overwritten or skipped silently.
+    """
+    found = sorted(folder.glob("step_*"))
+    if not found:
+        return None
+    meta = _meta(found[-1])
+    if meta["cell_digest"] != digest:
+        raise TrainError(
+            str(found[-1]), "checkpoint of another cell (its options, data or code differ)",
+            f"delete {folder} to train from the start",
+        )  # fmt: skip
+    _restore(_read_tensors(found[-1], meta["sha256"]), policy, optimizer, teachers)
+    return Resume(meta["step"], meta["lines"], tuple(meta["resumed_at"]))
+
+
+def _tensors(policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights) -> dict[str, Tensor]:
+    tensors = {}
+    for name, parameter in policy.trainable.items():
+        tensors[f"adapter/{name}"] = parameter.detach()
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer/{key}/{name}"] = value
+    for weights, shadow in teachers.shadows.items():
+        tensors |= {f"teacher/{weights}/{name}": value for name, value in shadow.items()}
+    return {key: value.contiguous().cpu() for key, value in tensors.items()}
+
+
+def _restore(
+    tensors: dict[str, Tensor], policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights
+) -> None:
+    for name, parameter in policy.trainable.items():
+        parameter.data.copy_(tensors[f"adapter/{name}"])
+        state = {key: tensors.get(f"optimizer/{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+        optimizer.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device) for key, value in state.items() if value is not None
+        }
+    for weights, shadow in teachers.shadows.items():
+        for name in shadow:
+            shadow[name] = tensors[f"teacher/{weights}/{name}"].to(policy.device)
+
+
+def _meta(checkpoint: Path) -> dict:
+    try:
+        meta = json.loads((checkpoint / "meta.json").read_text())
+        return {key: meta[key] for key in ("step", "lines", "cell_digest", "resumed_at", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(checkpoint, f"meta.json: {error}") from error
+
+
+def _read_tensors(checkpoint: Path, sha256: str) -> dict[str, Tensor]:
+    path = checkpoint / "tensors.safetensors"
+    try:
+        if _sha256(path) != sha256:
+            raise _damaged(checkpoint, "tensors.safetensors does not match its checksum")
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(checkpoint, str(error)) from error
+
+
+def _damaged(checkpoint: Path, cause: str) -> TrainError:
+    return TrainError(
+        str(checkpoint), f"damaged checkpoint ({cause})",
+        "delete this folder; training goes on from the checkpoint before it, or from the start",
+    )  # fmt: skip
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

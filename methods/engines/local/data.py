@@ -1,0 +1,80 @@
+"""Problems from a parquet file in Geo3k's schema, and the order in which a cell meets them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, UnidentifiedImageError
+
+from methods import seeding
+from workflows.lib.errors import DataError
+
+COLUMNS = ("images", "problem", "answer")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row: text with ``<image>`` where each image goes, the ground truth, and the encoded images."""
+
+    text: str
+    answer: str
+    images: tuple[bytes, ...]
+
+    def open_images(self) -> list[Image.Image]:
+        """Decoded RGB images."""
+        return [Image.open(io.BytesIO(data)).convert("RGB") for data in self.images]
+
+
+def load_problems(path: Path) -> list[Problem]:
+    """All problems of a parquet file; DataError naming the file, the row and what is wrong with it."""
+    try:
+        table = pq.read_table(path, columns=list(COLUMNS))
+    except FileNotFoundError as error:
+        raise DataError(str(path), "no such file", "make the data first") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(str(path), f"not a readable parquet file: {error}", "delete it and make the data again") from error
+    missing = [c for c in COLUMNS if c not in table.column_names]
+    if missing:
+        raise DataError(str(path), f"no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    if not table.num_rows:
+        raise DataError(str(path), "no rows", "make the data again")
+    return [_problem(path, i, row) for i, row in enumerate(table.to_pylist())]
+
+
+def _problem(path: Path, index: int, row: dict) -> Problem:
+    images = tuple(image["bytes"] or b"" for image in row["images"] or ())
+    problem = Problem(row["problem"] or "", row["answer"] or "", images)
+    if not problem.answer:
+        raise DataError(f"{path}, row {index}", "empty answer", "every problem needs a ground truth")
+    if problem.text.count("<image>") != len(images):
+        cause = f"{problem.text.count('<image>')} <image> marks but {len(images)} images"
+        raise DataError(f"{path}, row {index}", cause, "they must match one to one")
+    try:
+        problem.open_images()
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}, row {index}", "an image cannot be decoded", "store PNG or JPEG bytes") from error
+    return problem
+
+
+def step_rows(seed: int, step: int, prompts: int, total: int) -> list[int]:
+    """Rows of 0-based rollout ``step``: epochs of seeded permutations, each dropping its incomplete last step."""
+    if prompts > total:
+        raise DataError("options.prompts", f"{prompts} problems a step, but only {total} in the training data")
+    per_epoch = total // prompts
+    epoch, position = divmod(step, per_epoch)
+    order = np.random.default_rng(seeding.stream(seed, "data", epoch)).permutation(total)
+    return order[position * prompts : (position + 1) * prompts].tolist()
+
+
+def drop_long(problems: Sequence[Problem], lengths: Sequence[int], limit: int) -> list[Problem]:
+    """Problems whose prompt has at most ``limit`` tokens, as EasyR1 filters them; DataError if none is left."""
+    kept = [p for p, length in zip(problems, lengths, strict=True) if length <= limit]
+    if not kept:
+        raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", "raise max_prompt")
+    return kept

@@ -1,0 +1,65 @@
+"""Passes over responses: rows in chunks of similar length, one prompt pass per distinct context of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from methods.engines.local.policy import Policy
+from methods.engines.local.prompts import Prompt, pad_prompts
+from methods.engines.local.rollout import Responses
+
+TOKENS_PER_HEAD = 4096  # hidden states turned into (tokens, V) logits at a time
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rollouts in one pass; T is the longest response among them."""
+
+    rows: Int[Tensor, " b"]
+    tokens: Int[Tensor, "b T"]
+    mask: Float[Tensor, "b T"]
+    hidden: Float[Tensor, "b T hidden"]
+
+
+def chunks(
+    policy: Policy, contexts: Sequence[Prompt | None], rows: Int[Tensor, " R"], responses: Responses, size: int
+) -> Iterator[Chunk]:
+    """Passes over the given rows, longest responses first, ``size`` rows each; a row's context must not be None.
+
+    Contexts that are the same object are read once per chunk.
+    """
+    lengths = responses.mask[rows].sum(1)
+    ordered = rows[torch.argsort(lengths, descending=True, stable=True)]
+    for part in ordered.split(size):
+        distinct = list({id(contexts[r]): contexts[r] for r in part.tolist()}.values())
+        place = {id(prompt): i for i, prompt in enumerate(distinct)}
+        owner = torch.tensor([place[id(contexts[r])] for r in part.tolist()], device=policy.device)
+        length = int(responses.mask[part].sum(1).max())
+        tokens, mask = responses.tokens[part, :length], responses.mask[part, :length]
+        prefix = policy.read(pad_prompts(distinct, policy.pad_token, policy.device))
+        yield Chunk(part, tokens, mask, policy.hidden(prefix, owner, tokens))
+
+
+def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor, "b T"]:
+    """Log-probs in nats of the sampled tokens at ``temperature``; padding is 0."""
+    valid = chunk.mask.bool()
+    hidden, tokens = chunk.hidden[valid], chunk.tokens[valid]
+    parts = [
+        _gather_logp(policy.head(h).float() / temperature, t)
+        for h, t in zip(hidden.split(TOKENS_PER_HEAD), tokens.split(TOKENS_PER_HEAD), strict=True)
+    ]
+    return torch.zeros_like(chunk.mask).masked_scatter(valid, torch.cat(parts))
+
+
+def _gather_logp(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+    return logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+def autocast(policy: Policy, dtype: str) -> torch.autocast:
+    """bfloat16 matrix products where ``dtype`` asks for them."""
+    return torch.autocast(policy.device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16")

@@ -1,0 +1,161 @@
+"""The policy: a Qwen3-VL with one LoRA adapter, run as one pass over prompts and one over the responses they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from methods.base import Method
+from methods.engines.local.cache import DecodingCache, PromptCache, ScoringCache
+from methods.engines.local.prompts import PromptBatch, Vision
+from workflows.lib.errors import DataError
+
+LANGUAGE_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What remains of a pass over P prompts: keys and values, and the hidden state that predicts the first token."""
+
+    cache: PromptCache
+    last_hidden: Float[Tensor, "P hidden"]
+    mask: Bool[Tensor, "P L"]
+    next_position: Int[Tensor, " P"]
+
+
+class Policy:
+    """Base weights frozen, LoRA on every linear layer of the language model; the vision tower is left alone."""
+
+    def __init__(self, base: Path, method: Method, device: str, dtype: str, seed: int) -> None:
+        self.device = torch.device(device)
+        self.processor = load_processor(base)
+        model = load_base(base, dtype)
+        config = LoraConfig(
+            r=method.lora_rank,
+            lora_alpha=method.lora_alpha,
+            lora_dropout=0.0,
+            target_modules=LANGUAGE_LAYERS,
+            exclude_modules=r".*visual.*",
+            task_type="CAUSAL_LM",
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # LoRA's A matrices are drawn from the global generator
+            self.model: PeftModel = get_peft_model(model, config)
+        self.model.to(self.device).eval()  # dropout is 0, so training and scoring are the same function
+        core = self.model.get_base_model()
+        self.language, self.vision, self.head = core.model.language_model, core.model, core.lm_head
+        self.config = core.config
+        self.end_tokens = _token_list(core.generation_config.eos_token_id)
+        self.pad_token: int = self.processor.tokenizer.pad_token_id
+        self.barred = barred_tokens(self.processor.tokenizer, self.end_tokens).to(self.device)
+
+    @property
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """LoRA parameters by name, in a fixed order."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def look(self, images: Sequence) -> list[Vision]:
+        """Vision features of PIL images; the tower is frozen, so once per image is enough."""
+        if not images:
+            return []
+        pixels = self.processor.image_processor(images=list(images), return_tensors="pt").to(self.device)
+        out = self.vision.get_image_features(pixels["pixel_values"], pixels["image_grid_thw"], return_dict=True)
+        merge = self.config.vision_config.spatial_merge_size
+        grids = [(int(h) // merge, int(w) // merge) for _, h, w in pixels["image_grid_thw"].tolist()]
+        layers = zip(*out.deepstack_features, strict=True)
+        return [Vision(t, tuple(d), g) for t, d, g in zip(out.pooler_output, layers, grids, strict=True)]
+
+    def read(self, prompts: PromptBatch) -> Prefix:
+        """One pass over P prompts; differentiable in the adapter unless under ``torch.no_grad``."""
+        embeds = self.language.embed_tokens(prompts.ids)
+        visual = (prompts.ids == self.config.image_token_id) & prompts.mask
+        deepstack = None
+        if prompts.images:
+            tokens = torch.cat([v.tokens for v in prompts.images]).to(embeds.dtype)
+            embeds = embeds.masked_scatter(visual[..., None], tokens)
+            deepstack = [torch.cat(layer) for layer in zip(*(v.deepstack for v in prompts.images), strict=True)]
+        length = prompts.ids.shape[1]
+        causal = torch.ones((length, length), dtype=torch.bool, device=self.device).tril()
+        # A padded query may look at itself, otherwise its softmax has no entry and is NaN.
+        itself = torch.eye(length, dtype=torch.bool, device=self.device)
+        cache = PromptCache()
+        hidden = self.language(
+            inputs_embeds=embeds,
+            attention_mask=((prompts.mask[:, None, None, :] & causal) | itself),
+            position_ids=prompts.positions,
+            past_key_values=cache,
+            visual_pos_masks=visual if prompts.images else None,
+            deepstack_visual_embeds=deepstack,
+        ).last_hidden_state
+        return Prefix(cache, hidden[:, -1], prompts.mask, prompts.next_position)
+
+    def hidden(
+        self, prefix: Prefix, owner: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T hidden"]:
+        """Hidden states that predict each token of B right-padded responses; ``owner`` names each one's prompt row."""
+        first = prefix.last_hidden.index_select(0, owner)[:, None]
+        size = tokens.shape[1] - 1
+        if size == 0:
+            return first
+        causal = torch.ones((size, size), dtype=torch.bool, device=self.device).tril()
+        before = prefix.mask.index_select(0, owner)[:, None, None, :].expand(-1, -1, size, -1)
+        mask = torch.cat([before, causal.expand(len(owner), 1, -1, -1)], dim=-1)
+        where = prefix.next_position.index_select(0, owner)[:, None] + torch.arange(size, device=self.device)
+        rest = self.language(
+            input_ids=tokens[:, :-1],
+            attention_mask=mask,
+            position_ids=where.expand(3, -1, -1),
+            past_key_values=ScoringCache(prefix.cache, owner),
+        ).last_hidden_state
+        return torch.cat([first, rest], dim=1)
+
+    def decode(
+        self, tokens: Int[Tensor, " B"], step: int, cache: DecodingCache, mask: Bool[Tensor, "B L"], start: Tensor
+    ) -> Float[Tensor, "B hidden"]:
+        """Hidden state after one more token; ``mask`` covers the prompt, ``step`` response tokens came before."""
+        seen = torch.ones((len(tokens), step + 1), dtype=torch.bool, device=self.device)
+        return self.language(
+            input_ids=tokens[:, None],
+            attention_mask=torch.cat([mask, seen], dim=1)[:, None, None, :],
+            position_ids=(start + step)[None, :, None].expand(3, -1, -1),
+            past_key_values=cache,
+        ).last_hidden_state[:, 0]
+
+
+def load_base(base: Path, dtype: str) -> torch.nn.Module:
+    """The base model from a local folder, safetensors only; DataError if the folder is missing or not a model."""
+    if not (base / "config.json").is_file():
+        raise DataError(str(base), "no model here (config.json is missing)", "build or fetch the base model first")
+    try:
+        return AutoModelForImageTextToText.from_pretrained(
+            base, dtype=getattr(torch, dtype), trust_remote_code=False, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(str(base), f"not a loadable model: {error}", "build or fetch the base model again") from error
+
+
+def load_processor(base: Path) -> AutoProcessor:
+    """Tokenizer and image processor of the base model."""
+    try:
+        return AutoProcessor.from_pretrained(base, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise DataError(str(base), f"no loadable processor: {error}", "build or fetch the base model again") from error
+
+
+def barred_tokens(tokenizer, end_tokens: Sequence[int]) -> Int[Tensor, " K"]:
+    """Special and vision tokens except the end-of-turn ones: a sampled image token breaks the next forward pass."""
+    special = set(tokenizer.all_special_ids)
+    special |= {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return torch.tensor(sorted(special - set(end_tokens)), dtype=torch.long)
+
+
+def _token_list(value: int | list[int]) -> list[int]:
+    return [value] if isinstance(value, int) else list(value)

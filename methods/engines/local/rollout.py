@@ -1,0 +1,110 @@
+"""Sample responses: one prompt pass per problem, then one token at a time for all rollouts that are still running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from methods.engines.local.cache import DecodingCache
+from methods.engines.local.policy import Policy, Prefix
+from methods.engines.local.prompts import PromptBatch
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn."""
+
+    temperature: float
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Responses:
+    """B responses, right-padded to the longest; padding is 0 in every field."""
+
+    tokens: Int[Tensor, "B T"]
+    mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token
+    logp: Float[Tensor, "B T"]  # nats, under the policy that sampled, over the whole vocabulary
+    entropy: Float[Tensor, "B T"]  # nats
+    owner: Int[Tensor, " B"]  # row of the prompt
+    truncated: Float[Tensor, " B"]  # 1 where no end-of-turn token came within the limit
+
+    def ids(self, row: int) -> tuple[int, ...]:
+        """Token ids of one response, end-of-turn token included."""
+        return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
+
+
+@torch.no_grad()
+def roll_out(policy: Policy, prompts: PromptBatch, copies: int, sampling: Sampling, seed: int) -> Responses:
+    """Sample ``copies`` responses to each of P prompts; rows ``[i * copies, (i + 1) * copies)`` answer prompt i.
+
+    Every rollout and position has its own uniform number, drawn before the loop, so that a rollout does not depend on when
+    the others end.
+    """
+    prefix = policy.read(prompts)
+    owner = torch.arange(len(prompts.ids), device=policy.device).repeat_interleave(copies)
+    uniforms = np.random.default_rng(seed).random((sampling.max_tokens, len(owner)), dtype=np.float64)
+    return _Loop(policy, prefix, owner, sampling, torch.from_numpy(uniforms).to(policy.device)).run()
+
+
+class _Loop:
+    """State of one decoding loop: which rows are still running, and what has been written for all of them."""
+
+    def __init__(self, policy: Policy, prefix: Prefix, owner: Tensor, sampling: Sampling, uniforms: Tensor) -> None:
+        self.policy, self.prefix, self.owner, self.sampling, self.uniforms = policy, prefix, owner, sampling, uniforms
+        shape = (len(owner), sampling.max_tokens)
+        self.tokens = torch.zeros(shape, dtype=torch.long, device=policy.device)
+        self.mask, self.logp, self.entropy = (torch.zeros(shape, device=policy.device) for _ in range(3))
+        self.rows = torch.arange(len(owner), device=policy.device)  # running rows, as rows of the buffers above
+        self.ends = torch.tensor(policy.end_tokens, device=policy.device)
+
+    def run(self) -> Responses:
+        """Decode until every row has ended or the limit is reached."""
+        prefix, cache = self.prefix, DecodingCache(self.prefix.cache, self.owner, self.sampling.max_tokens)
+        hidden = prefix.last_hidden.index_select(0, self.owner)
+        mask, start = prefix.mask.index_select(0, self.owner), prefix.next_position.index_select(0, self.owner)
+        finished = torch.zeros(len(self.owner), dtype=torch.bool, device=self.policy.device)
+        for step in range(self.sampling.max_tokens):
+            drawn = self._draw(hidden, step, finished)
+            finished = finished | torch.isin(drawn, self.ends)
+            if finished.all() or step + 1 == self.sampling.max_tokens:
+                break
+            if finished.float().mean() > 0.125:  # copying the caches pays once an eighth of the rows has ended
+                left = (~finished).nonzero()[:, 0]
+                cache.keep(left)
+                self.rows, mask, start = self.rows[left], mask[left], start[left]
+                drawn, finished = drawn[left], finished[left]
+            hidden = self.policy.decode(drawn, step, cache, mask, start)
+        return self._collect()
+
+    def _draw(self, hidden: Float[Tensor, "K hidden"], step: int, finished: Tensor) -> Int[Tensor, " K"]:
+        """Sample one token for each running row and write it down; ended rows that are still carried write nothing."""
+        logits = self.policy.head(hidden).float() / self.sampling.temperature
+        logp = logits.log_softmax(-1)
+        allowed = logits.index_fill(1, self.policy.barred, float("-inf")).softmax(-1)
+        cumulative = allowed.cumsum(-1, dtype=torch.float64)
+        target = self.uniforms[step, self.rows, None] * cumulative[:, -1:]
+        drawn = torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+        alive = ~finished
+        rows = self.rows[alive]
+        self.tokens[rows, step] = drawn[alive]
+        self.mask[rows, step] = 1.0
+        self.logp[rows, step] = logp.gather(1, drawn[:, None])[alive, 0]
+        self.entropy[rows, step] = -(logp.exp() * logp).sum(-1)[alive]
+        return drawn
+
+    def _collect(self) -> Responses:
+        length = max(1, int(self.mask.sum(1).max()))
+        last = self.tokens.gather(1, (self.mask.sum(1).long() - 1)[:, None])[:, 0]
+        return Responses(
+            tokens=self.tokens[:, :length],
+            mask=self.mask[:, :length],
+            logp=self.logp[:, :length],
+            entropy=self.entropy[:, :length],
+            owner=self.owner,
+            truncated=(~torch.isin(last, self.ends)).float(),
+        )

@@ -1,0 +1,61 @@
+"""Teacher passes: what each teacher makes of the responses, given a reference the student did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from methods.base import Method, Teacher
+from methods.engines.local.passes import autocast, chunks, token_logp
+from methods.engines.local.policy import Policy
+from methods.engines.local.prompts import Prompt
+from methods.engines.local.rollout import Responses
+from methods.engines.local.weights import TeacherWeights
+
+
+@torch.no_grad()
+def teacher_logp(
+    policy: Policy,
+    weights: TeacherWeights,
+    teacher: Teacher,
+    contexts: Sequence[Prompt | None],
+    wanted: Bool[Tensor, " B"],
+    responses: Responses,
+    method: Method,
+    size: int,
+) -> Float[Tensor, "B T"]:
+    """Log-probs in nats of every response token under one teacher; rows not ``wanted`` stay 0."""
+    logp = torch.zeros_like(responses.mask)
+    with weights.using(teacher.weights), autocast(policy, method.score_dtype):
+        for chunk in chunks(policy, contexts, wanted.nonzero()[:, 0], responses, size):
+            logp[chunk.rows, : chunk.mask.shape[1]] = token_logp(policy, chunk, method.temperature)
+    return logp
+
+
+@torch.no_grad()
+def teacher_hidden(
+    policy: Policy,
+    weights: TeacherWeights,
+    teacher: Teacher,
+    contexts: Sequence[Prompt | None],
+    wanted: Bool[Tensor, " B"],
+    responses: Responses,
+    method: Method,
+    size: int,
+) -> Float[Tensor, "B T hidden"]:
+    """Last hidden states of one teacher; the head is never trained, so these stand for its whole distributions.
+
+    Keeping (B, T, hidden) instead of (B, T, V) is what lets distribution matching hold a teacher for a whole rollout batch.
+    """
+    kept: Tensor | None = None
+    with weights.using(teacher.weights), autocast(policy, method.score_dtype):
+        for chunk in chunks(policy, contexts, wanted.nonzero()[:, 0], responses, size):
+            if kept is None:
+                kept = chunk.hidden.new_zeros((*responses.mask.shape, chunk.hidden.shape[-1]))
+            kept[chunk.rows, : chunk.mask.shape[1]] = chunk.hidden
+    if kept is None:
+        kept = torch.zeros((*responses.mask.shape, 0), device=policy.device)
+    return kept

@@ -1,0 +1,20 @@
+"""Settings of the local engine that change speed or reporting, not the method. No torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EngineSettings(BaseModel):
+    """Section ``engine_settings`` of the config."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the frozen base weights")
+    micro_batch: int = Field(256, ge=1, description="rollouts in one forward and backward pass; lower it to save memory")
+    checkpoint_every: int = Field(10, ge=1, description="rollout steps between checkpoints for resuming")
+    validate_every: int = Field(10, ge=1, description="rollout steps between validations")
+    validation_problems: int = Field(256, ge=0, description="validation problems answered once each; 0 turns it off")
+    grade_deadline: float = Field(5.0, gt=0, description="seconds after which the verifier gives up on an answer")

@@ -1,0 +1,120 @@
+"""Optimizer updates: mini-batches of one rollout step, by the clipped surrogate or by distribution matching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from methods import seeding
+from methods.base import Method, Rollouts
+from methods.engines.local.passes import Chunk, chunks, token_logp
+from methods.engines.local.policy import Policy
+from methods.engines.local.prompts import Prompt
+from methods.engines.local.rollout import Responses
+from methods.surrogate import clipped_surrogate, token_weights
+
+ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one optimizer update did; ``clipped`` holds shares of the mini-batch's response tokens."""
+
+    loss: float
+    grad_norm: float
+    clipped: dict[str, float]
+
+
+def minibatches(method: Method, group: Int[Tensor, " B"], seed: int, step: int) -> Iterator[Int[Tensor, " M"]]:
+    """Rows of each update, about ``minibatch_prompts * group_size`` of them, in a seeded order.
+
+    Unless ``keep_groups``, rollouts of a group fall into different mini-batches, as in the released code, whose driver
+    reorders by length balance first (verl/trainer/ray_trainer.py:451-466).
+    """
+    generator = torch.Generator().manual_seed(seeding.stream(seed, "minibatch", step))
+    if method.keep_groups:
+        names = group.unique()
+        order = names[torch.randperm(len(names), generator=generator)]
+        for part in order.split(method.minibatch_prompts):
+            yield torch.isin(group, part).nonzero()[:, 0]
+    else:
+        order = torch.randperm(len(group), generator=generator).to(group.device)
+        yield from order.split(method.minibatch_prompts * method.group_size)
+
+
+def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[Tensor, "B T"]) -> ChunkLoss:
+    """Clipped surrogate of a chunk, per token."""
+
+    def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
+        rows, length = chunk.rows, chunk.mask.shape[1]
+        logp = token_logp(policy, chunk, method.temperature)
+        old = batch.logp["student"][rows, :length]
+        per_token, clipped = clipped_surrogate(
+            logp, old, credit[rows, :length], method.clip_low, method.clip_high, method.dual_clip
+        )
+        return per_token, clipped
+
+    return loss
+
+
+def matching_loss(policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]) -> ChunkLoss:
+    """Divergence of a chunk from its teacher, per token."""
+
+    def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
+        rows, length = chunk.rows, chunk.mask.shape[1]
+        with torch.no_grad():
+            teacher_logits = policy.head(teacher[rows, :length]).float()
+        student_logits = policy.head(chunk.hidden).float()
+        return method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
+
+    return loss
+
+
+def update(
+    policy: Policy,
+    method: Method,
+    optimizer: torch.optim.Optimizer,
+    contexts: Sequence[Prompt],
+    responses: Responses,
+    rows: Int[Tensor, " M"],
+    active: Int[Tensor, " A"],
+    chunk_loss: ChunkLoss,
+    size: int,
+) -> Update:
+    """One optimizer update over the mini-batch ``rows``.
+
+    ``active`` are its rows that can have a gradient; the others (zero advantage, no reference) count in the mean over
+    tokens but are not run, which leaves the gradient as it is.
+    """
+    optimizer.zero_grad(set_to_none=False)
+    share = torch.zeros_like(responses.mask)
+    share[rows] = token_weights(responses.mask[rows], method.loss_avg)
+    total, clipped = 0.0, dict[str, float]()
+    for chunk in chunks(policy, contexts, active, responses, size):
+        per_token, marks = chunk_loss(chunk)
+        loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
+        loss.backward()
+        total += float(loss.detach())
+        for name, mark in marks.items():
+            clipped[name] = clipped.get(name, 0.0) + float((mark * chunk.mask).sum())
+    norm = torch.nn.utils.clip_grad_norm_(list(policy.trainable.values()), method.grad_clip, error_if_nonfinite=False)
+    if torch.isfinite(norm):
+        optimizer.step()
+    tokens = float(responses.mask[rows].sum())
+    return Update(total, float(norm), {name: count / tokens for name, count in clipped.items()})
+
+
+def slice_rollouts(batch: Rollouts, rows: Int[Tensor, " b"], length: int) -> Rollouts:
+    """The given rows, cut to ``length`` tokens."""
+    changed = {}
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        if isinstance(value, dict):
+            changed[field.name] = {k: v[rows, :length] if v.dim() == 2 else v[rows] for k, v in value.items()}
+        elif isinstance(value, Tensor):
+            changed[field.name] = value[rows, :length] if value.dim() == 2 else value[rows]
+    return replace(batch, **changed)
