@@ -1,0 +1,114 @@
+"""lmms-eval run in this process, with its five tasks, its prompts and its scoring, and none of its traps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from evals.benchmarks import BENCHMARKS
+from evals.settings import EvalSettings
+from evals.tasks import write_tasks
+from workflows.lib.errors import EvalError
+
+# What lmms-eval's command line strips before scoring unless told otherwise; ``simple_evaluate`` alone strips nothing.
+REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
+SCORING_SECONDS = 5.0  # per comparison of two MathVision answers; upstream has no limit there
+
+_OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "WANDB_MODE": "disabled",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def go_offline() -> None:
+    """Forbid every download; to be called before the first import of a Hugging Face library."""
+    os.environ.update(_OFFLINE)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block every ``seconds``, so that a caller who swallows the first meets the next."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError(f"scoring took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def bounded(score: Callable[..., dict], seconds: float) -> Callable[..., dict]:
+    """``score`` under a time limit; an answer that cannot be compared in time is wrong.
+
+    MathVision's scorer evaluates the answer as an expression: 9^{9^{9^{9}}} would keep it busy for ever.
+    """
+
+    @wraps(score)
+    def scored(row: dict, responses: list[str]) -> dict:
+        try:
+            with time_limit(seconds):
+                return score(row, responses)
+        except TimeoutError:
+            return score(row, [""] * len(responses))
+
+    return scored
+
+
+def load_tasks(benchmarks: dict[str, Path], folder: Path) -> list[Any]:
+    """lmms-eval's task objects over our parquet files, under their upstream names; ``folder`` is scratch space."""
+    from lmms_eval.tasks import TaskManager, get_task_dict
+
+    names = write_tasks(folder / "tasks", benchmarks, folder / "datasets")
+    manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False, model_name="cepo_local")
+    tasks = get_task_dict(list(names), manager, "chat")
+    if "mathvision" in benchmarks:
+        task = tasks[BENCHMARKS["mathvision"].task]
+        task.set_config("process_results", bounded(task.get_config("process_results"), SCORING_SECONDS))
+    return [tasks[name] for name in names]
+
+
+def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
+    """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
+
+    Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time limit
+    fails outside the main thread and a right answer counts as wrong. Raises EvalError if a sample cannot be scored.
+    """
+    from lmms_eval.evaluator import simple_evaluate
+    from tenacity import RetryError
+
+    with TemporaryDirectory(prefix="lmms-eval-") as scratch:
+        try:
+            results = simple_evaluate(
+                model=model,
+                tasks=load_tasks(benchmarks, Path(scratch)),
+                batch_size=settings.batch_size,
+                device=settings.device,
+                limit=settings.limit,
+                gen_kwargs=",".join(f"{name}={value}" for name, value in settings.generation().items()),
+                bootstrap_iters=0,
+                log_samples=True,
+                process_docs_parallel=1,
+                cli_args=Namespace(reasoning_tags=REASONING_TAGS, process_with_media=False),
+            )
+        except RetryError as error:
+            cause = error.last_attempt.exception()
+            raise EvalError("lmms-eval", f"gave up after retries: {type(cause).__name__}: {cause}") from error
+        finally:
+            sys.stdout.flush()
+    return results

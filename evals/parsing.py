@@ -1,0 +1,90 @@
+"""What lmms-eval's scorer read out of a response, benchmark by benchmark, and whether it counted as right.
+
+The scorers say only right or wrong. A response without an answer must be told from a wrong answer: MMMU's scorer then
+picks an option at random. The extraction functions called here are lmms-eval's own (version 0.7.3).
+"""
+
+from __future__ import annotations
+
+from ast import literal_eval
+from typing import Any
+
+_PHRASES = ("the final answer is", "the answer is", "the correct answer is", "the answer should be")
+
+
+def correct(name: str, sample: dict[str, Any]) -> float:
+    """1.0 if the scorer counted the sample as right, else 0.0; ``sample`` is a record of lmms-eval's ``samples``."""
+    if name == "dynamath":
+        return float(sample["dynamath_average"]["acc"])
+    if name == "mathvision":
+        return float(sample["mathvision_standard_eval"]["scores"][0])
+    if name == "mmmu":
+        from lmms_eval.tasks.mmmu.utils import evaluate_mmmu
+
+        return float(evaluate_mmmu([sample["mmmu_acc"]])[1]["acc"])
+    return float(sample["acc_score"])
+
+
+def prediction(name: str, row: dict[str, Any], gold: str, response: str) -> str | None:
+    """The answer the scorer compared with ``gold``; None if it found none.
+
+    ``response`` is what the scorer saw: reasoning stripped, surrounding space removed.
+    """
+    if name == "mathvision":
+        return _mathvision(response)
+    if name == "mmmu":
+        return _mmmu(row, response)
+    return _reasoning(gold, response)
+
+
+def _reasoning(gold: str, response: str) -> str | None:
+    """DynaMath, LogicVista, WeMath: <answer>, else the last boxed, else a number that ends a line; a letter if gold is."""
+    from lmms_eval.tasks._task_utils.reasoning_utils import extract_anwser_tag, parse_mcq, simple_parse
+
+    answer = simple_parse(extract_anwser_tag(response).strip())
+    if len(simple_parse(gold)) == 1 and parse_mcq(simple_parse(gold)):
+        answer = parse_mcq(answer)
+    return answer or None
+
+
+def _mathvision(response: str) -> str | None:
+    """The last boxed; else what follows a phrase that announces an answer, a final letter or number; else one word."""
+    from lmms_eval.tasks.mathvision.eval_utils import find_math_answer, is_number
+
+    tail = response.split("is ")[-1].rstrip(".")
+    if "oxed{" in response:
+        found = find_math_answer("\\boxed{" + response.split("oxed{")[-1])
+    elif is_number(tail):
+        found = tail
+    else:
+        found = _announced(response)
+    return found or None
+
+
+def _announced(response: str) -> str:
+    letters = [
+        c for c in "ABCDE" if response.endswith((f" {c}.", f" ({c}).")) or response.startswith((f"{c}\n", f"({c})\n"))
+    ]
+    if letters:
+        return letters[-1]
+    for phrase in (*_PHRASES, *(p.replace("the", "The") for p in _PHRASES)):
+        if phrase in response:
+            return response.split(phrase)[-1].strip().split("\n")[0].split(". ")[0].rstrip(".")
+    return response if len(response.split()) == 1 else ""
+
+
+class _Letters(list):
+    """Option letters that can be walked through but not picked from: the scorer's random choice finds None."""
+
+    def __getitem__(self, index: object) -> None:
+        return None
+
+
+def _mmmu(row: dict[str, Any], response: str) -> str | None:
+    """Open questions: the whole response; multiple choice: a letter, unless the scorer would draw one at random."""
+    if row["question_type"] != "multiple-choice":
+        return response or None
+    from lmms_eval.tasks.mmmu.utils import get_multi_choice_info, parse_multi_choice_response
+
+    answers, letters = get_multi_choice_info(literal_eval(row["options"]))
+    return parse_multi_choice_response(response, _Letters(letters), answers)

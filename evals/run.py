@@ -1,0 +1,112 @@
+"""Evaluate one model, with or without an adapter, on the benchmarks: lmms-eval's results and our samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evals.benchmarks import BENCHMARKS
+from evals.harness import go_offline, run_lmms_eval
+from evals.inputs import check_environment, check_model, read_benchmark
+from evals.samples import check_complete, sample_row, write_samples
+from evals.settings import EvalSettings
+from workflows.lib.errors import EvalError
+
+RESULTS = "results.json"  # lmms-eval's own results, its per-sample records beside it as samples_<benchmark>.jsonl
+GENERATION = "generation.json"  # settings that reached the sampler, seconds by phase
+
+
+def evaluate(
+    cell_name: str,
+    base: Path,
+    adapter: Path | None,
+    benchmarks: dict[str, Path],
+    settings: EvalSettings,
+    seed: int,
+    samples: Path,
+    raw: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Ask the model of a cell every question of ``benchmarks`` (name -> parquet) once.
+
+    Writes ``samples`` (parquet, evals/samples.py) and into the folder ``raw`` lmms-eval's results and records.
+    ``progress`` is told questions answered and questions in all. To be run in a process of its own: lmms-eval takes
+    seconds to import and changes global state. Raises ConfigError, DataError or EvalError and then writes nothing.
+    """
+    started = time.perf_counter()
+    go_offline()
+    check_environment()
+    check_model(base, adapter)
+    rows = {name: read_benchmark(name, path, settings.limit) for name, path in benchmarks.items()}
+    checked = time.perf_counter()
+    model = _load_model(base, adapter, settings, seed, progress)
+    loaded = time.perf_counter()
+    results = run_lmms_eval(model, benchmarks, settings)
+    table = collect(results, rows, model.answers, f"evaluate cell {cell_name} again")
+    check_settings(model.answers, settings)
+    seconds = {"check": checked - started, "load": loaded - checked, "generate": model.seconds}
+    seconds["lmms_eval"] = time.perf_counter() - loaded - model.seconds
+    report = {"cell": cell_name, "settings": settings.generation(), "seed": seed, "seconds": seconds}
+    write_raw(raw, results, report)
+    write_samples(table, samples)
+
+
+def _load_model(
+    base: Path, adapter: Path | None, settings: EvalSettings, seed: int, progress: Callable[[int, int], None] | None
+) -> Any:  # noqa: ANN401
+    from evals.lmms_model import CepoLocal  # imports torch and lmms-eval
+
+    return CepoLocal(
+        str(base),
+        None if adapter is None else str(adapter),
+        device=settings.device,
+        dtype=settings.dtype,
+        batch_size=settings.batch_size,
+        seed=f"{settings.seed}/{seed}",
+        progress=progress,
+    )
+
+
+def collect(
+    results: dict[str, Any], rows: dict[str, list[dict[str, Any]]], answers: Mapping[tuple[str, int], Any], retry: str
+) -> list[dict[str, Any]]:
+    """Rows of ``samples.parquet`` from lmms-eval's results; EvalError unless every row of every benchmark was scored."""
+    table = []
+    for name, asked in rows.items():
+        bench = BENCHMARKS[name]
+        samples = results["samples"].get(bench.task, [])
+        check_complete(bench, samples, asked, retry)
+        for sample in sorted(samples, key=lambda sample: sample["doc_id"]):
+            row = sample["doc_id"]
+            table.append(sample_row(bench, sample, asked[row], answers[bench.task, row]))
+    return table
+
+
+def check_settings(answers: Mapping[tuple[str, int], Any], settings: EvalSettings) -> None:
+    """Raise EvalError unless every response was sampled with exactly the settings asked for."""
+    for (task, row), answer in answers.items():
+        if answer.settings != settings.generation():
+            cause = f"row {row} was sampled with {answer.settings}, not with {settings.generation()}"
+            raise EvalError(task, cause, "use lmms-eval 0.7.3, which passes all of them to the model")
+
+
+def write_raw(raw: Path, results: dict[str, Any], report: dict[str, Any]) -> None:
+    """Write lmms-eval's results and records, and our report on the sampling, to the folder ``raw``."""
+    raw.mkdir(parents=True, exist_ok=True)
+    own = {key: value for key, value in results.items() if key != "samples"}
+    _write(raw / RESULTS, json.dumps(own, indent=1, default=str))
+    for bench in BENCHMARKS.values():
+        if bench.task in results["samples"]:
+            lines = [json.dumps(sample, default=str, ensure_ascii=False) for sample in results["samples"][bench.task]]
+            _write(raw / f"samples_{bench.name}.jsonl", "\n".join(lines) + "\n")
+    _write(raw / GENERATION, json.dumps(report, indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,114 @@
+"""``samples.parquet``: one row per question asked, with everything later statistics need."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evals.benchmarks import BENCHMARKS, Benchmark
+from evals.inputs import row_id
+from evals.parsing import correct, prediction
+from workflows.lib.errors import DataError, EvalError
+from workflows.lib.records import OptionValue
+
+SCHEMA = pa.schema(
+    [
+        pa.field("benchmark", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("cluster", pa.string(), nullable=False),  # questions made from one seed problem share it
+        pa.field("question_hash", pa.string(), nullable=False),  # sha256 of what was asked and how it was sampled
+        pa.field("answer", pa.string(), nullable=False),
+        pa.field("prediction", pa.string()),  # null: the scorer found no answer
+        pa.field("response", pa.string(), nullable=False),
+        pa.field("correct", pa.float64(), nullable=False),  # 0 or 1
+        pa.field("parsed", pa.bool_(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("tokens", pa.int64(), nullable=False),
+    ]
+)
+
+
+def check_complete(bench: Benchmark, samples: list[dict[str, Any]], rows: list[dict[str, Any]], retry: str) -> None:
+    """Raise EvalError, naming the ids, unless ``samples`` holds each of ``rows`` exactly once."""
+    found = [sample["doc_id"] for sample in samples]
+    missing = [row_id(bench, rows[i]) for i in sorted(set(range(len(rows))) - set(found))]
+    if missing:
+        shown = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        raise EvalError(
+            bench.name, f"{len(rows) - len(missing)} of {len(rows)} samples scored; missing ids: {shown}", retry
+        )
+    if len(found) != len(rows):
+        raise EvalError(bench.name, f"{len(found)} samples for {len(rows)} questions", retry)
+
+
+def question_hash(bench: Benchmark, row: dict[str, Any], prompt: str, settings: dict[str, OptionValue]) -> str:
+    """sha256 hex over the row as the task reads it (images by their digest), the prompt and the generation settings.
+
+    Seeds are left out: the same question keeps its hash over methods and seeds. lmms-eval's own ``doc_hash`` is constant.
+    """
+    asked = {"task": bench.task, "row": row, "prompt": prompt, "settings": settings}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], answer: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A row of ``SCHEMA`` from lmms-eval's record, the benchmark's row and how the model came to its response."""
+    gold = str(row[bench.gold])
+    found = prediction(bench.name, row, gold, sample["filtered_resps"][0].strip())
+    return {
+        "benchmark": bench.name,
+        "id": row_id(bench, row),
+        "cluster": str(row[bench.cluster]) if bench.cluster else row_id(bench, row),
+        "question_hash": question_hash(bench, row, answer.prompt, answer.settings),
+        "answer": gold,
+        "prediction": found,
+        "response": sample["resps"][0],
+        "correct": correct(bench.name, sample),
+        "parsed": found is not None,
+        "truncated": answer.truncated,
+        "tokens": answer.tokens,
+    }
+
+
+def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write checked rows as parquet, whole or not at all."""
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    check_samples(table, str(path))
+    temporary = path.with_name(path.name + ".tmp")
+    pq.write_table(table, temporary)
+    os.replace(temporary, path)
+
+
+def read_samples(path: Path) -> pa.Table:
+    """Read and check ``samples.parquet``; raises DataError if it is missing, unreadable or not of ``SCHEMA``."""
+    if not path.is_file():
+        raise DataError(str(path), "the samples of the evaluation are missing", "evaluate the cell again")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(str(path), f"not a readable parquet file ({error})", "evaluate the cell again") from error
+    if not table.schema.remove_metadata().equals(SCHEMA):
+        raise DataError(str(path), "columns are not those of an evaluation", "evaluate the cell again")
+    check_samples(table, str(path))
+    return table
+
+
+def check_samples(table: pa.Table, place: str) -> None:
+    """Raise DataError on an empty table, a null, an unknown benchmark, a repeated question or a score beside 0 and 1."""
+    frame = table.to_pandas()
+    problems = {
+        "no samples": frame.empty,
+        "an empty value": bool(frame.drop(columns="prediction").isna().to_numpy().any()),
+        "an unknown benchmark": not set(frame["benchmark"]) <= set(BENCHMARKS),
+        "a question twice": bool(frame.duplicated(["benchmark", "id"]).any()),
+        "a score other than 0 and 1": not set(frame["correct"]) <= {0.0, 1.0},
+        "parsed without a prediction": bool((frame["parsed"] != frame["prediction"].notna()).any()),
+    }
+    for problem, present in problems.items():
+        if present:
+            raise DataError(place, f"holds {problem}", "evaluate the cell again")
