@@ -26,12 +26,11 @@ class Resume:
     """Where a run goes on."""
 
     step: int  # rollout steps done
-    lines: int  # lines of progress.jsonl that belong to them
     resumed_at: tuple[int, ...]
 
 
 def save(
-    folder: Path, step: int, lines: int, digest: str, resumed_at: tuple[int, ...], policy: Policy,
+    folder: Path, step: int, digest: str, resumed_at: tuple[int, ...], policy: Policy,
     optimizer: torch.optim.Optimizer, teachers: TeacherWeights,
 ) -> None:  # fmt: skip
     """Write ``folder/step_<n>`` under a temporary name, then rename it; keep the newest :data:`KEPT`."""
@@ -41,7 +40,6 @@ def save(
     save_file(_tensors(policy, optimizer, teachers), temporary / "tensors.safetensors")
     meta = {
         "step": step,
-        "lines": lines,
         "cell_digest": digest,
         "resumed_at": list(resumed_at),
         "sha256": _sha256(temporary / "tensors.safetensors"),
@@ -70,7 +68,7 @@ def load(
             f"delete {folder} to train from the start",
         )  # fmt: skip
     _restore(_read_tensors(found[-1], meta["sha256"]), policy, optimizer, teachers)
-    return Resume(meta["step"], meta["lines"], tuple(meta["resumed_at"]))
+    return Resume(meta["step"], tuple(meta["resumed_at"]))
 
 
 def _tensors(policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights) -> dict[str, Tensor]:
@@ -101,7 +99,7 @@ def _restore(
 def _meta(checkpoint: Path) -> dict:
     try:
         meta = json.loads((checkpoint / "meta.json").read_text())
-        return {key: meta[key] for key in ("step", "lines", "cell_digest", "resumed_at", "sha256")}
+        return {key: meta[key] for key in ("step", "cell_digest", "resumed_at", "sha256")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(checkpoint, f"meta.json: {error}") from error
 

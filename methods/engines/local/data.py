@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 from methods import seeding
+from methods.contexts import IMAGE_MARK
 from workflows.lib.errors import DataError
 
 COLUMNS = ("images", "problem", "answer")
@@ -22,13 +22,24 @@ COLUMNS = ("images", "problem", "answer")
 class Problem:
     """One row: text with ``<image>`` where each image goes, the ground truth, and the encoded images."""
 
+    place: str  # file and row, for errors
     text: str
     answer: str
     images: tuple[bytes, ...]
 
     def open_images(self) -> list[Image.Image]:
-        """Decoded RGB images."""
-        return [Image.open(io.BytesIO(data)).convert("RGB") for data in self.images]
+        """RGB images; DataError if one cannot be decoded."""
+        try:
+            return [Image.open(io.BytesIO(data)).convert("RGB") for data in self.images]
+        except (UnidentifiedImageError, OSError) as error:
+            raise DataError(self.place, f"an image cannot be decoded ({error})", "make the data again") from error
+
+    def image_sizes(self) -> list[tuple[int, int]]:
+        """(height, width) in pixels, from the image headers."""
+        try:
+            return [Image.open(io.BytesIO(data)).size[::-1] for data in self.images]
+        except UnidentifiedImageError as error:
+            raise DataError(self.place, "an image cannot be decoded", "store PNG or JPEG bytes") from error
 
 
 def load_problems(path: Path) -> list[Problem]:
@@ -49,16 +60,12 @@ def load_problems(path: Path) -> list[Problem]:
 
 def _problem(path: Path, index: int, row: dict) -> Problem:
     images = tuple(image["bytes"] or b"" for image in row["images"] or ())
-    problem = Problem(row["problem"] or "", row["answer"] or "", images)
+    problem = Problem(f"{path}, row {index}", row["problem"] or "", row["answer"] or "", images)
     if not problem.answer:
-        raise DataError(f"{path}, row {index}", "empty answer", "every problem needs a ground truth")
-    if problem.text.count("<image>") != len(images):
-        cause = f"{problem.text.count('<image>')} <image> marks but {len(images)} images"
-        raise DataError(f"{path}, row {index}", cause, "they must match one to one")
-    try:
-        problem.open_images()
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path}, row {index}", "an image cannot be decoded", "store PNG or JPEG bytes") from error
+        raise DataError(problem.place, "empty answer", "every problem needs a ground truth")
+    if problem.text.count(IMAGE_MARK) != len(images):
+        cause = f"{problem.text.count(IMAGE_MARK)} {IMAGE_MARK} marks but {len(images)} images"
+        raise DataError(problem.place, cause, "they must match one to one")
     return problem
 
 
@@ -70,11 +77,3 @@ def step_rows(seed: int, step: int, prompts: int, total: int) -> list[int]:
     epoch, position = divmod(step, per_epoch)
     order = np.random.default_rng(seeding.stream(seed, "data", epoch)).permutation(total)
     return order[position * prompts : (position + 1) * prompts].tolist()
-
-
-def drop_long(problems: Sequence[Problem], lengths: Sequence[int], limit: int) -> list[Problem]:
-    """Problems whose prompt has at most ``limit`` tokens, as EasyR1 filters them; DataError if none is left."""
-    kept = [p for p, length in zip(problems, lengths, strict=True) if length <= limit]
-    if not kept:
-        raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", "raise max_prompt")
-    return kept

@@ -61,6 +61,11 @@ class Policy:
         """LoRA parameters by name, in a fixed order."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
+    def vision_tokens(self, sizes: Sequence[tuple[int, int]]) -> list[int]:
+        """Merged vision tokens of images of the given (height, width) in pixels."""
+        merge = self.config.vision_config.spatial_merge_size**2
+        return [self.processor.image_processor.get_number_of_image_patches(h, w, {}) // merge for h, w in sizes]
+
     @torch.no_grad()
     def look(self, images: Sequence) -> list[Vision]:
         """Vision features of PIL images; the tower is frozen, so once per image is enough."""

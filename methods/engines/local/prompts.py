@@ -63,21 +63,19 @@ def mrope_positions(ids: Sequence[int], image_token: int, grids: Sequence[tuple[
     return torch.cat(columns, dim=1)
 
 
-def sighted_prompt(ids: Sequence[int], image_token: int, images: Sequence[Vision]) -> Prompt:
-    """A prompt whose image placeholders are filled."""
-    return Prompt(tuple(ids), tuple(images), mrope_positions(ids, image_token, [v.grid for v in images]))
-
-
-def blind_prompt(
-    ids: Sequence[int], image_token: int, pad_token: int, images: Sequence[Vision], positions: str
+def make_prompt(
+    ids: Sequence[int], images: Sequence[Vision], image_token: int, positions: str = "mrope", blind_pad: int | None = None
 ) -> Prompt:
-    """The prompt of a teacher that is not shown the image: placeholders become attended padding.
+    """A prompt whose image placeholders are filled or, for a blind teacher, overwritten by ``blind_pad``.
 
-    ``positions="arange"`` also drops M-RoPE, as the released code does (verl/trainer/ray_trainer.py:688-723).
+    ``positions="arange"`` counts every token once instead of by M-RoPE. The released CEPO teachers are blind and count so
+    (verl/trainer/ray_trainer.py:688-723).
     """
     grids = [v.grid for v in images]
     where = torch.arange(len(ids)).expand(3, -1) if positions == "arange" else mrope_positions(ids, image_token, grids)
-    return Prompt(tuple(pad_token if i == image_token else i for i in ids), (), where)
+    if blind_pad is None:
+        return Prompt(tuple(ids), tuple(images), where)
+    return Prompt(tuple(blind_pad if i == image_token else i for i in ids), (), where)
 
 
 def pad_prompts(prompts: Sequence[Prompt], pad_token: int, device: torch.device) -> PromptBatch:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from methods.engines.local.cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
-from methods.engines.local.prompts import PromptBatch
+from methods.engines.local.prompts import Prompt, pad_prompts
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Sampling:
 
     temperature: float
     max_tokens: int
+    copies: int = 1  # responses per prompt
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,37 @@ class Responses:
 
 
 @torch.no_grad()
-def roll_out(policy: Policy, prompts: PromptBatch, copies: int, sampling: Sampling, seed: int) -> Responses:
-    """Sample ``copies`` responses to each of P prompts; rows ``[i * copies, (i + 1) * copies)`` answer prompt i.
+def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int) -> Responses:
+    """Sample ``sampling.copies`` responses to each prompt, about ``size`` rollouts at a time, in the order of the prompts.
 
-    Every rollout and position has its own uniform number, drawn before the loop, so that a rollout does not depend on when
-    the others end.
+    Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when the
+    others end nor on ``size``.
     """
-    prefix = policy.read(prompts)
-    owner = torch.arange(len(prompts.ids), device=policy.device).repeat_interleave(copies)
-    uniforms = np.random.default_rng(seed).random((sampling.max_tokens, len(owner)), dtype=np.float64)
-    return _Loop(policy, prefix, owner, sampling, torch.from_numpy(uniforms).to(policy.device)).run()
+    copies = sampling.copies
+    shape = (len(prompts) * copies, sampling.max_tokens)
+    uniforms = torch.from_numpy(np.random.default_rng(seed).random(shape)).to(policy.device)
+    per_part = max(1, size // copies)
+    parts = []
+    for start in range(0, len(prompts), per_part):
+        batch = pad_prompts(prompts[start : start + per_part], policy.pad_token, policy.device)
+        prefix = policy.read(batch)
+        owner = torch.arange(len(batch.ids), device=policy.device).repeat_interleave(copies)
+        rows = uniforms[start * copies : (start + len(batch.ids)) * copies]
+        parts.append(_Loop(policy, prefix, owner, sampling, rows).run())
+    return _join(parts, copies)
+
+
+def _join(parts: list[Responses], copies: int) -> Responses:
+    """Parts put one below the other, padded to the longest."""
+    length = max(part.tokens.shape[1] for part in parts)
+
+    def stack(name: str) -> Tensor:
+        return torch.cat([pad(getattr(p, name), (0, length - p.tokens.shape[1])) for p in parts])
+
+    tokens = stack("tokens")
+    owner = torch.arange(len(tokens) // copies, device=tokens.device).repeat_interleave(copies)
+    truncated = torch.cat([p.truncated for p in parts])
+    return Responses(tokens, stack("mask"), stack("logp"), stack("entropy"), owner, truncated)
 
 
 class _Loop:
@@ -87,7 +111,7 @@ class _Loop:
         logp = logits.log_softmax(-1)
         allowed = logits.index_fill(1, self.policy.barred, float("-inf")).softmax(-1)
         cumulative = allowed.cumsum(-1, dtype=torch.float64)
-        target = self.uniforms[step, self.rows, None] * cumulative[:, -1:]
+        target = self.uniforms[self.rows, step, None] * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
         alive = ~finished
         rows = self.rows[alive]

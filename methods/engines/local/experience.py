@@ -1,0 +1,162 @@
+"""Experience of one rollout step: sample, verify, choose references, let the teachers look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from methods import seeding
+from methods.advantage import group_advantage
+from methods.base import Method, Rollouts, Teacher
+from methods.contexts import student_prompt, teacher_prompt
+from methods.engines.local.clock import Clock
+from methods.engines.local.data import Problem
+from methods.engines.local.policy import Policy
+from methods.engines.local.prompts import Prompt, Vision, make_prompt
+from methods.engines.local.rollout import Responses, Sampling, roll_out
+from methods.engines.local.score import teacher_hidden, teacher_logp
+from methods.engines.local.weights import TeacherWeights, frozen
+from methods.references import Member, Reference
+from methods.rewards import Grader, boxed_answer, reward
+
+
+@dataclass(frozen=True)
+class Experience:
+    """Everything one rollout step's updates and its log line need."""
+
+    contexts: list[Prompt]  # the student's, one per rollout; rollouts of a group share one object
+    responses: Responses
+    members: list[Member]
+    rollouts: Rollouts
+    teacher_hidden: Float[Tensor, "B T hidden"] | None  # distribution matching only
+    grade_timeouts: int
+
+
+class Gatherer:
+    """Makes the experience of a step; the same for every method."""
+
+    def __init__(self, policy: Policy, method: Method, grader: Grader, teachers: TeacherWeights, size: int) -> None:
+        self.policy, self.method, self.grader, self.teachers, self.size = policy, method, grader, teachers, size
+
+    def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
+        """Roll out ``group_size`` responses to each problem at 0-based ``step`` and score them."""
+        policy, method = self.policy, self.method
+        with clock.phase("rollout"):
+            visions = look_at(policy, problems)
+            prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
+            sampling = Sampling(method.temperature, method.max_response, method.group_size)
+            with frozen(policy):
+                responses = roll_out(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
+        with clock.phase("verify"):
+            owners = responses.owner.tolist()
+            members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
+        rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", step))
+        hidden = None
+        if method.needs_teachers(step):
+            with clock.phase("teacher"):
+                rollouts, hidden = self._ask_teachers(problems, visions, members, responses, rollouts, seed, step)
+        return Experience([prompts[o] for o in owners], responses, members, rollouts, hidden, timeouts)
+
+    def _ask_teachers(
+        self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
+        rollouts: Rollouts, seed: int, step: int,
+    ) -> tuple[Rollouts, Tensor | None]:  # fmt: skip
+        """Log-probs of each teacher put into the rollouts (credit), or the one teacher's hidden states (matching)."""
+        policy, method = self.policy, self.method
+        logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), None
+        for name, teacher in method.teachers().items():
+            references = self._references(teacher, problems, members, seed, step)
+            contexts = self._contexts(teacher, problems, visions, references)
+            has[name] = torch.tensor([r is not None for r in references], device=policy.device)
+            ask = (policy, self.teachers, teacher, contexts)
+            if method.matches_distributions:
+                hidden = teacher_hidden(*ask, has[name], responses, method, self.size)
+            else:
+                wanted = has[name] & (rollouts.advantage != 0)  # a zero advantage stays zero whatever a teacher says
+                logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
+        return replace(rollouts, logp=logp, has=has), hidden
+
+    def _references(
+        self, teacher: Teacher, problems: Sequence[Problem], members: list[Member], seed: int, step: int
+    ) -> list[Reference | None]:
+        generator = seeding.generator(seed, "reference", step)
+        size, truths = self.method.group_size, [p.answer for p in problems]
+        chosen: list[Reference | None] = []
+        for i, truth in enumerate(truths):
+            others = truths[:i] + truths[i + 1 :]
+            chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
+        return chosen
+
+    def _contexts(
+        self, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
+        references: Sequence[Reference | None],
+    ) -> list[Prompt | None]:  # fmt: skip
+        """One prompt object per distinct (problem, reference), so that it is read once."""
+        made: dict[tuple[int, Reference], Prompt] = {}
+        contexts: list[Prompt | None] = []
+        for row, reference in enumerate(references):
+            key = (row // self.method.group_size, reference)
+            if reference is not None and key not in made:
+                made[key] = teacher_context(self.policy, self.method, teacher, problems[key[0]], visions[key[0]], reference)
+            contexts.append(None if reference is None else made[key])
+        return contexts
+
+
+def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
+    """Vision features of each problem's images, all looked at in one pass."""
+    seen = iter(policy.look([image for p in problems for image in p.open_images()]))
+    return [[next(seen) for _ in p.images] for p in problems]
+
+
+def student_context(policy: Policy, method: Method, problem: Problem, visions: Sequence[Vision]) -> Prompt:
+    """What the student reads."""
+    counts = [len(v.tokens) for v in visions]
+    ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
+    return make_prompt(ids, visions, policy.config.image_token_id)
+
+
+def teacher_context(
+    policy: Policy, method: Method, teacher: Teacher, problem: Problem, visions: Sequence[Vision], reference: Reference
+) -> Prompt:
+    """What a teacher reads: the reference written in, the image shown or not."""
+    counts = [len(v.tokens) for v in visions]
+    tokenizer, image = policy.processor.tokenizer, policy.config.image_token_id
+    ids = teacher_prompt(tokenizer, problem.text, method.prompt_template, counts, reference, teacher.style)
+    return make_prompt(ids, visions, image, teacher.positions, None if teacher.image else policy.pad_token)
+
+
+def read_members(
+    policy: Policy, method: Method, grader: Grader, responses: Responses, problems: Sequence[Problem]
+) -> tuple[list[Member], int]:
+    """Decode, find the boxed answer, grade and reward each response; also how many gradings ran out of time."""
+    ids = [responses.ids(row) for row in range(len(problems))]
+    texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
+    boxed = [boxed_answer(text) for text in texts]
+    grades = grader.grade(boxed, [p.answer for p in problems])
+    members = [
+        Member(answer, right, reward(right, answer is not None, method.reward), tokens, text)
+        for answer, right, tokens, text in zip(boxed, grades.correct, ids, texts, strict=True)
+    ]
+    return members, grades.timeouts
+
+
+def as_rollouts(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
+    """The tensors a method's hook sees, before any teacher has looked."""
+    device = responses.tokens.device
+    group = responses.owner
+    rewards = torch.tensor([m.reward for m in members], device=device)
+    return Rollouts(
+        group=group,
+        reward=rewards,
+        correct=torch.tensor([m.correct for m in members], device=device),
+        advantage=group_advantage(rewards, group),
+        tokens=responses.tokens,
+        mask=responses.mask,
+        logp={"student": responses.logp},
+        has={},
+        seed=seed,
+    )

@@ -1,0 +1,40 @@
+"""The files a cell leaves: adapter and step lines, each written under a temporary name and then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from methods.engines.local.policy import Policy
+from workflows.lib.errors import TrainError
+from workflows.lib.records import Cell, Step
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` in one move."""
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def read_lines(path: Path) -> list[Step]:
+    """Step lines of a run; TrainError if the file is not what this program writes."""
+    if not path.exists():
+        return []
+    try:
+        return [Step.model_validate_json(line) for line in path.read_text().splitlines()]
+    except ValidationError as error:
+        cause = f"not step records ({error.error_count()} errors)"
+        raise TrainError(str(path), cause, f"delete {path.parent} to train from the start") from error
+
+
+def save_adapter(policy: Policy, cell: Cell, folder: Path) -> None:
+    """A standard PEFT folder, checked before it is put in place: every tensor finite, the update not zero."""
+    temporary = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    policy.model.save_pretrained(temporary, safe_serialization=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)

@@ -1,0 +1,167 @@
+"""Train one cell: the loop, resumable and deterministic on CPU."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from methods import seeding
+from methods.base import Method, load_method
+from methods.contexts import MATH_SHORT, student_prompt
+from methods.engines.local import checkpoint
+from methods.engines.local.clock import Clock
+from methods.engines.local.data import Problem, load_problems, step_rows
+from methods.engines.local.experience import Experience, Gatherer
+from methods.engines.local.files import read_lines, save_adapter, write_text
+from methods.engines.local.log import step_record
+from methods.engines.local.policy import Policy
+from methods.engines.local.run_record import Started, run_record
+from methods.engines.local.settings import EngineSettings
+from methods.engines.local.update import Update, credit_loss, matching_loss, minibatches, update
+from methods.engines.local.validate import Validator
+from methods.engines.local.weights import TeacherWeights, update_norm
+from methods.rewards import Grader
+from methods.schedule import lr_factor
+from workflows.lib.errors import DataError, TrainError
+from workflows.lib.records import Cell, Step
+
+
+CHAT_BYTES = 256  # more than the chat template adds around a problem
+
+
+class Trainer:
+    """Policy, optimizer, teachers and problems of one cell, and the step that ties them."""
+
+    def __init__(self, cell: Cell, method: Method, base: Path, problems: list[Problem], state: Path,
+                 settings: EngineSettings, grader: Grader) -> None:  # fmt: skip
+        self.cell, self.method, self.state, self.settings = cell, method, state, settings
+        self.policy = Policy(base, method, cell.device, settings.dtype, seeding.stream(cell.seed, "init"))
+        self.problems = self._short_enough(problems)
+        self.optimizer = torch.optim.AdamW(
+            list(self.policy.trainable.values()), lr=method.lr, weight_decay=method.weight_decay
+        )
+        self.teachers = TeacherWeights(self.policy, {t.weights for t in method.teachers().values()})
+        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch)
+
+    def _short_enough(self, problems: list[Problem]) -> list[Problem]:
+        """Problems whose prompt has at most ``max_prompt`` tokens, as EasyR1 filters them."""
+        limit = self.method.max_prompt
+        kept = [p for p in problems if prompt_length(self.policy, self.method, p) <= limit]
+        if not kept:
+            raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", "raise max_prompt")
+        return kept
+
+    def step(self, step: int) -> Step:
+        """One rollout step, 0-based: experience, then its optimizer updates."""
+        method, clock = self.method, Clock()
+        lr = method.lr * lr_factor(step, method.steps, method.lr_schedule, method.warmup_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.teachers.start_step(step)
+        rows = step_rows(self.cell.seed, step, method.prompts, len(self.problems))
+        experience = self.gatherer.gather([self.problems[r] for r in rows], step, self.cell.seed, clock)
+        with clock.phase("update"):
+            updates = self._updates(experience, step)
+        self.teachers.moved("step")
+        evidence = method.evidence_record(experience.rollouts, step)
+        return step_record(step, method, experience, updates, evidence, lr, update_norm(self.policy), dict(clock.seconds))
+
+    def _updates(self, experience: Experience, step: int) -> list[Update]:
+        method, batch = self.method, experience.rollouts
+        if not method.matches_distributions:
+            credit = method.credit(batch, step)
+            moving = (credit != 0).any(1)
+            loss = credit_loss(self.policy, method, batch, credit)
+        else:
+            moving = torch.stack(list(batch.has.values())).any(0)
+            loss = matching_loss(self.policy, method, batch, experience.teacher_hidden)
+        done = []
+        for rows in minibatches(method, batch.group, self.cell.seed, step):
+            active = rows[moving[rows]]
+            done.append(
+                update(self.policy, method, self.optimizer, experience.contexts, experience.responses, rows, active,
+                       loss, self.settings.micro_batch)
+            )  # fmt: skip
+            self._refuse_nan(done[-1], experience, step)
+            self.teachers.moved("update")
+        return done
+
+    def _refuse_nan(self, done: Update, experience: Experience, step: int) -> None:
+        for name, value in (("loss", done.loss), ("gradient norm", done.grad_norm)):
+            if not math.isfinite(value):
+                path = self.state / f"failed_step_{step + 1}.safetensors"
+                save_file(_dump(experience), path)
+                raise TrainError(
+                    f"cell {self.cell.name}, step {step + 1}", f"{name} is {value}",
+                    f"batch saved to {path}; lower the learning rate or look into the batch",
+                )  # fmt: skip
+
+
+def train(
+    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings
+) -> None:
+    """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
+
+    Steps done so far stand in ``out/state/``; a run that was stopped goes on from there and ends with the same bits.
+    Raises TrainError (a NaN, a damaged or foreign checkpoint) and DataError (missing or broken inputs).
+    """
+    clock, started = Clock(), Started.now()
+    method = load_method(cell.method, dict(cell.options))
+    state = out / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    with Grader(deadline=settings.grade_deadline) as grader:
+        with clock.phase("load"):
+            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader)
+            validator = Validator(trainer.policy, method, grader, load_problems(validation), settings, cell.seed)
+        with clock.phase("validate"):
+            accuracy_start = validator.accuracy()
+        resumed_at = run_steps(trainer, validator, state / "progress.jsonl", clock)
+    with clock.phase("save"):
+        save_adapter(trainer.policy, cell, out / "adapter")
+    steps = read_lines(state / "progress.jsonl")
+    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start)
+    write_text(out / "run.json", record.model_dump_json(indent=1))
+    os.replace(state / "progress.jsonl", out / "train.jsonl")
+    shutil.rmtree(state)
+
+
+def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock) -> tuple[int, ...]:
+    """All steps still to do, one line each, with checkpoints; returns the steps at which the run was resumed."""
+    settings, steps = trainer.settings, trainer.method.steps
+    tensors = (trainer.policy, trainer.optimizer, trainer.teachers)
+    resume = checkpoint.load(trainer.state, trainer.cell.digest, *tensors)
+    first = resume.step if resume else 0
+    resumed_at = (*resume.resumed_at, first) if resume else ()
+    records = read_lines(lines)[:first] if resume else []
+    for step in range(first, steps):
+        record = trainer.step(step)
+        if validator.due(step + 1, steps):
+            with clock.phase("validate"):
+                record = record.model_copy(update={"val_accuracy": validator.accuracy()})
+        records.append(record)
+        write_text(lines, "".join(r.model_dump_json() + "\n" for r in records))
+        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < steps:
+            with clock.phase("save"):
+                checkpoint.save(trainer.state, step + 1, trainer.cell.digest, resumed_at, *tensors)
+    return resumed_at
+
+
+def prompt_length(policy: Policy, method: Method, problem: Problem) -> int:
+    """Tokens of the student's prompt, or an upper bound if that is short enough: no token is shorter than a byte."""
+    counts = policy.vision_tokens(problem.image_sizes())
+    bound = len(problem.text.encode()) + len(MATH_SHORT.encode()) + CHAT_BYTES + sum(counts)
+    if bound <= method.max_prompt:
+        return bound
+    return len(student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts))
+
+
+def _dump(experience: Experience) -> dict[str, torch.Tensor]:
+    """The tensors of a batch, for looking into a failure."""
+    batch = experience.rollouts
+    plain = {"tokens": batch.tokens, "mask": batch.mask, "reward": batch.reward, "advantage": batch.advantage}
+    return {k: v.contiguous() for k, v in (plain | {f"logp_{n}": v for n, v in batch.logp.items()}).items()}

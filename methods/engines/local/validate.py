@@ -1,0 +1,40 @@
+"""Accuracy on held-out problems while training: one sampled answer each, with the same random numbers every time."""
+
+from __future__ import annotations
+
+from methods import seeding
+from methods.base import Method
+from methods.engines.local.data import Problem
+from methods.engines.local.experience import look_at, read_members, student_context
+from methods.engines.local.policy import Policy
+from methods.engines.local.rollout import Sampling, roll_out
+from methods.engines.local.settings import EngineSettings
+from methods.engines.local.weights import frozen
+from methods.rewards import Grader
+
+
+class Validator:
+    """The first ``validation_problems`` of the validation split, sampled as in training."""
+
+    def __init__(
+        self, policy: Policy, method: Method, grader: Grader, problems: list[Problem], settings: EngineSettings, seed: int
+    ) -> None:
+        self.policy, self.method, self.grader, self.settings = policy, method, grader, settings
+        self.problems = problems[: settings.validation_problems]
+        self.seed = seeding.stream(seed, "validation")
+        visions = look_at(policy, self.problems)
+        self.prompts = [student_context(policy, method, p, v) for p, v in zip(self.problems, visions, strict=True)]
+
+    def due(self, done: int, steps: int) -> bool:
+        """Whether to validate after ``done`` of ``steps`` rollout steps."""
+        return bool(self.problems) and (done % self.settings.validate_every == 0 or done == steps)
+
+    def accuracy(self) -> float | None:
+        """Share of problems answered right; None without validation problems."""
+        if not self.problems:
+            return None
+        sampling = Sampling(self.method.temperature, self.method.max_response)
+        with frozen(self.policy):
+            responses = roll_out(self.policy, self.prompts, sampling, self.seed, self.settings.micro_batch)
+        members, _ = read_members(self.policy, self.method, self.grader, responses, self.problems)
+        return sum(m.correct for m in members) / len(members)
