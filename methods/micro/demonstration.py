@@ -1,0 +1,76 @@
+"""Written solutions, right and wrong, that know which characters decide the answer and where a slip happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from methods.micro.plan import Plan, Ref, Slip, run
+
+Style = Literal["boxed", "tags", "letter"]  # \boxed{7}; <think>..</think><answer>7</answer>; The answer is B.
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of response text."""
+
+    text: str
+    decisive: bool = False  # carries the problem's own content: a fact's number, a number read, an operator, a result
+    slipped: bool = False  # is what the wrong step wrote
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One response and the final answer it ends in."""
+
+    pieces: tuple[Piece, ...]
+    final: str
+
+    @property
+    def text(self) -> str:
+        """The response as the model would write it."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+def chain(plan: Plan, slip: Slip | None) -> list[Piece]:
+    """The fact and the calculations, one a line, without the final answer."""
+    done = run(plan, slip)
+    if done is None:
+        raise ValueError(f"{plan} with {slip} leaves the range of the micro world")
+    fact, lines = done
+    pieces = [Piece(plan.sentence)]
+    if fact is not None:
+        pieces += [Piece(" "), Piece(str(fact), True, slip is not None and slip.kind == "fact")]
+    for i, (step, line) in enumerate(zip(plan.steps, lines, strict=True)):
+        here = slip if slip and slip.step == i else None
+        read = here is not None and here.kind == "read"
+        pieces += [
+            Piece(".\n"),
+            Piece(str(line.left), not isinstance(step.left, Ref), read and here.side == "left"),
+            Piece(line.op, True, here is not None and here.kind == "operate"),
+            Piece(str(line.right), not isinstance(step.right, Ref), read and here.side == "right"),
+            Piece("="),
+            Piece(str(line.result), True, here is not None and here.kind == "calculate"),
+        ]
+    return [*pieces, Piece(".")]
+
+
+def close(pieces: list[Piece], final: str, style: Style) -> Demonstration:
+    """Adds the final answer in the form a scorer parses."""
+    before, after = {
+        "boxed": ("\n\\boxed{", "}"),
+        "tags": ("</think><answer>", "</answer>"),
+        "letter": ("\nThe answer is ", "."),
+    }[style]
+    start = [Piece("<think>")] if style == "tags" else []
+    return Demonstration((*start, *pieces, Piece(before), Piece(final, True), Piece(after)), final)
+
+
+def merge(pieces: tuple[Piece, ...], offsets: list[tuple[int, int]]) -> tuple[list[bool], list[bool]]:
+    """Decisive and slipped flags per token, from the tokens' character spans in the demonstration's text."""
+    decisive: list[bool] = []
+    slipped: list[bool] = []
+    for piece in pieces:
+        decisive += [piece.decisive] * len(piece.text)
+        slipped += [piece.slipped] * len(piece.text)
+    return [any(decisive[a:b]) for a, b in offsets], [any(slipped[a:b]) for a, b in offsets]

@@ -1,0 +1,57 @@
+"""Settings of the micro world: what is drawn, how the two base models look and how long they learn. No torch."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ModelShape(Strict):
+    """Size of one tiny Qwen3-VL; head dimension is 32, half as many key-value heads as heads."""
+
+    name: str = Field(description="name printed in tables")
+    hidden: int = Field(gt=0, multiple_of=32, description="text hidden size")
+    layers: int = Field(gt=0)
+    intermediate: int = Field(gt=0, description="width of the text MLP")
+    vision_hidden: int = Field(64, gt=0, multiple_of=32)
+    vision_depth: int = Field(2, gt=0)
+
+
+class BaseTraining(Strict):
+    """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
+
+    vision_steps: int = Field(140, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_batch: int = Field(128, gt=0, description="diagrams per vision step")
+    vision_lr: float = Field(3e-3, gt=0)
+    steps: int = Field(1200, ge=0, description="steps of next-token training on demonstrations")
+    batch: int = Field(64, gt=0, description="demonstrations per step")
+    lr: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(50, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+
+
+class MicroSettings(Strict):
+    """Section ``micro`` of the config."""
+
+    seed: int = Field(0, ge=0, description="decides every problem, benchmark item and base model")
+    vocabulary: int = Field(600, gt=264, description="largest number of BPE entries, the 256 bytes among them")
+    train: int = Field(1600, gt=0, description="training problems")
+    validation: int = Field(256, gt=0)
+    test: int = Field(256, gt=0)
+    slip_rate: float = Field(0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
+    hint_rate: float = Field(
+        0.4, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+    )
+    bench_rate: float = Field(0.4, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats")
+    shapes: dict[str, ModelShape] = Field(
+        default={
+            "small": ModelShape(name="Micro-VL-S", hidden=96, layers=3, intermediate=288),
+            "large": ModelShape(name="Micro-VL-L", hidden=128, layers=4, intermediate=384),
+        }
+    )
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining()})
