@@ -1,25 +1,39 @@
 """What every method shares: the options of a training run, the teachers it asks for, and its one hook.
 
-A method is a frozen dataclass in ``methods/<name>.py`` that subclasses :class:`Method`. Its fields are its options; their
-defaults are the paper's values. It implements ``credit`` (token advantages for the clipped surrogate) or ``loss``
-(distribution matching), nothing else. Options are plain literals so that the workflow can read them without importing torch.
+A method is a frozen dataclass in ``methods/<name>.py`` that subclasses :class:`Method` or one of its two families here:
+:class:`SelfDistillation` (methods with a teacher) and :class:`TokenCredit` (self-distillation that only reweights the
+advantage). Its fields and those it inherits are its options; defaults are the paper's values. It implements ``credit``
+(token advantages for the clipped surrogate) or ``loss`` (distribution matching), nothing else. Options are plain
+literals so that the workflow can read them without importing torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from methods import schedule
+from methods.credit import token_credit, uniform_credit
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from methods.references import Member, Reference
 
-    Choose = Callable[[Sequence[Member], str, Generator], list[Reference | None]]
+
+class Choose(Protocol):
+    """Picks what a teacher is shown; methods/references.py holds the choosers of the paper and of the released code."""
+
+    def __call__(
+        self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
+    ) -> list[Reference | None]:
+        """One reference per member, None where there is none; ``others``: answers of the step's other problems."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,7 @@ class Weights:
 class Teacher:
     """One more look at a rollout: the same weights or others, shown a reference the student does not see."""
 
-    choose: Choose  # group members, ground truth, generator -> one reference per member, None where there is none
+    choose: Choose  # what it is shown, per member of a group
     weights: Weights = Weights()
     image: bool = True  # False: image tokens become attended padding and no vision features are given
     positions: Literal["mrope", "arange"] = "mrope"
@@ -57,10 +71,14 @@ class Rollouts:
     has: dict[str, Bool[Tensor, " B"]]  # per teacher: was there a reference for this rollout?
     seed: int  # of this cell and step, for hooks that draw (shuffled evidence)
 
+    def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
+        """Nats under teacher ``name``, and under the student where that teacher has no reference."""
+        return self.logp["student"].where(~self.has[name][:, None], self.logp[name])
+
 
 @dataclass(frozen=True)
 class Method:
-    """Options every method has; the paper's values, with the source where text and released code differ in docs/audit.md."""
+    """Options every method has; the paper's values, their sources where text and code differ in docs/audit.md."""
 
     lr: float = 1e-6  # peak learning rate of AdamW
     lr_schedule: Literal["cosine", "constant"] = "cosine"  # paper Table 6; released code: constant
@@ -72,17 +90,18 @@ class Method:
     steps: int = 50  # rollout steps
     prompts: int = 32  # problems per rollout step
     group_size: int = 8  # rollouts per problem, G
-    minibatch_prompts: int = 16  # problems' worth of rollouts per optimizer update; released code: 16, so 2 updates a step
+    minibatch_prompts: int = 16  # problems' worth of rollouts per optimizer update; released: 16, so 2 updates a step
     keep_groups: bool = False  # True: a mini-batch holds whole groups; released code splits groups by length balance
     temperature: float = 1.0
     max_prompt: int = 768  # tokens; longer problems are dropped
     max_response: int = 2048  # tokens
     prompt_template: Literal["math_short", "none"] = "math_short"
     reward: Literal["binary", "accuracy_format"] = "binary"  # paper: 0 or 1; released code: 0.9 accuracy + 0.1 format
+    drop_all_wrong: bool = False  # True: groups without a right rollout get no update, whatever their format rewards
     clip_low: float = 0.2  # surrogate ratio clip: 1 - clip_low
     clip_high: float = 0.28  # surrogate ratio clip: 1 + clip_high
     dual_clip: float = 3.0  # cap of the loss at dual_clip * |A| where A < 0; 0 turns it off
-    loss_avg: Literal["token", "sequence"] = "token"  # mean over all response tokens of the mini-batch, or per sequence first
+    loss_avg: Literal["token", "sequence"] = "token"  # mean over the mini-batch's tokens, or per sequence first
     score_dtype: Literal["float32", "bfloat16"] = "float32"  # precision of the log-prob passes
 
     def teachers(self) -> dict[str, Teacher]:
@@ -109,10 +128,61 @@ class Method:
         return type(self).loss is not Method.loss
 
 
-def load_method(name: str, options: dict[str, object]) -> Method:
-    """Instantiate the method defined in ``methods/<name>.py``; options were validated by the workflow."""
-    import importlib
+@dataclass(frozen=True)
+class SelfDistillation(Method):
+    """Methods with a teacher: the policy itself, or an earlier copy of it, that is shown a reference."""
 
+    teacher_weights: Literal["actor", "fixed", "ema", "synced"] = "actor"  # CEPO Table 4; actor: the main setting
+    teacher_sync: int = 25  # synced: rollout steps between two copies; CEPO Table 4
+    ema_decay: float = 0.999  # CEPO Table 7 (SDPO row)
+    ema_tick: Literal["update", "step"] = "update"
+    teacher_image: bool = True  # the paper's P_T conditions on x with its image; released CEPO: False
+    teacher_positions: Literal["mrope", "arange"] = "mrope"  # released CEPO: arange
+    context_style: Literal["inline", "user_turn"] = "inline"  # released code; the paper gives no wording
+
+    def teacher(self, choose: Choose) -> Teacher:
+        """A teacher with this method's options that is shown what ``choose`` picks."""
+        weights = Weights(self.teacher_weights, self.ema_decay, self.ema_tick, self.teacher_sync)
+        return Teacher(choose, weights, self.teacher_image, self.teacher_positions, self.context_style)
+
+
+@dataclass(frozen=True)
+class TokenCredit(SelfDistillation):
+    """RLSD and CEPO: the advantage of a rollout is spread over its tokens by evidence, its sign is kept.
+
+    A_t = A * ((1 - lam) + lam * clip(exp(sign(A) * evidence_t), 1 - eps_w, 1 + eps_w)), lam fading out over training.
+    """
+
+    lam: float = 0.5  # share of token-level credit at the first step, in [0, 1]
+    lam_schedule: Literal["linear", "constant"] = "linear"
+    decay_steps: int = 25  # rollout steps until lam is 0 (linear)
+    lam_clock: Literal["from_zero", "from_one"] = (
+        "from_zero"  # what the first step counts as: full lam, or one tick less
+    )
+    eps_w: float = 0.5  # half-width of the clip on a token's weight
+
+    def lam_at(self, step: int) -> float:
+        """Share of token-level credit at 0-based rollout ``step``."""
+        return schedule.lam_at(step, self.lam, self.lam_schedule, self.decay_steps, self.lam_clock)
+
+    def needs_teachers(self, step: int) -> bool:
+        """Only while lam > 0."""
+        return self.lam_at(step) > 0
+
+    def evidence(self, batch: Rollouts) -> Float[Tensor, "B T"]:
+        """Nats by which the teachers favour each sampled token; > 0: it fits the right answer. No gradient."""
+        raise NotImplementedError
+
+    def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
+        """Token advantages; plain GRPO's once lam is 0."""
+        lam = self.lam_at(step)
+        if lam == 0:
+            return uniform_credit(batch.advantage, batch.mask)
+        return token_credit(batch.advantage, self.evidence(batch), lam, self.eps_w, batch.mask)
+
+
+def load_method(name: str, options: dict[str, Any]) -> Method:
+    """Instantiate the method defined in ``methods/<name>.py``; options were validated by the workflow."""
     module = importlib.import_module(f"methods.{name}")
     found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Method) and v is not Method]
     (cls,) = [c for c in found if c.__module__ == module.__name__]
