@@ -1,7 +1,7 @@
 """Intervals for accuracies and for paired differences, over seeds and questions. Shares (0-1) throughout; no torch.
 
-Two things are random: which questions a benchmark happens to hold (variants of one seed problem together) and which seed
-a model was trained with. Both are crossed: every seed answers every question. The spread of a mean is the sum of three
+Two things are random: which questions a benchmark happens to hold (variants of one seed problem together) and which
+seed a model was trained with. Both are crossed: every seed answers every question. The spread of a mean is the sum of three
 estimated components (questions, seeds, their interaction); degrees of freedom follow Satterthwaite (1946), so three
 seeds count as three. The shape of a difference's interval comes from a hierarchical bootstrap that resamples seeds and
 questions. Its plain percentiles are not enough: with three seeds 0.3 logits apart they covered 80 % instead of 95 %.

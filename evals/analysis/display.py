@@ -1,0 +1,23 @@
+"""Names and order in tables and figures. A method nobody foresaw appears under its own name, after the paper's."""
+
+from __future__ import annotations
+
+PAPER_ORDER = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")  # rows of the paper's Table 2
+
+
+def method_name(method: str, variant: str = "default") -> str:
+    """The paper's methods as the paper writes them, any other as its file is called; the variant in brackets."""
+    shown = method.upper() if method in PAPER_ORDER else method
+    shown = "Base" if method == "base" else shown
+    return shown if variant == "default" else f"{shown} ({variant})"
+
+
+def method_rank(method: str, variant: str) -> tuple[int, str, bool, str]:
+    """Sort key: the paper's order, then other methods by name; default variants first."""
+    place = PAPER_ORDER.index(method) if method in PAPER_ORDER else len(PAPER_ORDER)
+    return place, method, variant != "default", variant
+
+
+def listed(words: list[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
