@@ -149,11 +149,12 @@ def as_rollouts(method: Method, responses: Responses, members: Sequence[Member],
     device = responses.tokens.device
     group = responses.owner
     rewards = torch.tensor([m.reward for m in members], device=device)
+    correct = torch.tensor([m.correct for m in members], device=device)
     return Rollouts(
         group=group,
         reward=rewards,
-        correct=torch.tensor([m.correct for m in members], device=device),
-        advantage=group_advantage(rewards, group),
+        correct=correct,
+        advantage=group_advantage(rewards, group, correct=correct if method.drop_all_wrong else None),
         tokens=responses.tokens,
         mask=responses.mask,
         logp={"student": responses.logp},

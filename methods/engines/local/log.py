@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from methods.base import Method, Rollouts
+from methods.advantage import group_mix
+from methods.base import Method, Rollouts, TokenCredit
+from methods.credit import evidence_moments
 from methods.engines.local.experience import Experience
 from methods.engines.local.update import Update
 from workflows.lib.records import Evidence, Step
 
 
 def step_record(
-    step: int, method: Method, experience: Experience, updates: Sequence[Update], evidence: Evidence | None,
-    lr: float, delta_w: float, seconds: dict[str, float],
+    step: int, method: Method, experience: Experience, updates: Sequence[Update], lr: float, delta_w: float,
+    seconds: dict[str, float],
 ) -> Step:  # fmt: skip
     """The line of 0-based rollout ``step``."""
     responses, rollouts, members = experience.responses, experience.rollouts, experience.members
     lengths = responses.mask.sum(1)
     right = [m.correct for m in members]
-    shares = group_shares(rollouts)
+    mix = group_mix(rollouts.correct, rollouts.group)
     return Step(
         step=step + 1,
         reward_mean=float(rollouts.reward.mean()),
         accuracy=sum(right) / len(right),
         format_rate=sum(m.answer is not None for m in members) / len(members),
-        all_right=shares[0],
-        mixed=shares[1],
-        all_wrong=shares[2],
+        **mix,
         response_length=float(lengths.mean()),
         truncated=float(responses.truncated.mean()),
         grade_timeouts=experience.grade_timeouts,
@@ -38,11 +34,11 @@ def step_record(
         loss=sum(u.loss for u in updates) / len(updates),
         grad_norm=sum(u.grad_norm for u in updates) / len(updates),
         lr=lr,
-        clip_low=_mean(updates, "low"),
-        clip_high=_mean(updates, "high"),
-        dual_clip=_mean(updates, "dual"),
-        lam=method.lam_at(step),
-        evidence=evidence,
+        clip_low=_mean(updates, "clip_low"),
+        clip_high=_mean(updates, "clip_high"),
+        dual_clip=_mean(updates, "dual_clip"),
+        lam=method.lam_at(step) if isinstance(method, TokenCredit) else None,
+        evidence=evidence_record(method, rollouts, step),
         entropy=float(responses.entropy.sum() / responses.mask.sum()),
         delta_w=delta_w,
         seconds=seconds,
@@ -50,12 +46,12 @@ def step_record(
     )
 
 
-def group_shares(rollouts: Rollouts) -> tuple[float, float, float]:
-    """Shares of groups that are all right, mixed, all wrong."""
-    groups = rollouts.group.unique()
-    rate = torch.stack([rollouts.correct[rollouts.group == g].float().mean() for g in groups])
-    right, wrong = float((rate == 1).float().mean()), float((rate == 0).float().mean())
-    return right, float(((rate > 0) & (rate < 1)).float().mean()), wrong
+def evidence_record(method: Method, rollouts: Rollouts, step: int) -> Evidence | None:
+    """Moments of the evidence; None for a method without any, or once it no longer counts."""
+    if not isinstance(method, TokenCredit) or not method.needs_teachers(step):
+        return None
+    evidence = method.evidence(rollouts)
+    return Evidence(**evidence_moments(rollouts.advantage, evidence, method.eps_w, rollouts.mask))
 
 
 def _mean(updates: Sequence[Update], name: str) -> float | None:

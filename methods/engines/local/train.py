@@ -68,8 +68,7 @@ class Trainer:
         with clock.phase("update"):
             updates = self._updates(experience, step)
         self.teachers.moved("step")
-        evidence = method.evidence_record(experience.rollouts, step)
-        return step_record(step, method, experience, updates, evidence, lr, update_norm(self.policy), dict(clock.seconds))
+        return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
 
     def _updates(self, experience: Experience, step: int) -> list[Update]:
         method, batch = self.method, experience.rollouts
