@@ -132,16 +132,19 @@ def teacher_context(
 def read_members(
     policy: Policy, method: Method, grader: Grader, responses: Responses, problems: Sequence[Problem]
 ) -> tuple[list[Member], int]:
-    """Decode, find the boxed answer, grade and reward each response; also how many gradings ran out of time."""
+    """Decode, find the boxed answer, grade and reward each response; also how many gradings came to no verdict.
+
+    An answer the verifier came to no verdict on counts as wrong.
+    """
     ids = [responses.ids(row) for row in range(len(problems))]
     texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
     boxed = [boxed_answer(text) for text in texts]
-    grades = grader.grade(boxed, [p.answer for p in problems])
+    verdicts = grader.grade(boxed, [p.answer for p in problems])
     members = [
-        Member(answer, right, reward(right, answer is not None, method.reward), tokens, text)
-        for answer, right, tokens, text in zip(boxed, grades.correct, ids, texts, strict=True)
+        Member(answer, right is True, reward(right is True, answer is not None, method.reward), tokens, text)
+        for answer, right, tokens, text in zip(boxed, verdicts, ids, texts, strict=True)
     ]
-    return members, grades.timeouts
+    return members, verdicts.count(None)
 
 
 def as_rollouts(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
