@@ -19,6 +19,7 @@ from workflows.lib.errors import DataError
 from workflows.lib.records import Cell, Record, Run, Scores, Step
 
 R = TypeVar("R", bound=Record)
+COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class CellFolder:
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
         """``eval/samples.parquet`` by benchmark, in order of ids."""
-        table = read_samples(self.path / "eval" / "samples.parquet").to_pandas()
-        ordered = table.sort_values(["benchmark", "id"], ignore_index=True)
+        table = read_samples(self.path / "eval" / "samples.parquet").select(COLUMNS)  # responses are long
+        ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
         return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
     def _record(self, model: type[R], name: str) -> R:
@@ -78,6 +79,11 @@ class Arm:
     def name(self) -> str:
         """Name in tables and figures."""
         return method_name(self.method, self.variant)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds in ascending order."""
+        return tuple(folder.cell.seed for folder in self.folders)
 
     @property
     def model(self) -> str:

@@ -32,18 +32,22 @@ def _numbers(values: Sequence[int]) -> str:
     return listed([str(value) for value in values])
 
 
-def training(arms: Sequence[Arm]) -> str:
-    """One sentence: when, with which code, where and with which packages the cells were trained; empty for the base."""
+def origin(arms: Sequence[Arm]) -> str:
+    """When and with which code the cells were trained, ``Trained 2026-11-23, code 0123456789``; empty for the base."""
     if not (runs := _runs(arms)):
         return ""
     days = sorted({run.started[:10] for run in runs})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    code = listed(sorted({_code(run) for run in runs}))
-    where = listed(
-        sorted({f"{run.machine} ({run.device}, {run.threads} thread{'s'[: run.threads - 1]})" for run in runs})
-    )
+    return f"Trained {when}, {listed(sorted({_code(run) for run in runs}))}"
+
+
+def training(arms: Sequence[Arm]) -> str:
+    """:func:`origin` as a sentence, with machines and packages; empty for the base."""
+    if not (runs := _runs(arms)):
+        return ""
+    machines = listed(sorted({f"{run.machine} ({run.device}, threads: {run.threads})" for run in runs}))
     versions = sorted({f"{name} {version}" for run in runs for name, version in run.versions.items()})
-    return f"Trained {when} with {code} on {where}; {', '.join(versions)}."
+    return f"{origin(arms)}, {machines}; {', '.join(versions)}."
 
 
 def _code(run: Run) -> str:

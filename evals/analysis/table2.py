@@ -1,26 +1,33 @@
-"""Table 2: every method on five benchmarks, with intervals, beside the paper's numbers."""
+"""Table 2: every method on five benchmarks with intervals and paired differences, beside the paper's numbers."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.analysis.cells import benchmarks_of, panel, read_arms
-from evals.analysis.statistics import accuracies
+from evals.analysis import latex, markdown, tidy, webpage
+from evals.analysis.captions import words
+from evals.analysis.cells import read_arms
+from evals.analysis.comparison import compare
+from evals.analysis.layout import parts
+from evals.analysis.published import load
+from workflows.lib.files import write_text
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
-    """Write ``table2.md`` to ``out`` from finished cell folders of one world and the published numbers in ``published``."""
-    arms = read_arms(cells)
-    names = benchmarks_of(arms)
-    lines = ["| scale | method | " + " | ".join([*names, "average"]) + " |", "|---" * (len(names) + 3) + "|"]
-    for arm in arms:
-        panels = {name: found for name in names if (found := panel(arm, name))}
-        shown = [f"{100 * e.value:.1f} [{100 * e.low:.1f}, {100 * e.high:.1f}]" for e in accuracies(panels).values()]
-        lines.append(f"| {arm.scale} | {arm.name} | " + " | ".join(shown) + " |")
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = out / ".table2.md"
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, out / "table2.md")
-    return [out / "table2.md"]
+    """Write ``table2`` as .md, .csv, .tex and .html to the folder ``out``; returns the paths.
+
+    ``cells``: finished cell folders of one world, scales in the order of the table. ``published``: the folder of the
+    paper's numbers. The same cells give the same bytes. Raises DataError if a file is broken or cells do not fit.
+    """
+    paper = load(published)
+    table = compare(read_arms(cells), paper)
+    around = words(table, paper)
+    layout = parts(table, around)
+    texts = {
+        "md": markdown.render(around, layout),
+        "csv": tidy.frame(table, paper).to_csv(index=False, lineterminator="\n"),
+        "tex": latex.render(around, layout),
+        "html": webpage.render(around, layout),
+    }
+    return [write_text(out / f"table2.{kind}", text) for kind, text in texts.items()]

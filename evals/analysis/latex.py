@@ -1,0 +1,81 @@
+"""Table 2 for LaTeX, with booktabs."""
+
+from __future__ import annotations
+
+from evals.analysis.captions import Words
+from evals.analysis.cellwords import MINUS
+from evals.analysis.layout import ABSENT, Entry, Part
+
+SPECIAL = {character: f"\\{character}" for character in "&%#_${}"}
+SPECIAL |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+SPECIAL |= {MINUS: "$-$", ABSENT: "--"}
+
+
+def render(words: Words, parts: list[Part]) -> str:
+    """One ``table*`` per part; the caption stands in the first, the footnotes under it."""
+    head = [f"% {words.title}. Needs \\usepackage{{booktabs,graphicx}}."]
+    return (
+        "\n".join(head + [line for index, part in enumerate(parts) for line in _table(words, part, index == 0)]) + "\n"
+    )
+
+
+def _table(words: Words, part: Part, first: bool) -> list[str]:
+    caption = " ".join([f"{part.title}, {words.title}.", *(words.caption if first else ["See the table before."])])
+    notes = [f"{_superscript(mark)}{escape(text)}" for mark, text in words.notes] if first else []
+    return [
+        r"\begin{table*}[t]",
+        r"\centering",
+        rf"\caption{{{escape(caption)}}}",
+        r"\resizebox{\textwidth}{!}{%",
+        *_tabular(part),
+        r"}",
+        *([r"\par\smallskip\raggedright\scriptsize", " \\\\\n".join(notes)] if notes else []),
+        r"\end{table*}",
+    ]
+
+
+def _tabular(part: Part) -> list[str]:
+    width = sum(len(group.columns) for group in part.groups)
+    columns = r"@{\quad}".join("r" * len(group.columns) for group in part.groups)
+    lines = [rf"\begin{{tabular}}{{l{columns}}}", r"\toprule"]
+    lines += [_heads(part), r"\midrule"]
+    for index, section in enumerate(part.sections):
+        lines += [r"\midrule"] if index else []
+        lines.append(rf"\multicolumn{{{width + 1}}}{{l}}{{\textit{{{escape(section.heading)}}}}} \\")
+        for name, entries in section.rows:
+            lines += _rows(name, entries)
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _heads(part: Part) -> str:
+    spans, rules, start = [""], [], 2
+    for group in part.groups:
+        end = start + len(group.columns) - 1
+        spans.append(rf"\multicolumn{{{len(group.columns)}}}{{c}}{{{escape(group.heading)}}}")
+        rules.append(rf"\cmidrule(lr){{{start}-{end}}}")
+        start = end + 1
+    names = ["Method", *(escape(column) for group in part.groups for column in group.columns)]
+    return "\n".join([" & ".join(spans) + r" \\", " ".join(rules), " & ".join(names) + r" \\"])
+
+
+def _rows(name: str, entries: list[Entry]) -> list[str]:
+    """One line of numbers and one line for each of the smaller lines under them."""
+    lines = [" & ".join([escape(name), *map(_main, entries)]) + r" \\"]
+    for depth in range(max((len(entry.small) for entry in entries), default=0)):
+        small = [escape(entry.small[depth]) if depth < len(entry.small) else "" for entry in entries]
+        lines.append(" & ".join(["", *(rf"{{\scriptsize {text}}}" if text else "" for text in small)]) + r" \\")
+    return lines
+
+
+def _main(entry: Entry) -> str:
+    text = rf"\textbf{{{escape(entry.main)}}}" if entry.bold else escape(entry.main)
+    return (rf"\textit{{{text}}}" if entry.paper and text else text) + _superscript(entry.mark)
+
+
+def _superscript(mark: str) -> str:
+    return rf"\textsuperscript{{{mark}}}" if mark else ""
+
+
+def escape(text: str) -> str:
+    """Plain text with LaTeX's special characters made safe."""
+    return "".join(SPECIAL.get(character, character) for character in text)

@@ -1,0 +1,119 @@
+"""Table 2 as rows of cells, once for all formats: part a holds accuracies beside the paper's, part b differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.analysis.captions import Words
+from evals.analysis.cellwords import interval, paper_number, percent, points, rates
+from evals.analysis.comparison import REFERENCES, Block, Comparison, Row
+from evals.analysis.display import method_name
+from evals.analysis.statistics import AVERAGE
+from evals.benchmarks import BENCHMARKS
+
+ABSENT = "\u2013"  # en dash: not measured
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: a number, smaller lines under it, a footnote's mark."""
+
+    main: str = ""
+    small: tuple[str, ...] = ()
+    mark: str = ""
+    bold: bool = False
+    paper: bool = False  # the paper's number, set apart
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns under one heading."""
+
+    heading: str
+    columns: list[str]
+    prefix: str = ""  # of each column's heading, in formats without headings over several columns
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows of one scale: (method, its entries)."""
+
+    heading: str
+    rows: list[tuple[str, list[Entry]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the two tables."""
+
+    title: str
+    groups: list[Group]
+    sections: list[Section]
+
+
+def parts(table: Comparison, words: Words) -> list[Part]:
+    """Accuracies, and differences if there is anything to compare with."""
+    compared = [name for name in REFERENCES if any(name in row.versus for row in table.rows)]
+    return [_accuracies(table, words), *([_differences(table, compared)] if compared else [])]
+
+
+def _accuracies(table: Comparison, words: Words) -> Part:
+    groups = [Group(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
+    paper = [*BENCHMARKS, AVERAGE] if any(row.paper for row in table.rows) else []
+    if paper:
+        groups.append(Group("The paper", [_title(column) for column in paper], "paper"))
+    sections = [
+        Section(
+            _heading(block),
+            [(row.arm.name, _ours(table, row) + _theirs(table, row, paper, words)) for row in block.rows],
+        )
+        for block in table.blocks
+    ]
+    return Part("Accuracy (%)", groups, sections)
+
+
+def _title(column: str) -> str:
+    return BENCHMARKS[column].title if column in BENCHMARKS else "Average"
+
+
+def _heading(block: Block) -> str:
+    paper = f"; the paper: {block.paper_model}" if block.paper_model not in (None, block.model) else ""
+    return f"{block.scale}: {block.model}{paper}"
+
+
+def _ours(table: Comparison, row: Row) -> list[Entry]:
+    return [
+        Entry(percent(found.value), (interval(found), rates(row, column)))
+        if (found := row.accuracy.get(column))
+        else Entry(ABSENT)
+        for column in table.columns
+    ]
+
+
+def _theirs(table: Comparison, row: Row, columns: list[str], words: Words) -> list[Entry]:
+    return [Entry(paper_number(table, row, column), mark=_mark(row, column, words), paper=True) for column in columns]
+
+
+def _mark(row: Row, column: str, words: Words) -> str:
+    return words.marks.get((row.paper.scale, row.paper.method, column), "") if row.paper else ""
+
+
+def _differences(table: Comparison, references: list[str]) -> Part:
+    titles = [table.title(column) for column in table.columns]
+    groups = [Group(f"Difference to {method_name(name)}", titles, f"to {method_name(name)}") for name in references]
+    sections = [
+        Section(
+            f"{block.scale}: {block.model}",
+            [(row.arm.name, _changes(table, row, references)) for row in block.rows if row.versus],
+        )
+        for block in table.blocks
+    ]
+    return Part("Paired difference (points)", groups, [section for section in sections if section.rows])
+
+
+def _changes(table: Comparison, row: Row, references: list[str]) -> list[Entry]:
+    found = [row.versus.get(name, {}).get(column) for name in references for column in table.columns]
+    return [
+        Entry(points(one.value), (interval(one, signed=True),), bold=one.excludes_zero) if one else Entry("")
+        for one in found
+    ]
