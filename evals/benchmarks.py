@@ -1,4 +1,4 @@
-"""The five benchmarks: lmms-eval's task for each, the columns it reads, its accuracy and the paper's number of items."""
+"""The five benchmarks: lmms-eval's task for each, the columns it reads, its accuracy, the paper's number of items."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,8 +69,12 @@ def bounded(score: Callable[..., dict], seconds: float) -> Callable[..., dict]:
     return scored
 
 
-def load_tasks(benchmarks: dict[str, Path], folder: Path) -> list[Any]:
-    """lmms-eval's task objects over our parquet files, under their upstream names; ``folder`` is scratch space."""
+def load_tasks(benchmarks: dict[str, Path], folder: Path) -> tuple[list[Any], Any]:
+    """lmms-eval's task objects over our parquet files, under their upstream names, and its task manager.
+
+    ``folder`` is scratch space. The manager is needed because ``simple_evaluate`` without one reads all of lmms-eval's
+    thousands of task files, which takes 4 s.
+    """
     from lmms_eval.tasks import TaskManager, get_task_dict
 
     names = write_tasks(folder / "tasks", benchmarks, folder / "datasets")
@@ -80,23 +83,25 @@ def load_tasks(benchmarks: dict[str, Path], folder: Path) -> list[Any]:
     if "mathvision" in benchmarks:
         task = tasks[BENCHMARKS["mathvision"].task]
         task.set_config("process_results", bounded(task.get_config("process_results"), SCORING_SECONDS))
-    return [tasks[name] for name in names]
+    return [tasks[name] for name in names], manager
 
 
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
     """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
 
-    Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time limit
-    fails outside the main thread and a right answer counts as wrong. Raises EvalError if a sample cannot be scored.
+    Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time
+    limit fails outside the main thread and a right answer counts as wrong. EvalError if a sample cannot be scored.
     """
     from lmms_eval.evaluator import simple_evaluate
     from tenacity import RetryError
 
     with TemporaryDirectory(prefix="lmms-eval-") as scratch:
         try:
+            tasks, manager = load_tasks(benchmarks, Path(scratch))
             results = simple_evaluate(
                 model=model,
-                tasks=load_tasks(benchmarks, Path(scratch)),
+                tasks=tasks,
+                task_manager=manager,
                 batch_size=settings.batch_size,
                 device=settings.device,
                 limit=settings.limit,
@@ -109,6 +114,4 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
         except RetryError as error:
             cause = error.last_attempt.exception()
             raise EvalError("lmms-eval", f"gave up after retries: {type(cause).__name__}: {cause}") from error
-        finally:
-            sys.stdout.flush()
     return results

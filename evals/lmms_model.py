@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +17,14 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
 from lmms_eval.protocol import ChatMessages
+from peft import PeftModel, get_peft_model_state_dict
 from PIL.Image import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from evals.sampling import noise, sampler
+from workflows.lib.errors import ConfigError, DataError
 from workflows.lib.records import OptionValue
 
 MANIFEST = ModelManifest(model_id="cepo_local", chat_class_path="evals.lmms_model.CepoLocal")
@@ -43,15 +48,31 @@ class Answer:
     settings: dict[str, OptionValue]  # that reached the sampler
 
 
-def load(base: str, adapter: str | None, dtype: str, device: str) -> torch.nn.Module:
-    """Model in eval mode. In float32 the adapter is merged, which halves the time of a step; bfloat16 would lose it."""
-    model = AutoModelForImageTextToText.from_pretrained(base, dtype=getattr(torch, dtype), use_safetensors=True)
-    if adapter is not None:
-        from peft import PeftModel
+def load(base: str, adapter: str | None, dtype: str, device: str) -> Any:  # noqa: ANN401
+    """Model in eval mode. In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates.
 
-        model = PeftModel.from_pretrained(model, adapter)
-        model = model.merge_and_unload() if dtype == "float32" else model
+    Raises ConfigError if the device is absent, DataError if the folders do not load or do not fit each other.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("evaluation.device", "no CUDA device is available", "set it to cpu")
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(base, dtype=getattr(torch, dtype), use_safetensors=True)
+        if adapter is not None:
+            model = _adapted(model, adapter, merge=dtype == "float32")
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
     return model.to(device).eval()
+
+
+def _adapted(model: Any, adapter: str, merge: bool) -> Any:  # noqa: ANN401
+    """``model`` with the adapter; PEFT itself takes an adapter whose tensors fit no layer without an error."""
+    model = PeftModel.from_pretrained(model, adapter)
+    stored, used = load_file(Path(adapter) / "adapter_model.safetensors"), get_peft_model_state_dict(model)
+    if set(stored) != set(used):
+        raise DataError(
+            adapter, f"{len(set(stored) ^ set(used))} tensors do not fit the base model", "train the cell again"
+        )
+    return model.merge_and_unload() if merge else model
 
 
 def barred_tokens(processor: Any, vocabulary: int, ends: Sequence[int]) -> list[int]:  # noqa: ANN401

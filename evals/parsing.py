@@ -38,7 +38,7 @@ def prediction(name: str, row: dict[str, Any], gold: str, response: str) -> str 
 
 
 def _reasoning(gold: str, response: str) -> str | None:
-    """DynaMath, LogicVista, WeMath: <answer>, else the last boxed, else a number that ends a line; a letter if gold is."""
+    """The other three: <answer>, else the last boxed, else a number ending a line; reduced to a letter if gold is."""
     from lmms_eval.tasks._task_utils.reasoning_utils import extract_anwser_tag, parse_mcq, simple_parse
 
     answer = simple_parse(extract_anwser_tag(response).strip())

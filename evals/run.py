@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,7 +73,7 @@ def _load_model(
 def collect(
     results: dict[str, Any], rows: dict[str, list[dict[str, Any]]], answers: Mapping[tuple[str, int], Any], retry: str
 ) -> list[dict[str, Any]]:
-    """Rows of ``samples.parquet`` from lmms-eval's results; EvalError unless every row of every benchmark was scored."""
+    """Rows of ``samples.parquet`` from lmms-eval's results; EvalError unless each row of each benchmark was scored."""
     table = []
     for name, asked in rows.items():
         bench = BENCHMARKS[name]
@@ -98,15 +97,20 @@ def write_raw(raw: Path, results: dict[str, Any], report: dict[str, Any]) -> Non
     """Write lmms-eval's results and records, and our report on the sampling, to the folder ``raw``."""
     raw.mkdir(parents=True, exist_ok=True)
     own = {key: value for key, value in results.items() if key != "samples"}
-    _write(raw / RESULTS, json.dumps(own, indent=1, default=str))
+    _write(raw / RESULTS, json.dumps(own, indent=1, default=_name))
     for bench in BENCHMARKS.values():
         if bench.task in results["samples"]:
-            lines = [json.dumps(sample, default=str, ensure_ascii=False) for sample in results["samples"][bench.task]]
+            lines = [json.dumps(sample, default=_name, ensure_ascii=False) for sample in results["samples"][bench.task]]
             _write(raw / f"samples_{bench.name}.jsonl", "\n".join(lines) + "\n")
     _write(raw / GENERATION, json.dumps(report, indent=1))
+
+
+def _name(value: object) -> str:
+    """A function by its name, without its address, so that the same run writes the same text."""
+    return getattr(value, "__qualname__", str(value))
 
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

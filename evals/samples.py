@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def check_complete(bench: Benchmark, samples: list[dict[str, Any]], rows: list[d
 def question_hash(bench: Benchmark, row: dict[str, Any], prompt: str, settings: dict[str, OptionValue]) -> str:
     """sha256 hex over the row as the task reads it (images by their digest), the prompt and the generation settings.
 
-    Seeds are left out: the same question keeps its hash over methods and seeds. lmms-eval's own ``doc_hash`` is constant.
+    Seeds are left out: the same question keeps its hash over methods and seeds. (lmms-eval's ``doc_hash`` is constant.)
     """
     asked = {"task": bench.task, "row": row, "prompt": prompt, "settings": settings}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -81,7 +80,7 @@ def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
     check_samples(table, str(path))
     temporary = path.with_name(path.name + ".tmp")
     pq.write_table(table, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_samples(path: Path) -> pa.Table:
@@ -99,7 +98,7 @@ def read_samples(path: Path) -> pa.Table:
 
 
 def check_samples(table: pa.Table, place: str) -> None:
-    """Raise DataError on an empty table, a null, an unknown benchmark, a repeated question or a score beside 0 and 1."""
+    """Raise DataError on an empty table, a null, an unknown benchmark, a repeated question, a score beside 0 and 1."""
     frame = table.to_pandas()
     problems = {
         "no samples": frame.empty,

@@ -54,7 +54,9 @@ class Draw(LogitsProcessor):
         """Zero for the drawn token, minus infinity for all others."""
         cumulative = torch.softmax(scores.double(), dim=-1).cumsum(dim=-1)
         step = input_ids.shape[1] - self.prompt_length
-        point = self.uniform[:, step, None] * cumulative[:, -1:]
+        total = cumulative[:, -1:]
+        below = torch.nextafter(total, torch.zeros_like(total))  # rounding must not push the point past the last token
+        point = torch.minimum(self.uniform[:, step, None] * total, below)
         drawn = torch.searchsorted(cumulative, point, right=True)
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 

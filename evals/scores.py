@@ -1,0 +1,96 @@
+"""``scores.json``: accuracy, interval, unparsed and truncated rate of each benchmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evals.analysis.statistics import AVERAGE, Estimate, Panel, accuracies
+from evals.benchmarks import BENCHMARKS, Benchmark
+from evals.run import GENERATION, RESULTS
+from evals.samples import read_samples
+from workflows.lib.errors import DataError, EvalError
+from workflows.lib.records import BenchScore, Scores
+
+ROUNDING = 6e-5  # lmms-eval rounds MathVision to 0.01 of 100 and MMMU to 0.00001 of 1
+
+
+def score(samples: Path, raw: Path, cell: str, cell_digest: str) -> Scores:
+    """Scores of a cell from what ``evals.run.evaluate`` wrote.
+
+    Raises DataError if a file is missing or broken, EvalError if an accuracy is not the one lmms-eval reports.
+    """
+    frame = read_samples(samples).to_pandas()
+    results, report = _read_json(raw / RESULTS), _read_json(raw / GENERATION)
+    parts = {name: frame[frame["benchmark"] == name] for name in sorted(frame["benchmark"].unique())}
+    estimates = accuracies({name: panel(part) for name, part in parts.items()})
+    benchmarks = {}
+    for name, part in parts.items():
+        reported = results["results"].get(BENCHMARKS[name].task, {})
+        check_accuracy(BENCHMARKS[name], part, reported)
+        benchmarks[name] = bench_score(BENCHMARKS[name], part, estimates[name], reported)
+    average = estimates[AVERAGE]
+    return Scores(
+        cell=cell,
+        cell_digest=cell_digest,
+        generation=report["settings"],
+        benchmarks=benchmarks,
+        average=average.value,
+        average_low=average.low,
+        average_high=average.high,
+        seconds=sum(report["seconds"].values()),
+    )
+
+
+def panel(samples: pd.DataFrame) -> Panel:
+    """Outcomes of one benchmark for the intervals: questions made from one seed problem are not independent."""
+    return Panel(samples["correct"].to_numpy()[None], samples["cluster"].factorize()[0])
+
+
+def check_accuracy(bench: Benchmark, samples: pd.DataFrame, results: dict[str, Any]) -> None:
+    """Raise EvalError unless the samples give the accuracy in lmms-eval's ``results`` of the task.
+
+    DynaMath averages within each seed problem first; that is the plain mean if all have the same number of variants.
+    """
+    groups = samples["cluster"] if bench.name == "dynamath" else samples["id"]
+    accuracy = samples["correct"].groupby(groups).mean().to_numpy().mean()
+    reported = results.get(f"{bench.metric},none")
+    if reported is None or abs(accuracy - reported / bench.scale) > ROUNDING:
+        cause = f"accuracy {accuracy:.5f} over the samples, but lmms-eval's {bench.metric} is {reported}"
+        raise EvalError(bench.name, cause, "evaluate the cell again")
+
+
+def bench_score(bench: Benchmark, samples: pd.DataFrame, estimate: Estimate, results: dict[str, Any]) -> BenchScore:
+    """One benchmark's entry of ``scores.json``."""
+    return BenchScore(
+        accuracy=estimate.value,
+        n=len(samples),
+        low=estimate.low,
+        high=estimate.high,
+        unparsed_rate=float(1 - samples["parsed"].to_numpy().mean()),
+        truncated_rate=float(samples["truncated"].to_numpy().mean()),
+        metric=bench.metric,
+        other=_others(bench, results),
+    )
+
+
+def _others(bench: Benchmark, results: dict[str, Any]) -> dict[str, float]:
+    """lmms-eval's further metrics of the task; its standard errors are left out, being "N/A" for most metrics."""
+    found = {}
+    for key, value in results.items():
+        metric, _, filtered = key.partition(",")
+        if filtered == "none" and metric != bench.metric and "_stderr" not in metric and isinstance(value, int | float):
+            found[metric] = float(value)
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(str(path), "lmms-eval's output is missing", "evaluate the cell again")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(str(path), f"not readable as JSON ({error})", "evaluate the cell again") from error
