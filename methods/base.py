@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jaxtyping import Bool, Float, Int
@@ -19,11 +19,25 @@ from torch import Tensor
 
 from methods import schedule
 from methods.credit import token_credit, uniform_credit
+from methods.limits import check_limits
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from methods.references import Member, Reference
+
+# Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code (github.com/ahmedheakl/CEPO @7a9655d) does
+# for every method it runs. A method's own table adds to this one.
+PRESETS = {
+    "paper": {},
+    "released": {
+        "lr_schedule": "constant",  # verl/workers/actor/config.py:70-72; no script sets another
+        "warmup_steps": 0,  # examples/config.yaml: lr_warmup_ratio
+        "lora_alpha": 64,  # examples/config.yaml: worker.actor.model.lora.alpha
+        "reward": "accuracy_format",  # examples/reward_function/math.py:40-50
+        "score_dtype": "bfloat16",  # logits in bfloat16; scripts: worker.actor.fsdp.torch_dtype
+    },
+}
 
 
 class Choose(Protocol):
@@ -103,6 +117,10 @@ class Method:
     dual_clip: float = 3.0  # cap of the loss at dual_clip * |A| where A < 0; 0 turns it off
     loss_avg: Literal["token", "sequence"] = "token"  # mean over the mini-batch's tokens, or per sequence first
     score_dtype: Literal["float32", "bfloat16"] = "float32"  # precision of the log-prob passes
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work (ConfigError)."""
+        check_limits(asdict(self))
 
     def teachers(self) -> dict[str, Teacher]:
         """Teachers this method needs, by the name under which their log-probs arrive."""
