@@ -1,4 +1,4 @@
-"""Named seed substreams: one cell seed reaches data order, rollouts, references, mini-batches and validation separately."""
+"""Named seed substreams: one cell seed reaches data, init, rollouts, references, mini-batches and validation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Key/value stores that let the rollouts of a group share one pass over their prompt.
 
-transformers' attention layers only call ``update(keys, values, layer_idx)`` on the cache they are given; these classes are
-that call and nothing else. Shapes: prompts P, rollouts B, key/value heads H, prompt tokens L, response tokens T, head size D.
+transformers' attention layers only call ``update(keys, values, layer_idx)`` on the cache they are given; these classes
+are that call and nothing else. Shapes: prompts P, rollouts B, key/value heads H, prompt tokens L, response tokens T,
+head size D.
 """
 
 from __future__ import annotations

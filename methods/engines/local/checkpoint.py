@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ def save(
     }
     (temporary / "meta.json").write_text(json.dumps(meta))
     shutil.rmtree(final, ignore_errors=True)
-    os.replace(temporary, final)
+    temporary.rename(final)
     for old in sorted(folder.glob("step_*"))[:-KEPT]:
         shutil.rmtree(old)
 
@@ -56,7 +55,7 @@ def load(
 ) -> Resume | None:
     """Put the newest checkpoint back; None if there is none.
 
-    Raises TrainError for a checkpoint of another cell and for a damaged one: nothing is overwritten or skipped silently.
+    Raises TrainError for a checkpoint of another cell and for a damaged one: nothing is skipped silently.
     """
     found = sorted(folder.glob("step_*"))
     if not found:
@@ -89,7 +88,9 @@ def _restore(
         parameter.data.copy_(tensors[f"adapter/{name}"])
         state = {key: tensors.get(f"optimizer/{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
         optimizer.state[parameter] = {
-            key: value if key == "step" else value.to(parameter.device) for key, value in state.items() if value is not None
+            key: value if key == "step" else value.to(parameter.device)
+            for key, value in state.items()
+            if value is not None
         }
     for weights, shadow in teachers.shadows.items():
         for name in shadow:

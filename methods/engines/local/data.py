@@ -37,7 +37,8 @@ class Problem:
     def image_sizes(self) -> list[tuple[int, int]]:
         """(height, width) in pixels, from the image headers."""
         try:
-            return [Image.open(io.BytesIO(data)).size[::-1] for data in self.images]
+            sizes = [Image.open(io.BytesIO(data)).size for data in self.images]
+            return [(height, width) for width, height in sizes]
         except UnidentifiedImageError as error:
             raise DataError(self.place, "an image cannot be decoded", "store PNG or JPEG bytes") from error
 
@@ -49,7 +50,9 @@ def load_problems(path: Path) -> list[Problem]:
     except FileNotFoundError as error:
         raise DataError(str(path), "no such file", "make the data first") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(str(path), f"not a readable parquet file: {error}", "delete it and make the data again") from error
+        raise DataError(
+            str(path), f"not a readable parquet file: {error}", "delete it and make the data again"
+        ) from error
     missing = [c for c in COLUMNS if c not in table.column_names]
     if missing:
         raise DataError(str(path), f"no column {', '.join(missing)}; it has {', '.join(table.column_names)}")

@@ -32,7 +32,7 @@ class Experience:
     responses: Responses
     members: list[Member]
     rollouts: Rollouts
-    teacher_hidden: Float[Tensor, "B T hidden"] | None  # distribution matching only
+    teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching only, else empty
     grade_timeouts: int
 
 
@@ -55,8 +55,8 @@ class Gatherer:
             owners = responses.owner.tolist()
             members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
         rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", step))
-        hidden = None
-        if method.needs_teachers(step):
+        hidden = torch.zeros(0)
+        if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
                 rollouts, hidden = self._ask_teachers(problems, visions, members, responses, rollouts, seed, step)
         return Experience([prompts[o] for o in owners], responses, members, rollouts, hidden, timeouts)
@@ -64,10 +64,10 @@ class Gatherer:
     def _ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
         rollouts: Rollouts, seed: int, step: int,
-    ) -> tuple[Rollouts, Tensor | None]:  # fmt: skip
+    ) -> tuple[Rollouts, Tensor]:  # fmt: skip
         """Log-probs of each teacher put into the rollouts (credit), or the one teacher's hidden states (matching)."""
         policy, method = self.policy, self.method
-        logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), None
+        logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), torch.zeros(0)
         for name, teacher in method.teachers().items():
             references = self._references(teacher, problems, members, seed, step)
             contexts = self._contexts(teacher, problems, visions, references)
@@ -99,10 +99,15 @@ class Gatherer:
         made: dict[tuple[int, Reference], Prompt] = {}
         contexts: list[Prompt | None] = []
         for row, reference in enumerate(references):
+            if reference is None:
+                contexts.append(None)
+                continue
             key = (row // self.method.group_size, reference)
-            if reference is not None and key not in made:
-                made[key] = teacher_context(self.policy, self.method, teacher, problems[key[0]], visions[key[0]], reference)
-            contexts.append(None if reference is None else made[key])
+            if key not in made:
+                made[key] = teacher_context(
+                    self.policy, self.method, teacher, problems[key[0]], visions[key[0]], reference
+                )
+            contexts.append(made[key])
         return contexts
 
 

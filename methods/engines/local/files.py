@@ -1,8 +1,7 @@
-"""The files a cell leaves: adapter and step lines, each written under a temporary name and then renamed."""
+"""The files a cell leaves: adapter and step lines."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,14 +9,7 @@ from pydantic import ValidationError
 
 from methods.engines.local.policy import Policy
 from workflows.lib.errors import TrainError
-from workflows.lib.records import Cell, Step
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one move."""
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+from workflows.lib.records import Step
 
 
 def read_lines(path: Path) -> list[Step]:
@@ -31,10 +23,10 @@ def read_lines(path: Path) -> list[Step]:
         raise TrainError(str(path), cause, f"delete {path.parent} to train from the start") from error
 
 
-def save_adapter(policy: Policy, cell: Cell, folder: Path) -> None:
-    """A standard PEFT folder, checked before it is put in place: every tensor finite, the update not zero."""
+def save_adapter(policy: Policy, folder: Path) -> None:
+    """A standard PEFT folder that transformers, PEFT and vLLM load."""
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
-    policy.model.save_pretrained(temporary, safe_serialization=True)
+    policy.model.save_pretrained(str(temporary), safe_serialization=True)
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    temporary.rename(folder)

@@ -31,8 +31,10 @@ def chunks(
 ) -> Iterator[Chunk]:
     """Passes over the given rows, longest responses first, ``size`` rows each; a row's context must not be None.
 
-    Contexts that are the same object are read once per chunk.
+    Contexts that are the same object are read once per chunk. No rows, no pass.
     """
+    if not len(rows):
+        return
     lengths = responses.mask[rows].sum(1)
     ordered = rows[torch.argsort(lengths, descending=True, stable=True)]
     for part in ordered.split(size):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerBase
 
 from methods.base import Method
 from methods.engines.local.cache import DecodingCache, PromptCache, ScoringCache
@@ -35,8 +36,8 @@ class Policy:
 
     def __init__(self, base: Path, method: Method, device: str, dtype: str, seed: int) -> None:
         self.device = torch.device(device)
-        self.processor = load_processor(base)
         model = load_base(base, dtype)
+        self.processor: Any = load_processor(base)
         config = LoraConfig(
             r=method.lora_rank,
             lora_alpha=method.lora_alpha,
@@ -49,9 +50,11 @@ class Policy:
             torch.manual_seed(seed)  # LoRA's A matrices are drawn from the global generator
             self.model: PeftModel = get_peft_model(model, config)
         self.model.to(self.device).eval()  # dropout is 0, so training and scoring are the same function
-        core = self.model.get_base_model()
-        self.language, self.vision, self.head = core.model.language_model, core.model, core.lm_head
-        self.config = core.config
+        core: Any = self.model.get_base_model()
+        self.language: Any = core.model.language_model
+        self.vision: Any = core.model
+        self.head: Any = core.lm_head
+        self.config: Any = core.config
         self.end_tokens = _token_list(core.generation_config.eos_token_id)
         self.pad_token: int = self.processor.tokenizer.pad_token_id
         self.barred = barred_tokens(self.processor.tokenizer, self.end_tokens).to(self.device)
@@ -135,7 +138,7 @@ class Policy:
         ).last_hidden_state[:, 0]
 
 
-def load_base(base: Path, dtype: str) -> torch.nn.Module:
+def load_base(base: Path, dtype: str) -> Any:  # noqa: ANN401 - a transformers class chosen by config.json
     """The base model from a local folder, safetensors only; DataError if the folder is missing or not a model."""
     if not (base / "config.json").is_file():
         raise DataError(str(base), "no model here (config.json is missing)", "build or fetch the base model first")
@@ -147,7 +150,7 @@ def load_base(base: Path, dtype: str) -> torch.nn.Module:
         raise DataError(str(base), f"not a loadable model: {error}", "build or fetch the base model again") from error
 
 
-def load_processor(base: Path) -> AutoProcessor:
+def load_processor(base: Path) -> Any:  # noqa: ANN401 - likewise
     """Tokenizer and image processor of the base model."""
     try:
         return AutoProcessor.from_pretrained(base, trust_remote_code=False, local_files_only=True)
@@ -155,7 +158,7 @@ def load_processor(base: Path) -> AutoProcessor:
         raise DataError(str(base), f"no loadable processor: {error}", "build or fetch the base model again") from error
 
 
-def barred_tokens(tokenizer, end_tokens: Sequence[int]) -> Int[Tensor, " K"]:
+def barred_tokens(tokenizer: PreTrainedTokenizerBase, end_tokens: Sequence[int]) -> Int[Tensor, " K"]:
     """Special and vision tokens except the end-of-turn ones: a sampled image token breaks the next forward pass."""
     special = set(tokenizer.all_special_ids)
     special |= {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}

@@ -42,8 +42,8 @@ class PromptBatch:
 def mrope_positions(ids: Sequence[int], image_token: int, grids: Sequence[tuple[int, int]]) -> Int[Tensor, "3 L"]:
     """Temporal, height and width positions of one unpadded prompt, as Qwen3-VL counts them for images.
 
-    Text advances all three by one; an image of ``height x width`` merged tokens spans a grid that starts at the next free
-    position and is left behind by ``max(height, width)``.
+    Text advances all three by one; an image of ``height x width`` merged tokens spans a grid that starts at the next
+    free position and is left behind by ``max(height, width)``.
     """
     columns: list[Tensor] = []
     start, i, image = 0, 0, 0
@@ -64,12 +64,16 @@ def mrope_positions(ids: Sequence[int], image_token: int, grids: Sequence[tuple[
 
 
 def make_prompt(
-    ids: Sequence[int], images: Sequence[Vision], image_token: int, positions: str = "mrope", blind_pad: int | None = None
+    ids: Sequence[int],
+    images: Sequence[Vision],
+    image_token: int,
+    positions: str = "mrope",
+    blind_pad: int | None = None,
 ) -> Prompt:
     """A prompt whose image placeholders are filled or, for a blind teacher, overwritten by ``blind_pad``.
 
-    ``positions="arange"`` counts every token once instead of by M-RoPE. The released CEPO teachers are blind and count so
-    (verl/trainer/ray_trainer.py:688-723).
+    ``positions="arange"`` counts every token once instead of by M-RoPE. The released CEPO teachers are blind and count
+    so (verl/trainer/ray_trainer.py:688-723).
     """
     grids = [v.grid for v in images]
     where = torch.arange(len(ids)).expand(3, -1) if positions == "arange" else mrope_positions(ids, image_token, grids)

@@ -43,10 +43,10 @@ class Responses:
 
 @torch.no_grad()
 def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int) -> Responses:
-    """Sample ``sampling.copies`` responses to each prompt, about ``size`` rollouts at a time, in the order of the prompts.
+    """Sample ``sampling.copies`` responses to each prompt, about ``size`` rollouts at a time, in prompt order.
 
-    Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when the
-    others end nor on ``size``.
+    Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when
+    the others end nor on ``size``.
     """
     copies = sampling.copies
     shape = (len(prompts) * copies, sampling.max_tokens)

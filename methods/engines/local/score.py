@@ -48,7 +48,7 @@ def teacher_hidden(
 ) -> Float[Tensor, "B T hidden"]:
     """Last hidden states of one teacher; the head is never trained, so these stand for its whole distributions.
 
-    Keeping (B, T, hidden) instead of (B, T, V) is what lets distribution matching hold a teacher for a whole rollout batch.
+    Keeping (B, T, hidden) instead of (B, T, V) lets distribution matching hold a teacher for a whole rollout batch.
     """
     kept: Tensor | None = None
     with weights.using(teacher.weights), autocast(policy, method.score_dtype):

@@ -13,7 +13,9 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the frozen base weights")
-    micro_batch: int = Field(256, ge=1, description="rollouts in one forward and backward pass; lower it to save memory")
+    micro_batch: int = Field(
+        256, ge=1, description="rollouts in one forward and backward pass; lower it to save memory"
+    )
     checkpoint_every: int = Field(10, ge=1, description="rollout steps between checkpoints for resuming")
     validate_every: int = Field(10, ge=1, description="rollout steps between validations")
     validation_problems: int = Field(256, ge=0, description="validation problems answered once each; 0 turns it off")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from methods.engines.local import checkpoint
 from methods.engines.local.clock import Clock
 from methods.engines.local.data import Problem, load_problems, step_rows
 from methods.engines.local.experience import Experience, Gatherer
-from methods.engines.local.files import read_lines, save_adapter, write_text
+from methods.engines.local.files import read_lines, save_adapter
 from methods.engines.local.log import step_record
 from methods.engines.local.policy import Policy
 from methods.engines.local.run_record import Started, run_record
@@ -28,8 +27,8 @@ from methods.engines.local.weights import TeacherWeights, update_norm
 from methods.rewards import Grader
 from methods.schedule import lr_factor
 from workflows.lib.errors import DataError, TrainError
+from workflows.lib.files import write_text
 from workflows.lib.records import Cell, Step
-
 
 CHAT_BYTES = 256  # more than the chat template adds around a problem
 
@@ -101,9 +100,7 @@ class Trainer:
                 )  # fmt: skip
 
 
-def train(
-    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings
-) -> None:
+def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
     """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
 
     Steps done so far stand in ``out/state/``; a run that was stopped goes on from there and ends with the same bits.
@@ -121,11 +118,11 @@ def train(
             accuracy_start = validator.accuracy()
         resumed_at = run_steps(trainer, validator, state / "progress.jsonl", clock)
     with clock.phase("save"):
-        save_adapter(trainer.policy, cell, out / "adapter")
+        save_adapter(trainer.policy, out / "adapter")
     steps = read_lines(state / "progress.jsonl")
     record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start)
     write_text(out / "run.json", record.model_dump_json(indent=1))
-    os.replace(state / "progress.jsonl", out / "train.jsonl")
+    (state / "progress.jsonl").replace(out / "train.jsonl")
     shutil.rmtree(state)
 
 

@@ -17,7 +17,13 @@ class Validator:
     """The first ``validation_problems`` of the validation split, sampled as in training."""
 
     def __init__(
-        self, policy: Policy, method: Method, grader: Grader, problems: list[Problem], settings: EngineSettings, seed: int
+        self,
+        policy: Policy,
+        method: Method,
+        grader: Grader,
+        problems: list[Problem],
+        settings: EngineSettings,
+        seed: int,
     ) -> None:
         self.policy, self.method, self.grader, self.settings = policy, method, grader, settings
         self.problems = problems[: settings.validation_problems]

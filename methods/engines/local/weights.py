@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -49,6 +50,11 @@ def copy_adapter(policy: Policy) -> Adapter:
     return {name: parameter.detach().clone() for name, parameter in policy.trainable.items()}
 
 
+def lora_layers(policy: Policy) -> list[Any]:
+    """peft's LoRA modules, in the order of the model."""
+    return [module for module in policy.model.modules() if isinstance(module, LoraLayer)]
+
+
 @contextmanager
 def adapter_swapped(policy: Policy, adapter: Adapter | None) -> Iterator[None]:
     """Put ``adapter`` in place of the actor's tensors for a while; None leaves them."""
@@ -69,10 +75,10 @@ def adapter_swapped(policy: Policy, adapter: Adapter | None) -> Iterator[None]:
 def frozen(policy: Policy, without_adapter: bool = False) -> Iterator[None]:
     """No gradient; the adapter is off, or folded into float32 base weights so that each layer is one product.
 
-    The base weights come back as the same tensors, so nothing drifts. A bfloat16 base keeps its adapter unmerged: rounding
-    the sum to bfloat16 would lose most of a small update (docs/audit.md, merge before evaluation).
+    The base weights come back as the same tensors, so nothing drifts. A bfloat16 base keeps its adapter unmerged:
+    rounding the sum to bfloat16 would lose most of a small update (docs/audit.md, merge before evaluation).
     """
-    layers = [m for m in policy.model.modules() if isinstance(m, LoraLayer)]
+    layers = lora_layers(policy)
     mergeable = all(layer.get_base_layer().weight.dtype == torch.float32 for layer in layers)
     with torch.no_grad():
         if without_adapter:
@@ -86,7 +92,7 @@ def frozen(policy: Policy, without_adapter: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _merged(policy: Policy, layers: list[LoraLayer]) -> Iterator[None]:
+def _merged(policy: Policy, layers: list[Any]) -> Iterator[None]:
     bases = [layer.get_base_layer().weight for layer in layers]
     kept = [weight.data for weight in bases]
     try:
@@ -101,7 +107,6 @@ def _merged(policy: Policy, layers: list[LoraLayer]) -> Iterator[None]:
 
 def update_norm(policy: Policy) -> float:
     """Frobenius norm of the whole LoRA update, sqrt(sum over layers ||scale * B A||^2)."""
-    layers = [m for m in policy.model.modules() if isinstance(m, LoraLayer)]
     with torch.no_grad():
-        squares = [layer.get_delta_weight("default").float().square().sum() for layer in layers]
+        squares = [layer.get_delta_weight("default").float().square().sum() for layer in lora_layers(policy)]
     return float(torch.stack(squares).sum().sqrt())

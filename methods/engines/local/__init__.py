@@ -1,0 +1,1 @@
+"""The local engine: transformers and peft in one process, on CPU or one GPU."""
