@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from methods.references import Member, Reference
 
-# Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code (github.com/ahmedheakl/CEPO @7a9655d) does
-# for every method it runs. A method's own table adds to this one.
+# Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code does for every method it runs
+# (github.com/ahmedheakl/CEPO @7a9655d). A method's own table adds to this one.
 PRESETS = {
     "paper": {},
     "released": {
@@ -174,9 +174,7 @@ class TokenCredit(SelfDistillation):
     lam: float = 0.5  # share of token-level credit at the first step, in [0, 1]
     lam_schedule: Literal["linear", "constant"] = "linear"
     decay_steps: int = 25  # rollout steps until lam is 0 (linear)
-    lam_clock: Literal["from_zero", "from_one"] = (
-        "from_zero"  # what the first step counts as: full lam, or one tick less
-    )
+    lam_clock: Literal["from_zero", "from_one"] = "from_zero"  # from_one: the first step is one tick down
     eps_w: float = 0.5  # half-width of the clip on a token's weight
 
     def lam_at(self, step: int) -> float:

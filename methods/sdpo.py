@@ -42,9 +42,7 @@ class Sdpo(SelfDistillation):
     context: Literal["answer", "peer_demo"] = "answer"  # peer_demo: rollouts without another right one do not train
     divergence: Literal["forward_kl", "reverse_kl", "jsd"] = "jsd"
     beta: float = 0.5  # jsd: weight of the teacher in the mixture; Table 7
-    top_k: int = (
-        0  # compare the student's likeliest tokens and one bucket for the rest; 0: full vocabulary; official: 100
-    )
+    top_k: int = 0  # compare the student's likeliest tokens and the rest as one; 0: full vocabulary; official: 100
     is_clip: float = 0.0  # weigh tokens by min(pi / pi_old, is_clip), 0 is off; official: 2
 
     def teachers(self) -> dict[str, Teacher]:
