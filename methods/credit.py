@@ -16,9 +16,7 @@ def uniform_credit(advantage: Float[Tensor, " B"], mask: Float[Tensor, "B T"]) -
 
 def token_weight(advantage: Float[Tensor, " B"], evidence: Float[Tensor, "B T"], eps: float) -> Float[Tensor, "B T"]:
     """clip(exp(sign(A) * evidence), 1 - eps, 1 + eps): above 1 where the token deserves more of A; 1 where A is 0."""
-    signed = torch.sign(advantage)[:, None] * evidence
-    weight = torch.exp(signed.clamp(-EXPONENT_LIMIT, EXPONENT_LIMIT))
-    return weight.clamp(1.0 - eps, 1.0 + eps)
+    return _unclipped_weight(advantage, evidence).clamp(1.0 - eps, 1.0 + eps)
 
 
 @torch.no_grad()
@@ -60,8 +58,7 @@ def evidence_moments(
     ``weight_clip_rate`` is the share of tokens whose weight lies outside [1 - eps, 1 + eps].
     """
     counted = mask.bool() & (advantage != 0)[:, None]
-    signed = (torch.sign(advantage)[:, None] * evidence).clamp(-EXPONENT_LIMIT, EXPONENT_LIMIT)
-    clipped = (torch.exp(signed) - 1.0).abs() > eps
+    clipped = (_unclipped_weight(advantage, evidence) - 1.0).abs() > eps
     mean_positive, std_positive = _moments(evidence[counted & (advantage > 0)[:, None]])
     mean_negative, std_negative = _moments(evidence[counted & (advantage < 0)[:, None]])
     return {
@@ -73,6 +70,10 @@ def evidence_moments(
         "share_negative": _share(evidence < 0, counted),
         "weight_clip_rate": _share(clipped, counted),
     }
+
+
+def _unclipped_weight(advantage: Float[Tensor, " B"], evidence: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    return torch.exp(torch.sign(advantage)[:, None] * evidence.clamp(-EXPONENT_LIMIT, EXPONENT_LIMIT))
 
 
 def _moments(values: Float[Tensor, " N"]) -> tuple[float | None, float | None]:
