@@ -25,8 +25,14 @@ _ENVIRONMENT = {  # variable: the values under which lmms-eval scores every samp
     "WORLD_SIZE": ("", "1"),
     "RANK": ("", "0"),
 }
-_MODEL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "processor_config.json")
-_ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_MODEL_FILES = (  # each line: one of these must be there
+    ("config.json",),
+    ("*.safetensors",),
+    ("tokenizer.json", "vocab.json"),
+    ("tokenizer_config.json",),
+    ("processor_config.json", "preprocessor_config.json"),
+)
+_ADAPTER_FILES = (("adapter_config.json",), ("adapter_model.safetensors",))
 _REBUILD = "build the benchmark again or give another file"
 
 
@@ -43,23 +49,17 @@ def check_environment() -> None:
 
 def check_model(base: Path, adapter: Path | None) -> None:
     """Raise DataError unless ``base`` is a Hugging Face folder with safetensors and ``adapter`` a PEFT folder."""
-    _check_folder(base, "model folder", _MODEL_FILES[:1])
-    if not any(base.glob("*.safetensors")):
-        raise DataError(str(base), "no *.safetensors in the model folder", "build the model again")
-    for name in _MODEL_FILES[1:]:
-        alternatives = {"processor_config.json": "preprocessor_config.json", "tokenizer.json": "vocab.json"}
-        if not (base / name).is_file() and not (base / alternatives.get(name, name)).is_file():
-            raise DataError(str(base), f"{name} is missing from the model folder", "build the model again")
+    _check_folder(base, "model folder", _MODEL_FILES)
     if adapter is not None:
         _check_folder(adapter, "adapter folder", _ADAPTER_FILES)
 
 
-def _check_folder(folder: Path, what: str, files: tuple[str, ...]) -> None:
+def _check_folder(folder: Path, what: str, files: tuple[tuple[str, ...], ...]) -> None:
     if not folder.is_dir():
         raise DataError(str(folder), f"{what} is missing", "build it first or give another path")
-    for name in files:
-        if not (folder / name).is_file():
-            raise DataError(str(folder), f"{name} is missing from the {what}", "build it again")
+    for patterns in files:
+        if not any(next(folder.glob(pattern), None) for pattern in patterns):
+            raise DataError(str(folder), f"{' or '.join(patterns)} is missing from the {what}", "build it again")
 
 
 def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, Any]]:

@@ -51,9 +51,9 @@ def _mathvision(response: str) -> str | None:
     """The last boxed; else what follows a phrase that announces an answer, a final letter or number; else one word."""
     from lmms_eval.tasks.mathvision.eval_utils import find_math_answer, is_number
 
-    tail = response.split("is ")[-1].rstrip(".")
-    if "oxed{" in response:
-        found = find_math_answer("\\boxed{" + response.split("oxed{")[-1])
+    tail, box = response.split("is ")[-1].rstrip("."), response.rpartition("oxed{")
+    if box[1]:
+        found = "" if box[2].lstrip().startswith("}") else find_math_answer("\\boxed{" + box[2])
     elif is_number(tail):
         found = tail
     else:
