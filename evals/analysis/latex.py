@@ -12,16 +12,21 @@ SPECIAL |= {MINUS: "$-$", ABSENT: "--"}
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """One ``table*`` per part; the caption stands in the first, the footnotes under it."""
-    head = [f"% {words.title}. Needs \\usepackage{{booktabs,graphicx}}."]
-    return (
-        "\n".join(head + [line for index, part in enumerate(parts) for line in _table(words, part, index == 0)]) + "\n"
-    )
+    """One ``table*`` per part: the caption stands in the first, the notes on the published numbers under the last."""
+    captions = [" ".join([f"{words.title}: {_lower(parts[0].title)}.", *words.caption])]
+    captions += [f"{words.title}: {_lower(part.title)}, read as the table before." for part in parts[1:]]
+    notes = [[]] * (len(parts) - 1) + [[_superscript(mark) + escape(text) for mark, text in words.notes]]
+    lines = [f"% {words.title}. Needs \\usepackage{{booktabs,graphicx}}."]
+    for part, caption, below in zip(parts, captions, notes, strict=True):
+        lines += _table(part, caption, below)
+    return "\n".join(lines) + "\n"
 
 
-def _table(words: Words, part: Part, first: bool) -> list[str]:
-    caption = " ".join([f"{part.title}, {words.title}.", *(words.caption if first else ["See the table before."])])
-    notes = [f"{_superscript(mark)}{escape(text)}" for mark, text in words.notes] if first else []
+def _lower(title: str) -> str:
+    return title[0].lower() + title[1:]
+
+
+def _table(part: Part, caption: str, notes: list[str]) -> list[str]:
     return [
         r"\begin{table*}[t]",
         r"\centering",
@@ -59,12 +64,12 @@ def _heads(part: Part) -> str:
 
 
 def _rows(name: str, entries: list[Entry]) -> list[str]:
-    """One line of numbers and one line for each of the smaller lines under them."""
-    lines = [" & ".join([escape(name), *map(_main, entries)]) + r" \\"]
+    """One line of numbers and one line for each of the smaller lines under them, set closely."""
+    lines = [" & ".join([escape(name), *map(_main, entries)])]
     for depth in range(max((len(entry.small) for entry in entries), default=0)):
         small = [escape(entry.small[depth]) if depth < len(entry.small) else "" for entry in entries]
-        lines.append(" & ".join(["", *(rf"{{\scriptsize {text}}}" if text else "" for text in small)]) + r" \\")
-    return lines
+        lines.append(" & ".join(["", *(rf"{{\scriptsize {text}}}" if text else "" for text in small)]))
+    return [line + r" \\[-2.5pt]" for line in lines[:-1]] + [lines[-1] + r" \\[2pt]"]
 
 
 def _main(entry: Entry) -> str:
