@@ -1,0 +1,25 @@
+# CEPO and its rivals: data -> base models -> cells -> evaluations -> tables, figures, MLflow. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.20")  # caching of named outputs
+
+
+include: "workflows/rules/common.smk"
+include: "workflows/rules/data.smk"
+include: "workflows/rules/models.smk"
+include: "workflows/rules/train.smk"
+include: "workflows/rules/evaluate.smk"
+include: "workflows/rules/report.smk"
+include: "workflows/rules/track.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        study.products,
+        "<results>/tracked.json",
+
+
+rule cell:
+    input:
+        study.chosen_cell,

@@ -1,0 +1,130 @@
+"""What a config file may say. The JSON schemas in ``workflows/schemas`` are generated from these models. No torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from evals.benchmarks import BENCHMARKS
+from evals.settings import EvalSettings
+from methods.engines.local.settings import EngineSettings
+from methods.micro.settings import MicroSettings
+from workflows.lib.records import OptionValue
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
+Options = dict[str, OptionValue]
+MICRO = "micro://"  # base models that this project builds itself
+
+
+class Model(BaseModel):
+    """Strict base: an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Scale(Model):
+    """One base model."""
+
+    model_name: str = Field(min_length=1, description="name printed in tables")
+    base_model: str = Field(
+        min_length=1,
+        description="micro://<shape of micro.shapes>, a folder (with a slash), or a Hugging Face hub id",
+        examples=["micro://small", "./models/my-qwen", "Qwen/Qwen3-VL-2B-Instruct"],
+    )
+    revision: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="commit of a hub model, 40 hex digits; a branch name is refused"
+    )
+
+    @property
+    def is_micro(self) -> bool:
+        """Whether this project builds the model."""
+        return self.base_model.startswith(MICRO)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the model is a folder on this machine: written as ./x, ../x, ~/x or /x."""
+        return self.base_model.startswith(("/", "./", "../", "~"))
+
+    @model_validator(mode="after")
+    def _revision_of_hub_models(self) -> Scale:
+        hub = not self.is_micro and not self.is_folder
+        if hub and self.revision is None:
+            raise ValueError(f"{self.base_model} is a hub model, so 'revision' must name its commit (40 hex digits)")
+        if not hub and self.revision is not None:
+            raise ValueError(f"{self.base_model} is not a hub model and has no 'revision'; remove the key")
+        return self
+
+
+class Variant(Model):
+    """A named set of overrides of method options: one arm of an ablation."""
+
+    methods: list[str] = Field(min_length=1, description="methods that may run with it")
+    set: Options = Field(description="option -> value; applied after options.all and options.<method>")
+
+
+class Arm(Model):
+    """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
+
+    methods: list[str] | None = Field(None, description="null: all of the config; 'base' is the untrained model")
+    variants: list[str] = Field(["default"], min_length=1)
+
+
+class Experiment(Model):
+    """One file of ``workflows/configs/experiments/``."""
+
+    title: str = Field(description="one line, printed when the experiment runs")
+    arms: list[Arm] = Field(min_length=1)
+    scales: list[str] | None = Field(None, description="null: all of the config")
+    seeds: list[int] | None = Field(None, description="null: those of the config")
+    variants: dict[Name, Variant] = Field({}, description="variants that only this experiment needs; known everywhere")
+    tables: list[Literal["table2"]] = Field([], description="tables made from these cells")
+    figures: bool = Field(False, description="draw Figure 1 and the reward curves of these cells")
+
+
+class Progress(Model):
+    """The status lines of a running workflow."""
+
+    every: float = Field(10.0, ge=0, description="seconds between two status lines; 0 turns them off")
+
+
+class Resources(Model):
+    """What a scheduler must reserve for one job that runs a model."""
+
+    gpus: int = Field(0, ge=0)
+    mem_mb: int = Field(2500, ge=1)
+    minutes: int = Field(60, ge=1)
+
+
+class Config(Model):
+    """A world: what is trained, on what, with which settings."""
+
+    world: Literal["micro", "paper"] = Field(description="micro: built here, minutes on a CPU; paper: Qwen3-VL on GPUs")
+    engine: Literal["local", "easyr1"] = Field("local", description="what trains: transformers + peft here, or EasyR1")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where cells are trained")
+    results_dir: str = Field("results", min_length=1, description="results go to <results_dir>/<world>")
+    methods: list[str] = Field(min_length=1, description="files of methods/ that 'all methods' means")
+    scales: dict[Name, Scale] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([1], min_length=1)
+    options: dict[str, Options] = Field({}, description="method options: 'all', then one section per method")
+    variants: dict[Name, Variant] = Field({}, description="named sets of overrides, the third part of a cell")
+    benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(list(BENCHMARKS), min_length=1)  # pyright: ignore
+    evaluation: EvalSettings = EvalSettings()  # pyright: ignore[reportCallIssue]
+    engine_settings: EngineSettings = EngineSettings()  # pyright: ignore[reportCallIssue]
+    micro: MicroSettings = Field(MicroSettings(), description="what the micro world draws and builds")  # pyright: ignore
+    check_bases: bool = Field(True, description="fail if a base model misses what is required of it")
+    experiments: list[str] = Field(["table2"], min_length=1, description="files of configs/experiments/ to run")
+    cell: str | None = Field(None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
+    progress: Progress = Progress()  # pyright: ignore[reportCallIssue]
+    resources: Resources = Resources()  # pyright: ignore[reportCallIssue]
+
+    @model_validator(mode="after")
+    def _micro_bases_are_described(self) -> Config:
+        for name, scale in self.scales.items():
+            shape = scale.base_model.removeprefix(MICRO)
+            if scale.is_micro and (shape not in self.micro.shapes or shape not in self.micro.training):
+                known = ", ".join(sorted(set(self.micro.shapes) & set(self.micro.training)))
+                raise ValueError(
+                    f"scales.{name}.base_model: no shape '{shape}' in micro.shapes and micro.training ({known})"
+                )
+        return self

@@ -1,0 +1,98 @@
+"""What Snakemake shows: settings that every invocation needs, and its errors as one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflows.lib.errors import UserError
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+OURS = re.compile(r"\b(?:Config|Data|Train|Eval|User)Error: [^\n]+")
+FAILED_SCRIPT = re.compile(r"CalledProcessError in file .*non-zero exit status (\d+)\.", re.DOTALL)
+REPLACED = {
+    "workflow_started",
+    "job_info",
+    "job_finished",
+    "job_error",
+    "progress",
+    "resources_info",
+}  # events that the status lines tell
+NOISE = (
+    "Assuming unrestricted shared filesystem usage",
+    "Using shell:",
+    "Conda environments: ignored",
+    "Shutting down, this might take some time",
+    "Exiting because a job execution failed",
+    "Select jobs to execute",
+    "Moving output file",
+    "Symlinking output file",
+    "Config file ",
+)
+LOCKED = (
+    "Error: .snakemake/locks: another run uses these results, or one was killed; "
+    "wait for it, or if none is running: make unlock (snakemake --unlock)"
+)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """A UserError inside ends the process with one line on stderr and status 1."""
+    try:
+        yield
+    except UserError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
+
+
+def set_up(workflow: Workflow, root: Path) -> None:
+    """Settings without which results could be wrong or lost, with or without a profile; and quieter output.
+
+    Digests in ``params`` decide what runs again, never the text or date of a script. What a killed run left is redone.
+    Results are kept in ``.cache`` under a key of everything that decides them, so that undoing an edit costs nothing.
+    """
+    os.environ.setdefault("SNAKEMAKE_OUTPUT_CACHE", str(root / ".cache"))
+    Path(os.environ["SNAKEMAKE_OUTPUT_CACHE"]).mkdir(parents=True, exist_ok=True)
+    for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if workflow.workflow_settings.cache is None:
+        workflow.workflow_settings.cache = []
+    if workflow.dag_settings is not None:  # not so under --lint
+        from snakemake.settings.types import RerunTrigger
+
+        workflow.dag_settings.rerun_triggers = {RerunTrigger.PARAMS, RerunTrigger.INPUT}
+        workflow.dag_settings.force_incomplete = True
+    output = workflow.output_settings
+    asked = output is None or output.dryrun or output.verbose or output.printshellcmds
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(shorten)
+            if not asked:
+                handler.addFilter(hush)
+
+
+def shorten(record: logging.LogRecord) -> bool:
+    """Cut errors down to one line that says what to do; drop those that a script has explained already."""
+    text = str(record.msg)
+    if "LockException" in text:
+        record.msg = LOCKED
+    elif "At least one job did not complete" in text:
+        record.msg = "Some jobs failed, see above. What is done is kept: the same command goes on from here."
+    elif record.levelno >= logging.ERROR and (found := OURS.search(text)):
+        record.msg = re.sub(r" \(rule [^()]*\)$", "", found.group(0))
+    elif failed := FAILED_SCRIPT.search(text):
+        record.msg = f"Error: a job ended with status {failed.group(1)} (137 is a kill, perhaps for want of memory)"
+        return failed.group(1) != "1"
+    return True
+
+
+def hush(record: logging.LogRecord) -> bool:
+    """Drop what the status lines tell better; Snakemake's own log has it all. Not for dry runs, -p and --verbose."""
+    return str(getattr(record, "event", "")) not in REPLACED and not str(record.msg).startswith(NOISE)

@@ -1,0 +1,44 @@
+"""How long the rest of a run may take, from what its jobs have taken so far."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+
+class Timing(NamedTuple):
+    """One job, as the estimate sees it."""
+
+    kind: tuple[Hashable, ...]  # jobs of one kind take about as long; the first part is the rule
+    spent: float | None  # seconds so far; None: has not begun
+    share: float | None  # of the job that is done, in [0, 1]; None: unknown
+    ended: bool
+
+    @property
+    def whole(self) -> float | None:
+        """Seconds this job takes in all, as far as it has shown; None if it has not."""
+        if self.ended or self.spent is None:
+            return self.spent
+        return self.spent / self.share if self.share else None
+
+
+def seconds_left(timings: Sequence[Timing], cores: int) -> tuple[float, bool]:
+    """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
+
+    A job takes what jobs of its kind took, or those of its rule; kinds that none has shown yet count nothing.
+    """
+    left, complete = [], True
+    for job in timings:
+        if job.ended:
+            continue
+        whole = job.whole or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
+        if whole is None:
+            complete = False
+        else:
+            left.append(max(whole - (job.spent or 0.0), 0.0))
+    return max(sum(left) / cores, max(left, default=0.0)), complete
+
+
+def _mean(timings: Sequence[Timing], kind: tuple[Hashable, ...]) -> float | None:
+    known = [t.whole for t in timings if t.whole is not None and t.kind[: len(kind)] == kind]
+    return sum(known) / len(known) if known else None

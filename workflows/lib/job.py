@@ -1,0 +1,73 @@
+"""What every script does around its one call: a log, and errors a user can read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workflows.lib.errors import DataError, UserError
+
+WAYS_OUT = {
+    errno.ENOSPC: "free disk space, or set results_dir to another disk; finished work is kept",
+    errno.EDQUOT: "free disk space, or set results_dir to another disk; finished work is kept",
+    errno.EROFS: "set results_dir to a folder that can be written",
+    errno.EACCES: "change its permissions, or set results_dir to a folder that can be written",
+}
+
+
+@contextmanager
+def job(log: Path | str, name: str) -> Iterator[None]:
+    """Run a block with all its output in ``log``; a failure is one line on stderr, the traceback stays in the log.
+
+    Exits with status 1 after a failure. ``name`` says what failed if the error itself does not.
+    """
+    stderr = os.dup(2)
+    with _redirected(Path(log)):
+        started = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            line = one_line(error, name, log)
+            print(line, flush=True)
+            os.write(stderr, f"{line}\n".encode())
+            raise SystemExit(1) from None
+        print(f"{name}: done in {time.perf_counter() - started:.1f} s", flush=True)
+
+
+def one_line(error: Exception, name: str, log: Path | str) -> str:
+    """A failure as ``Kind: place: cause; way out``."""
+    if isinstance(error, UserError):
+        return f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno in WAYS_OUT:
+        return f"DataError: {DataError(error.filename or name, str(error.strerror), WAYS_OUT[error.errno])}"
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"Error: {name}: {cause[:300]}; this is a defect, the traceback is in {log}"
+
+
+@contextmanager
+def _redirected(log: Path) -> Iterator[None]:
+    """Send the process's stdout and stderr, also those of libraries in C, to ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = [os.dup(1), os.dup(2)]
+    with log.open("ab", buffering=0) as file:
+        try:
+            _flush_and_point(file.fileno(), file.fileno())
+            yield
+        finally:
+            _flush_and_point(*kept)
+            for descriptor in kept:
+                os.close(descriptor)
+
+
+def _flush_and_point(stdout: int, stderr: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)

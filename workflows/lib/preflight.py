@@ -1,0 +1,46 @@
+"""What can be known to fail before anything runs: no folder to write to, no disk space, no model."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from workflows.lib.config import Config
+from workflows.lib.errors import ConfigError
+from workflows.lib.loading import Source
+
+FREE_MB = 500  # a micro world's results with their checkpoints
+
+
+def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB) -> None:
+    """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves nothing behind."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"0")
+        free = shutil.disk_usage(existing).free / 1e6
+    except OSError as error:
+        cause = f"cannot write to {existing} ({error.strerror})"
+        raise ConfigError(place, cause, "set results_dir to another folder") from None
+    if free < free_mb:
+        cause = f"only {free:.0f} MB free on the disk of {existing}, a run needs {free_mb:.0f}"
+        raise ConfigError(place, cause, "free some, or set results_dir to another disk")
+
+
+def check_world(config: Config, source: Source) -> None:
+    """Raise ConfigError for a world or an engine that this version cannot run yet."""
+    if config.world != "micro":
+        cause = f"this version has no data for the world '{config.world}'"
+        raise ConfigError(source.place("world"), cause, "use world: micro")
+    if config.engine != "local":
+        raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
+
+
+def check_models(config: Config, source: Source) -> None:
+    """Raise ConfigError if a base model that should be a folder is none."""
+    for name, scale in config.scales.items():
+        if scale.is_folder and not (Path(scale.base_model).expanduser() / "config.json").is_file():
+            place = source.place("scales", name, "base_model")
+            cause = f"no model in {scale.base_model} (no config.json)"
+            raise ConfigError(place, cause, "save a Hugging Face model there")

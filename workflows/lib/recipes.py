@@ -1,0 +1,83 @@
+"""How every file of the results is made: settings and digests. As the rules' ``params`` they decide reruns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflows.lib.config import MICRO, Config
+from workflows.lib.digest import canonical, code_digest, lock_digest, value_digest
+from workflows.lib.records import Cell
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "envs" / "local.txt"
+ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
+DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
+FREE = {"checkpoint_every"}  # settings of the engine that decide nothing of the outcome
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The recipes of one config. Nothing here depends on a single cell, so 5,000 cells cost what one costs."""
+
+    config: Config
+    lock: Path = LOCK
+
+    @property
+    def env(self) -> str:
+        """Digest of the pinned packages."""
+        return lock_digest(self.lock)
+
+    def problems(self) -> str:
+        """How problems are drawn; the digest of this is a cell's ``data``."""
+        return self._recipe("methods.micro.data", self.drawing())
+
+    def benchmarks(self) -> str:
+        """How benchmark items are drawn."""
+        return self._recipe("methods.micro.benchmarks", self.drawing())
+
+    def base(self, scale: str) -> str:
+        """How a base model comes about; the digest of this is a cell's ``base``."""
+        model = self.config.scales[scale]
+        if model.is_micro:
+            return self._recipe("methods.micro.bases", self.building(scale))
+        files = sorted(Path(model.base_model).expanduser().glob("*")) if model.is_folder else []
+        return canonical([model.base_model, model.revision, [[f.name, f.stat().st_size] for f in files]])
+
+    def checks(self) -> str:
+        """What is required of a base model."""
+        return self._recipe("methods.micro.checks", "")
+
+    def drawing(self) -> str:
+        """The settings that decide data, as JSON."""
+        return self.config.micro.model_dump_json(exclude=DRAWN)
+
+    def building(self, scale: str) -> str:
+        """The settings that decide one base model, as JSON; other shapes are left out."""
+        shape = self.config.scales[scale].base_model.removeprefix(MICRO)
+        micro = self.config.micro
+        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}}
+        return micro.model_copy(update=chosen).model_dump_json()
+
+    def cell_digests(self, method: str, scale: str) -> dict[str, str]:
+        """Digests of what decides a cell besides its options; the untrained base has its model only."""
+        base = {"base": value_digest(self.base(scale)), "env": self.env}
+        if method == "base":
+            return base
+        return base | {
+            "data": value_digest(self.problems()),
+            "code": code_digest(f"methods.{method}", ENGINES[self.config.engine]),
+            "engine": value_digest(self.config.engine_settings.model_dump(mode="json", exclude=FREE)),
+        }
+
+    def evaluation(self, cell: Cell) -> str:
+        """How a cell is evaluated."""
+        asked = [self.config.benchmarks, value_digest(self.benchmarks())]
+        return canonical([cell.digest, self.config.evaluation, asked, code_digest("evals.run"), self.env])
+
+    def analysis(self, module: str, cells: list[Cell]) -> str:
+        """How a file is made from many evaluated cells."""
+        return canonical([code_digest(module), value_digest([self.evaluation(cell) for cell in cells])])
+
+    def _recipe(self, module: str, settings: str) -> str:
+        return canonical([settings, code_digest(module), self.env])

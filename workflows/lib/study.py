@@ -1,0 +1,211 @@
+"""What the rules ask: paths, inputs and ``params`` of a checked config. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from workflows.lib import preflight
+from workflows.lib.config import Config
+from workflows.lib.errors import ConfigError
+from workflows.lib.grid import BASE, DEFAULT, Grid, Key
+from workflows.lib.loading import Source, load_config, read_experiments
+from workflows.lib.options import read_methods
+from workflows.lib.recipes import Recipes
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+
+class Wildcards(Protocol):
+    """What names a job; a rule has some of these."""
+
+    method: str
+    scale: str
+    variant: str
+    seed: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A config that was found sound, and everything that follows from it."""
+
+    config: Config
+    grid: Grid
+    recipes: Recipes
+
+    @staticmethod
+    def load(workflow: Workflow, raw: dict[str, Any]) -> Study:
+        """The study Snakemake was called for; ConfigError at the first mistake in it."""
+        overrides = dict(workflow.config_settings.config or {})
+        files = [Path(file) for file in workflow.configfiles]
+        names = [str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file) for file in files]
+        source = Source(", ".join(names), frozenset(overrides))
+        study = Study.of(load_config(raw, overrides, source), source)
+        preflight.check_world(study.config, source)
+        preflight.check_models(study.config, source)
+        if workflow.is_main_process:
+            preflight.check_results_folder(Path(study.results), source.place("results_dir"))
+        return study
+
+    @staticmethod
+    def of(config: Config, source: Source) -> Study:
+        """The study of a valid config; ConfigError if it names what does not exist."""
+        recipes = Recipes(config)
+        grid = Grid(config, read_experiments(), read_methods(), recipes, source)
+        grid.check()
+        return Study(config, grid, recipes)
+
+    @property
+    def results(self) -> str:
+        """Folder of this world's results."""
+        return f"{self.config.results_dir}/{self.config.world}"
+
+    def folder(self, key: Key) -> str:
+        """Folder of a cell."""
+        return f"{self.results}/cells/{key.name}"
+
+    def chosen_cell(self, wildcards: Wildcards) -> str:
+        """What the target ``cell`` makes: the scores of the cell the config names."""
+        if self.config.cell is None:
+            way_out = "write --config cell=<method>/<scale>/<variant>/s<seed>, for example cell=cepo/small/default/s1"
+            raise ConfigError("cell", "the target 'cell' needs to be told which", way_out)
+        return f"{self.folder(self.grid.parse(self.config.cell, 'cell'))}/eval/scores.json"
+
+    def key(self, wildcards: Wildcards) -> Key:
+        """The cell that a job's wildcards name."""
+        name = f"{wildcards.method}/{wildcards.scale}/{wildcards.variant}/s{wildcards.seed}"
+        return self.grid.parse(name, "cell")
+
+    def cell_json(self, wildcards: Wildcards) -> str:
+        """``params`` of training: the complete cell."""
+        key = self.key(wildcards)
+        if key.method == BASE:
+            raise ConfigError("cell", f"{key.name} is the untrained base: it has scores, but nothing to train")
+        return self.grid.cell(key).model_dump_json()
+
+    def cell_evaluation(self, wildcards: Wildcards) -> str:
+        """``params`` of evaluation: the cell and how it is evaluated."""
+        return self.recipes.evaluation(self.grid.cell(self.key(wildcards)))
+
+    def adapter(self, wildcards: Wildcards) -> list[str]:
+        """Input of evaluation: the trained adapter; the untrained base has none."""
+        key = self.key(wildcards)
+        return [] if key.method == BASE else [f"{self.folder(key)}/adapter"]
+
+    def base_check(self, wildcards: Wildcards) -> list[str]:
+        """Input of training: the report that the base model is fit for it, where the config asks for that."""
+        return [f"{self.results}/models/{wildcards.scale}/check.json"] if self.config.check_bases else []
+
+    def base_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: how it comes about."""
+        return self.recipes.base(wildcards.scale)
+
+    def base_settings(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: its entry of the config, as JSON."""
+        return self.config.scales[wildcards.scale].model_dump_json()
+
+    def base_building(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model that is built here: what the builder needs, as JSON; empty for others."""
+        return self.recipes.building(wildcards.scale) if self.config.scales[wildcards.scale].is_micro else ""
+
+    def untrained_json(self, wildcards: Wildcards) -> str:
+        """``params`` of the untrained base's record: the complete cell."""
+        return self.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
+
+    def cell_scores(self, wildcards: Wildcards) -> str:
+        """``params`` of scoring: the evaluation and the code that scores it."""
+        return self.recipes.analysis("evals.scores", [self.grid.cell(self.key(wildcards))])
+
+    def table_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of a table: the records of its cells."""
+        return self._files(self._cells_of(wildcards.table), "cell.json")
+
+    def table_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of a table: what its cells answered, and how they were trained."""
+        cells = self._cells_of(wildcards.table)
+        return self._files(cells, "eval/samples.parquet", "eval/scores.json") + self._files(_trained(cells), "run.json")
+
+    def table_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of a table."""
+        cells = [self.grid.cell(key) for key in self._cells_of(wildcards.table)]
+        return self.recipes.analysis(f"evals.analysis.{wildcards.table}", cells)
+
+    def figure_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of the figures: the records of their cells."""
+        return self._files(_trained(self._cells_of("figures")), "cell.json")
+
+    def figure_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of the figures: every training step."""
+        return self._files(_trained(self._cells_of("figures")), "train.jsonl", "run.json")
+
+    def figure_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of the figures."""
+        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figures"))]
+        return self.recipes.analysis("evals.analysis.figures", cells)
+
+    def tracked_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of tracking: the records of all wanted cells."""
+        return self._files(self.grid.wanted, "cell.json")
+
+    def tracked_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of tracking: training steps, runs and scores of all wanted cells."""
+        return self._files(self.grid.wanted, "eval/scores.json") + self._files(
+            _trained(self.grid.wanted), "train.jsonl", "run.json"
+        )
+
+    def products(self, wildcards: Wildcards) -> list[str]:
+        """Input of the target ``all``: the tables and figures of the chosen experiments."""
+        experiments = [self.grid.experiments[name] for name in self.config.experiments]
+        tables = dict.fromkeys(table for experiment in experiments for table in experiment.tables)
+        found = [f"{self.results}/tables/{table}.md" for table in tables]
+        if any(experiment.figures for experiment in experiments):
+            found.append(f"{self.results}/figures/figure1.svg")
+        if self.config.check_bases:
+            found.append(f"{self.results}/models/check.json")
+        return found
+
+    def untrained_scores(self, wildcards: Wildcards) -> list[str]:
+        """Input of the check of the bases: their scores, in the order of the config's scales."""
+        return self._files(
+            [Key(BASE, scale, DEFAULT, self.config.seeds[0]) for scale in self.config.scales], "eval/scores.json"
+        )
+
+    def training_steps(self, wildcards: dict[str, str]) -> int:
+        """Rollout steps of the cell with these wildcards, for the status lines."""
+        key = Key(wildcards["method"], wildcards["scale"], wildcards["variant"], int(wildcards["seed"]))
+        return int(self.grid.cell(key).options["steps"])
+
+    def membership(self, wildcards: Wildcards) -> dict[str, list[str]]:
+        """``params`` of tracking: the cells of each chosen experiment."""
+        return {name: [key.name for key in self.grid.of_experiment(name)] for name in self.config.experiments}
+
+    @property
+    def store(self) -> str:
+        """``params`` of tracking: the MLflow store."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(self.results).absolute()}/mlflow.db"
+
+    def summary(self) -> str:
+        """Where the results are; printed at the end."""
+        places = [
+            f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
+        ]
+        return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
+
+    def _cells_of(self, product: str) -> list[Key]:
+        """Cells of the chosen experiments that ask for a product: a table's name, or ``figures``."""
+        experiments = {name: self.grid.experiments[name] for name in self.config.experiments}
+        chosen = [
+            name for name, e in experiments.items() if product in e.tables or (product == "figures" and e.figures)
+        ]
+        return list(dict.fromkeys(key for name in chosen for key in self.grid.of_experiment(name)))
+
+    def _files(self, keys: list[Key], *names: str) -> list[str]:
+        return [f"{self.folder(key)}/{name}" for key in keys for name in names]
+
+
+def _trained(keys: list[Key]) -> list[Key]:
+    return [key for key in keys if key.method != BASE]

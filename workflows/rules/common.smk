@@ -1,0 +1,38 @@
+# The checked config, and what the rules ask of it.
+from pathlib import Path
+
+from evals.benchmarks import BENCHMARKS
+from workflows.lib import console
+from workflows.lib.progress import Monitor
+from workflows.lib.study import Study
+
+console.set_up(workflow, Path(workflow.basedir))
+
+if not workflow.configfiles:  # a config given on the command line replaces this one, it is not merged into it
+
+    configfile: "workflows/configs/micro.yaml"
+
+
+with console.one_line_errors():
+    study = Study.load(workflow, config)
+monitor = Monitor(Path(study.results), study.training_steps, study.config.progress.every)
+PUBLISHED = sorted(str(path) for path in Path("results/published").glob("*.yaml"))
+
+
+onstart:
+    monitor.start(workflow.dag, workflow.cores)
+
+
+onsuccess:
+    monitor.stop()
+    print(study.summary())
+
+
+onerror:
+    monitor.stop()
+
+
+pathvars:
+    results=study.results,
+    model="<results>/models/{scale}",
+    cell="<results>/cells/{method}/{scale}/{variant}/s{seed}",

@@ -1,0 +1,61 @@
+# A cell's adapter, or the untrained base -> answers to every benchmark question -> scores.
+
+
+ruleorder: untrained > train
+
+
+rule untrained:
+    output:
+        "<results>/cells/base/{scale}/default/s{seed}/cell.json",
+    log:
+        "<results>/cells/base/{scale}/default/s{seed}/untrained.log",
+    conda:
+        "../../envs/local.yaml"
+    params:
+        cell=study.untrained_json,
+    script:
+        "../scripts/untrained.py"
+
+
+rule evaluate:
+    input:
+        cell=ancient("<cell>/cell.json"),
+        adapter=ancient(study.adapter),
+        base=ancient("<model>/model"),
+        benchmarks=ancient(expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks)),
+    output:
+        samples="<cell>/eval/samples.parquet",
+        raw=directory("<cell>/eval/lmms"),
+    log:
+        "<cell>/eval/evaluate.log",
+    cache: True
+    conda:
+        "../../envs/local.yaml"
+    resources:
+        gpu=study.config.resources.gpus,
+        mem_mb=study.config.resources.mem_mb,
+        runtime=study.config.resources.minutes,
+    params:
+        settings=study.config.evaluation.model_dump_json(),
+        recipe=study.cell_evaluation,
+    script:
+        "../scripts/evaluate.py"
+
+
+rule score:
+    input:
+        cell="<cell>/cell.json",
+        samples="<cell>/eval/samples.parquet",
+        raw="<cell>/eval/lmms",
+    output:
+        "<cell>/eval/scores.json",
+    log:
+        "<cell>/eval/score.log",
+    benchmark:
+        "<cell>/eval/score.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        recipe=study.cell_scores,
+    script:
+        "../scripts/score.py"

@@ -1,0 +1,61 @@
+# Base models, one per scale, and what is required of them.
+
+
+rule base_model:
+    output:
+        model=directory("<model>/model"),
+        report="<model>/base.json",
+    log:
+        "<model>/base_model.log",
+    cache: True  # Snakemake refuses benchmark: beside cache:, so the report says how long it took
+    conda:
+        "../../envs/local.yaml"
+    resources:
+        gpu=study.config.resources.gpus,
+        mem_mb=study.config.resources.mem_mb,
+        runtime=study.config.resources.minutes,
+    params:
+        scale=study.base_settings,
+        building=study.base_building,
+        recipe=study.base_recipe,
+    script:
+        "../scripts/base_model.py"
+
+
+rule check_rollouts:
+    input:
+        base="<model>/model",
+        validation="<results>/data/validation.parquet",
+    output:
+        "<model>/check.json",
+    log:
+        "<model>/check.log",
+    benchmark:
+        "<model>/check.tsv"
+    conda:
+        "../../envs/local.yaml"
+    resources:
+        gpu=study.config.resources.gpus,
+        mem_mb=study.config.resources.mem_mb,
+        runtime=study.config.resources.minutes,
+    params:
+        recipe=study.recipes.checks(),
+    script:
+        "../scripts/check_rollouts.py"
+
+
+rule check_benchmarks:
+    input:
+        study.untrained_scores,
+    output:
+        "<results>/models/check.json",
+    log:
+        "<results>/models/check.log",
+    benchmark:
+        "<results>/models/check.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        recipe=study.recipes.checks(),
+    script:
+        "../scripts/check_benchmarks.py"

@@ -1,0 +1,28 @@
+# One cell: method x scale x variant x seed -> an adapter. Its inputs are ancient because its digests decide.
+
+
+rule train:
+    input:
+        data=ancient("<results>/data/train.parquet"),
+        validation=ancient("<results>/data/validation.parquet"),
+        base=ancient("<model>/model"),
+        check=ancient(study.base_check),
+    output:
+        cell="<cell>/cell.json",
+        adapter=directory("<cell>/adapter"),
+        steps="<cell>/train.jsonl",
+        run="<cell>/run.json",
+    log:
+        "<cell>/train.log",
+    cache: True  # Snakemake refuses benchmark: beside cache:, so wall time and peak memory go into run.json
+    conda:
+        "../../envs/local.yaml"
+    resources:
+        gpu=study.config.resources.gpus,
+        mem_mb=study.config.resources.mem_mb,
+        runtime=study.config.resources.minutes,
+    params:
+        cell=study.cell_json,
+        settings=study.config.engine_settings.model_dump_json(),
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,12 @@
+"""Build a base model of the micro world, or put an existing one in its place. Glue only."""
+
+from pathlib import Path
+
+from workflows.lib.config import Scale
+from workflows.lib.job import job
+
+scale = Scale.model_validate_json(snakemake.params.scale)
+with job(snakemake.log[0], f"base model {snakemake.wildcards.scale}"):
+    from workflows.lib.bases import provide
+
+    provide(scale, snakemake.params.building, Path(snakemake.output.model), Path(snakemake.output.report))

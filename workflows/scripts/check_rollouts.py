@@ -1,0 +1,13 @@
+"""Check that a base model leaves training something to do. Glue only."""
+
+import json
+from pathlib import Path
+
+from workflows.lib.files import write_text
+from workflows.lib.job import job
+
+with job(snakemake.log[0], f"check of base {snakemake.wildcards.scale}"):
+    from methods.micro.checks import check_rollouts
+
+    report = check_rollouts(Path(snakemake.input.base), Path(snakemake.input.validation))
+    write_text(Path(snakemake.output[0]), json.dumps(report, indent=1))

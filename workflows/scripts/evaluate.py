@@ -1,0 +1,26 @@
+"""Evaluate one cell on the benchmarks. Glue only."""
+
+from pathlib import Path
+
+from evals.settings import EvalSettings
+from workflows.lib.job import job
+from workflows.lib.progress import counting
+from workflows.lib.records import Cell
+
+cell = Cell.model_validate_json(Path(snakemake.input.cell).read_text())
+with job(snakemake.log[0], f"evaluate {cell.name}"):
+    from evals.run import evaluate
+
+    samples = Path(snakemake.output.samples)
+    with counting(samples.parent / "progress.json") as progress:
+        evaluate(
+            cell.name,
+            base=Path(snakemake.input.base),
+            adapter=Path(snakemake.input.adapter) if snakemake.input.get("adapter") else None,
+            benchmarks={Path(path).stem: Path(path) for path in snakemake.input.benchmarks},
+            settings=EvalSettings.model_validate_json(snakemake.params.settings),
+            seed=cell.seed,
+            samples=samples,
+            raw=Path(snakemake.output.raw),
+            progress=progress,
+        )
