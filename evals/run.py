@@ -57,7 +57,7 @@ def evaluate(
 def _load_model(
     base: Path, adapter: Path | None, settings: EvalSettings, seed: int, progress: Callable[[int, int], None] | None
 ) -> Any:  # noqa: ANN401
-    from evals.lmms_model import CepoLocal  # imports torch and lmms-eval
+    from evals.local_model import CepoLocal  # imports torch and lmms-eval
 
     return CepoLocal(
         str(base),

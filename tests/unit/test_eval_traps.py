@@ -17,7 +17,7 @@ from lmms_eval.api.model import lmms
 from evals.benchmarks import BENCHMARKS
 from evals.harness import bounded, run_lmms_eval, time_limit
 from evals.inputs import read_benchmark
-from evals.lmms_model import Answer
+from evals.local_model import Answer
 from evals.run import collect
 from evals.settings import EvalSettings
 from workflows.lib.errors import EvalError

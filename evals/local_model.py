@@ -1,0 +1,176 @@
+"""A Hugging Face vision-language model, with or without a PEFT adapter, as lmms-eval's model ``cepo_local``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.model import lmms
+from lmms_eval.protocol import ChatMessages
+from peft import PeftModel, get_peft_model_state_dict
+from PIL.Image import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+
+from evals.sampling import noise, sampler
+from workflows.lib.errors import ConfigError, DataError
+from workflows.lib.records import OptionValue
+
+_DEFAULTS: dict[str, OptionValue] = {
+    "temperature": 0.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "presence_penalty": 0.0,
+    "max_new_tokens": 4096,
+}  # what lmms-eval's vllm model takes where a task and the command line say nothing
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a response came about; the text itself goes to lmms-eval."""
+
+    prompt: str  # rendered by the chat template, image placeholders included
+    tokens: int  # sampled, end-of-turn included
+    truncated: bool  # no end-of-turn within the limit
+    settings: dict[str, OptionValue]  # that reached the sampler
+
+
+def load(base: str, adapter: str | None, dtype: str, device: str) -> Any:  # noqa: ANN401
+    """Model in eval mode. In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates.
+
+    Raises ConfigError if the device is absent, DataError if the folders do not load or do not fit each other.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("evaluation.device", "no CUDA device is available", "set it to cpu")
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(base, dtype=getattr(torch, dtype), use_safetensors=True)
+        if adapter is not None:
+            model = _adapted(model, adapter, merge=dtype == "float32")
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
+    return model.to(device).eval()
+
+
+def _adapted(model: Any, adapter: str, merge: bool) -> Any:  # noqa: ANN401
+    """``model`` with the adapter; PEFT itself takes an adapter whose tensors fit no layer without an error."""
+    model = PeftModel.from_pretrained(model, adapter)
+    stored, used = load_file(Path(adapter) / "adapter_model.safetensors"), get_peft_model_state_dict(model)
+    if set(stored) != set(used):
+        raise DataError(
+            adapter, f"{len(set(stored) ^ set(used))} tensors do not fit the base model", "train the cell again"
+        )
+    return model.merge_and_unload() if merge else model
+
+
+def barred_tokens(processor: Any, vocabulary: int, ends: Sequence[int]) -> list[int]:  # noqa: ANN401
+    """Special and vision tokens, except those that end a turn, and rows of the embedding that no token has.
+
+    A sampled image token has no vision features behind it and breaks the next forward pass.
+    """
+    tokenizer = processor.tokenizer
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special |= set(tokenizer.all_special_ids) | set(range(len(tokenizer), vocabulary))
+    return sorted(special - set(ends))
+
+
+class CepoLocal(lmms):
+    """Chat model for CPU or one GPU. ``answers`` holds an :class:`Answer` per (task, row) after ``generate_until``."""
+
+    is_simple = False
+
+    def __init__(
+        self,
+        base: str,
+        adapter: str | None = None,
+        device: str = "cpu",
+        dtype: str = "float32",
+        batch_size: int = 128,
+        seed: int | str = 0,
+        progress: Callable[[int, int], None] | None = None,
+        max_batch_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.model: Any = load(base, adapter, dtype, device)
+        self.processor: Any = AutoProcessor.from_pretrained(base)
+        self.processor.tokenizer.padding_side = "left"
+        self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
+        ends = self.model.generation_config.eos_token_id or self.processor.tokenizer.eos_token_id
+        self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]
+        self.barred = barred_tokens(self.processor, self.model.config.get_text_config().vocab_size, self.ends)
+        self.answers: dict[tuple[str, int], Answer] = {}
+        self.seconds = 0.0  # spent in generate_until, prompts and images included
+
+    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
+        """Responses in the order of ``requests``; batches are made of requests of similar length."""
+        started = time.perf_counter()
+        results: dict[int, GenerationResult] = {}
+        for settings, batch in self._batches(requests):
+            for i, result in zip(batch, self._respond([requests[i] for i in batch], settings), strict=True):
+                results[i] = result
+            if self.progress is not None:
+                self.progress(len(results), len(requests))
+        self.seconds += time.perf_counter() - started
+        return [results[i] for i in range(len(requests))]
+
+    def _batches(self, requests: list[Instance]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
+        """Sampling settings and indices of each batch: equal settings, then the same task, then similar length."""
+        groups: dict[tuple, list[int]] = {}
+        for i, request in enumerate(requests):
+            settings = {name: request.args[2].get(name, default) for name, default in _DEFAULTS.items()}
+            groups.setdefault(tuple(settings.items()), []).append(i)
+        for items, indices in groups.items():
+            indices.sort(key=lambda i: (requests[i].args[4], len(requests[i].args[0])))
+            for start in range(0, len(indices), self.batch_size):
+                yield dict(items), indices[start : start + self.batch_size]
+
+    def _prompt(self, request: Instance) -> tuple[str, list[Image]]:
+        """Rendered prompt and images of a request, as lmms-eval's task words them."""
+        _, doc_to_messages, _, row, task, split = request.args
+        chat = ChatMessages(messages=doc_to_messages(self.task_dict[task][split][row]))
+        messages = chat.to_hf_messages()
+        text = self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text, chat.extract_media()[0]
+
+    @torch.inference_mode()
+    def _respond(self, requests: list[Instance], settings: dict[str, OptionValue]) -> list[GenerationResult]:
+        prompts = [self._prompt(request) for request in requests]
+        images = [image for _, some in prompts for image in some]
+        texts = [text for text, _ in prompts]
+        inputs = self.processor(text=texts, images=images or None, padding=True, return_tensors="pt").to(self.device)
+        length, limit = inputs["input_ids"].shape[1], int(settings["max_new_tokens"])
+        keys = [f"{request.args[4]}/{request.args[3]}" for request in requests]
+        uniform = noise(self.seed, keys, limit).to(self.device)
+        pad = self.processor.tokenizer.pad_token_id
+        # The checkpoint's own generation defaults (penalties, top-k) are replaced, not merged: what is sampled is what
+        # ``sampler`` builds.
+        self.model.generation_config = GenerationConfig(
+            max_new_tokens=limit, do_sample=False, eos_token_id=self.ends, pad_token_id=pad
+        )
+        output = self.model.generate(**inputs, logits_processor=sampler(settings, self.barred, uniform, length))
+        return [
+            self._record(request, prompt, tokens, settings)
+            for request, prompt, tokens in zip(requests, texts, output[:, length:].cpu(), strict=True)
+        ]
+
+    def _record(
+        self, request: Instance, prompt: str, tokens: torch.Tensor, settings: dict[str, OptionValue]
+    ) -> GenerationResult:
+        ended = torch.isin(tokens, torch.tensor(self.ends)).nonzero()
+        count = int(ended[0]) + 1 if len(ended) else len(tokens)
+        self.answers[request.args[4], request.args[3]] = Answer(prompt, count, not len(ended), settings)
+        text = self.processor.tokenizer.decode(tokens[:count], skip_special_tokens=True)
+        return GenerationResult(text=text, token_counts=TokenCounts(output_tokens=count))
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """None of the five tasks asks for it."""
+        raise NotImplementedError("cepo_local generates only")
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
+        """None of the five tasks asks for it."""
+        raise NotImplementedError("cepo_local generates only")
