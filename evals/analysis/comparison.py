@@ -90,7 +90,7 @@ def check_scores(folder: CellFolder) -> None:
     """Raise DataError unless scores.json has the accuracy and the count of every benchmark in samples.parquet."""
     for name, table in folder.samples.items():
         score = folder.scores.benchmarks.get(name)
-        accuracy = float(table["correct"].mean())
+        accuracy = float(np.mean(table["correct"]))
         if score is None or score.n != len(table) or abs(score.accuracy - accuracy) > 1e-6:
             cause = f"{name}: samples.parquet gives {accuracy:.6f} over {len(table)} questions, scores.json does not"
             raise DataError(str(folder.path / "eval" / "scores.json"), cause, "score the cell again")

@@ -61,7 +61,8 @@ def _accuracies(table: Comparison, words: Words) -> Part:
     groups = [Group(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
     paper = [*BENCHMARKS, AVERAGE] if any(row.paper for row in table.rows) else []
     if paper:
-        groups.append(Group("The paper", [_title(column) for column in paper], "paper"))
+        heading = "The paper" if table.world == "paper" else "The paper (another world)"
+        groups.append(Group(heading, [_title(column) for column in paper], "paper"))
     sections = [
         Section(
             _heading(block),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ((0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (9, 2)), "-")
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {  # matplotlib types its keys as a list of literals
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -46,7 +47,7 @@ class Look:
 
     colour: str
     marker: str
-    dash: str | tuple[float, tuple[float, ...]]
+    dash: Any  # as matplotlib's linestyle
 
 
 def looks(names: list[tuple[str, str]]) -> dict[tuple[str, str], Look]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from evals.analysis.published import Published, Table2
 from evals.analysis.published import Row as PaperRow
 from evals.analysis.statistics import AVERAGE, Estimate
 from evals.benchmarks import BENCHMARKS
+
+Line = dict[str, Any]
 
 COLUMNS = ("world", "scale", "model", "method", "variant", "benchmark", "quantity", "value", "low", "high", "unit")
 COLUMNS += ("questions", "seeds", "source")
@@ -23,9 +26,9 @@ def frame(table: Comparison, published: Published) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"questions": "Int64"})
 
 
-def _ours(table: Comparison, row: Row) -> Iterator[dict[str, object]]:
+def _ours(table: Comparison, row: Row) -> Iterator[Line]:
     cell = row.arm.folders[0].cell
-    common = {"world": cell.world, "scale": cell.scale, "model": cell.model_name, "method": cell.method}
+    common: Line = {"world": cell.world, "scale": cell.scale, "model": cell.model_name, "method": cell.method}
     common |= {
         "variant": cell.variant,
         "unit": "percent",
@@ -45,13 +48,13 @@ def _ours(table: Comparison, row: Row) -> Iterator[dict[str, object]]:
                 yield place | {"quantity": quantity, "unit": "points"} | _numbers(by[column])
 
 
-def _numbers(found: Estimate) -> dict[str, object]:
-    values = {"value": found.value, "low": found.low, "high": found.high}
+def _numbers(found: Estimate) -> Line:
+    values: Line = {"value": found.value, "low": found.low, "high": found.high}
     return {name: round(100 * value, 4) for name, value in values.items()} | {"questions": found.n}
 
 
-def _paper(table: Table2, row: PaperRow) -> Iterator[dict[str, object]]:
-    common = {"world": "published", "scale": row.scale, "model": table.scales[row.scale], "method": row.method}
+def _paper(table: Table2, row: PaperRow) -> Iterator[Line]:
+    common: Line = {"world": "published", "scale": row.scale, "model": table.scales[row.scale], "method": row.method}
     common |= {"variant": "default", "unit": "percent", "source": table.sources[row.source].where}
     for name, value in row.cells.items():
         yield common | {"benchmark": BENCHMARKS[name].title, "quantity": "accuracy", "value": value}
