@@ -40,6 +40,10 @@ LOCKED = (
     "Error: .snakemake/locks: another run uses these results, or one was killed; "
     "wait for it, or if none is running: make unlock (snakemake --unlock)"
 )
+INCOMPLETE = (
+    "Error: .snakemake/incomplete: a killed run left unfinished files; "
+    "make goes on from there, snakemake needs --rerun-incomplete"
+)
 
 
 @contextmanager
@@ -52,10 +56,9 @@ def one_line_errors() -> Iterator[None]:
 
 
 def set_up(workflow: Workflow, root: Path) -> None:
-    """Settings without which results could be wrong or lost, with or without a profile; and quieter output.
+    """What every invocation needs, with or without a profile: the cache, one thread per job, quieter output.
 
-    Digests in ``params`` decide what runs again, never the text or date of a script. What a killed run left is redone.
-    Results are kept in ``.cache`` under a key of everything that decides them, so that undoing an edit costs nothing.
+    Results are kept in ``.cache`` under a key of all that decides them, so that undoing an edit costs nothing.
     """
     os.environ.setdefault("SNAKEMAKE_OUTPUT_CACHE", str(root / ".cache"))
     Path(os.environ["SNAKEMAKE_OUTPUT_CACHE"]).mkdir(parents=True, exist_ok=True)
@@ -64,11 +67,6 @@ def set_up(workflow: Workflow, root: Path) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
-    if workflow.dag_settings is not None:  # not so under --lint
-        from snakemake.settings.types import RerunTrigger
-
-        workflow.dag_settings.rerun_triggers = {RerunTrigger.PARAMS, RerunTrigger.INPUT}
-        workflow.dag_settings.force_incomplete = True
     output = workflow.output_settings
     asked = output is None or output.dryrun or output.verbose or output.printshellcmds
     for handler in logging.getLogger("snakemake.logging").handlers:
@@ -83,6 +81,8 @@ def shorten(record: logging.LogRecord) -> bool:
     text = str(record.msg)
     if "LockException" in text:
         record.msg = LOCKED
+    elif "IncompleteFilesException" in text:
+        record.msg = INCOMPLETE
     elif "At least one job did not complete" in text:
         record.msg = "Some jobs failed, see above. What is done is kept: the same command goes on from here."
     elif record.levelno >= logging.ERROR and (found := OURS.search(text)):

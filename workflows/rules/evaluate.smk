@@ -19,10 +19,10 @@ rule untrained:
 
 rule evaluate:
     input:
-        cell=ancient("<cell>/cell.json"),
-        adapter=ancient(study.adapter),
-        base=ancient("<model>/model"),
-        benchmarks=ancient(expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks)),
+        cell="<cell>/cell.json",
+        adapter=study.adapter,
+        base="<model>/model",
+        benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/eval/samples.parquet",
         raw=directory("<cell>/eval/lmms"),

@@ -3,8 +3,8 @@
 
 rule base_model:
     output:
-        model=directory("<model>/model"),
         report="<model>/base.json",
+        model=directory("<model>/model"),
     log:
         "<model>/base_model.log",
     cache: True  # Snakemake refuses benchmark: beside cache:, so the report says how long it took

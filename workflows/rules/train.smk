@@ -1,17 +1,17 @@
-# One cell: method x scale x variant x seed -> an adapter. Its inputs are ancient because its digests decide.
+# One cell: method x scale x variant x seed -> an adapter.
 
 
 rule train:
     input:
-        data=ancient("<results>/data/train.parquet"),
-        validation=ancient("<results>/data/validation.parquet"),
-        base=ancient("<model>/model"),
-        check=ancient(study.base_check),
+        data="<results>/data/train.parquet",
+        validation="<results>/data/validation.parquet",
+        base="<model>/model",
+        check=study.base_check,
     output:
         cell="<cell>/cell.json",
-        adapter=directory("<cell>/adapter"),
         steps="<cell>/train.jsonl",
         run="<cell>/run.json",
+        adapter=directory("<cell>/adapter"),
     log:
         "<cell>/train.log",
     cache: True  # Snakemake refuses benchmark: beside cache:, so wall time and peak memory go into run.json
