@@ -14,7 +14,7 @@ TOKENS = 11  # vocabulary size
 
 
 def random_rollouts(seed: int, groups: int = 3, size: int = 4, length: int = 6) -> Rollouts:
-    """Groups of rollouts with mixed rewards and lengths; teachers "right", "wrong" and "peer", some without reference."""
+    """Groups of mixed rewards and lengths; teachers "right", "wrong" and "peer", not all with a reference."""
     g = torch.Generator().manual_seed(seed)
     rows = groups * size
     lengths = torch.randint(1, length + 1, (rows,), generator=g)

@@ -1,4 +1,4 @@
-"""What every method must hold, whoever wrote it; run on each file in methods/ and on the example of the documentation."""
+"""What every method must hold, whoever wrote it; run on each file in methods/ and on the documented example."""
 
 from __future__ import annotations
 
