@@ -55,9 +55,7 @@ def _what(table: Comparison) -> str:
 def _stand_ins(table: Comparison) -> str:
     if table.world == "paper":
         return ""
-    return (
-        f"The {table.world}- benchmarks are stand-ins drawn by this project, not the benchmarks they are named after."
-    )
+    return f"Benchmarks named {table.world}- are stand-ins drawn by this project, not the ones they are named after."
 
 
 def _interval(table: Comparison) -> str:
@@ -84,7 +82,7 @@ def _paper(table: Comparison) -> str:
     models = listed([block.paper_model for block in table.blocks if block.paper_model])
     if not models:
         return ""
-    text = f"At the right the paper's numbers (arXiv:2605.19436, {models}; one run, one answer per question)"
+    text = f"The paper's numbers (arXiv:2605.19436, {models}; one run, one answer per question) stand beside ours"
     other = ": other models and other questions, for orientation; ours do not reproduce them"
     brackets = "In brackets its average recomputed where the printed one disagrees; ?: not known"
     return f"{text}{other if table.world != 'paper' else ''}. {brackets}."

@@ -96,7 +96,8 @@ def _draw(
 
 def _line(ax: Axes, curve: Curve, look: Look) -> None:
     every = max(1, len(curve.steps) // 8)
-    ax.plot(curve.steps, curve.mean, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=every)
+    marks = ((2 * len(ax.lines)) % every, every)  # not all at the same steps
+    ax.plot(curve.steps, curve.mean, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=marks)
 
 
 def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:

@@ -31,7 +31,7 @@ class Group:
 
     heading: str
     columns: list[str]
-    prefix: str = ""  # of each column's heading, in formats without headings over several columns
+    beside: str = ""  # the word under which formats that part the groups repeat its last column beside the others
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _mark(row: Row, column: str, words: Words) -> str:
 
 def _differences(table: Comparison, references: list[str]) -> Part:
     titles = [table.title(column) for column in table.columns]
-    groups = [Group(f"Difference to {method_name(name)}", titles, f"to {method_name(name)}") for name in references]
+    groups = [Group(f"Difference to {method_name(name)}", titles) for name in references]
     sections = [
         Section(
             f"{block.scale}: {block.model}",

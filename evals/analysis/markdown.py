@@ -1,9 +1,11 @@
-"""Table 2 as GitHub Markdown."""
+"""Table 2 as GitHub Markdown: a table per scale and group of columns, narrow enough to be read without scrolling."""
 
 from __future__ import annotations
 
 from evals.analysis.captions import Words
-from evals.analysis.layout import Entry, Part, Section
+from evals.analysis.layout import Entry, Group, Part
+
+NO_BREAK = "\u00a0"  # a space at which a line must not break
 
 
 def render(words: Words, parts: list[Part]) -> str:
@@ -11,16 +13,41 @@ def render(words: Words, parts: list[Part]) -> str:
     blocks = [f"## {words.title}", "\n".join(f"- {_escape(sentence)}" for sentence in words.caption)]
     for part in parts:
         blocks.append(f"### {part.title}")
-        blocks += [_section(part, section) for section in part.sections]
+        blocks += [_table(*table) for table in _tables(part)]
     notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
     return "\n\n".join([*blocks, "### Notes on the published numbers", "\n".join(notes)]) + "\n"
 
 
-def _section(part: Part, section: Section) -> str:
-    heads = [_stacked(group.prefix, column) for group in part.groups for column in group.columns]
-    lines = [_line(["Method", *heads]), _line([":--", *["--:"] * len(heads)])]
-    lines += [_line([name, *map(_entry, entries)]) for name, entries in section.rows]
-    return "\n".join([f"**{_escape(section.heading)}**", "", *lines])
+Rows = list[tuple[str, list[Entry]]]
+
+
+def _tables(part: Part) -> list[tuple[str, list[str], Rows]]:
+    """Heading, columns and rows of each table; the paper's average stands beside our numbers too."""
+    tables = []
+    for section in part.sections:
+        start = 0
+        for group in part.groups:
+            columns, picked = _columns(part.groups, group, start)
+            rows = [(name, [entries[index] for index in picked]) for name, entries in section.rows]
+            heading = f"**{_escape(section.heading)}** · {group.heading}"
+            tables.append((heading, columns, [row for row in rows if any(entry.main for entry in row[1])]))
+            start += len(group.columns)
+    return tables
+
+
+def _columns(groups: list[Group], group: Group, start: int) -> tuple[list[str], list[int]]:
+    columns, picked = list(group.columns), list(range(start, start + len(group.columns)))
+    last = groups[-1]
+    if last.beside and group is not last:
+        columns.append(_stacked(last.beside, last.columns[-1]))
+        picked.append(sum(len(each.columns) for each in groups) - 1)
+    return columns, picked
+
+
+def _table(heading: str, columns: list[str], rows: Rows) -> str:
+    lines = [_line(["Method", *columns]), _line([":--", *["--:"] * len(columns)])]
+    lines += [_line([name, *map(_entry, entries)]) for name, entries in rows]
+    return "\n".join([heading, "", *lines])
 
 
 def _stacked(*texts: str) -> str:
@@ -35,7 +62,7 @@ def _entry(entry: Entry) -> str:
     main = f"**{entry.main}**" if entry.bold else entry.main
     main = f"*{main}*" if entry.paper and main else main
     main += f"<sup>{entry.mark}</sup>" if entry.mark else ""
-    return _stacked(main, *(f"<sub>{text}</sub>" for text in entry.small))
+    return _stacked(main, *(f"<sub>{text.replace(' ', NO_BREAK)}</sub>" for text in entry.small))
 
 
 def _escape(text: str) -> str:
