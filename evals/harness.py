@@ -98,7 +98,7 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
     with TemporaryDirectory(prefix="lmms-eval-") as scratch:
         try:
             tasks, manager = load_tasks(benchmarks, Path(scratch))
-            results = simple_evaluate(
+            results: Any = simple_evaluate(
                 model=model,
                 tasks=tasks,
                 task_manager=manager,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.instance import GenerationResult, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.protocol import ChatMessages
 from peft import PeftModel, get_peft_model_state_dict
@@ -41,20 +41,29 @@ class Answer:
     settings: dict[str, OptionValue]  # that reached the sampler
 
 
-def load(base: str, adapter: str | None, dtype: str, device: str) -> Any:  # noqa: ANN401
-    """Model in eval mode. In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates.
+def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+    """Model in eval mode, and its processor, padding on the left.
 
+    In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates. The checkpoint's own
+    sampling defaults (penalties, top-k) are dropped, so that only ``evals.sampling.sampler`` decides what is drawn.
     Raises ConfigError if the device is absent, DataError if the folders do not load or do not fit each other.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("evaluation.device", "no CUDA device is available", "set it to cpu")
     try:
-        model = AutoModelForImageTextToText.from_pretrained(base, dtype=getattr(torch, dtype), use_safetensors=True)
+        processor = AutoProcessor.from_pretrained(base)
+        precision = getattr(torch, dtype)
+        model: Any = AutoModelForImageTextToText.from_pretrained(base, dtype=precision, use_safetensors=True)
+        processor.tokenizer.padding_side = "left"
+        model.generation_config = GenerationConfig(
+            eos_token_id=model.generation_config.eos_token_id or processor.tokenizer.eos_token_id,
+            pad_token_id=processor.tokenizer.pad_token_id,
+        )
         if adapter is not None:
             model = _adapted(model, adapter, merge=dtype == "float32")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
-    return model.to(device).eval()
+    return model.to(device).eval(), processor
 
 
 def _adapted(model: Any, adapter: str, merge: bool) -> Any:  # noqa: ANN401
@@ -96,18 +105,16 @@ class CepoLocal(lmms):
         max_batch_size: int | None = None,
     ) -> None:
         super().__init__()
-        self.model: Any = load(base, adapter, dtype, device)
-        self.processor: Any = AutoProcessor.from_pretrained(base)
-        self.processor.tokenizer.padding_side = "left"
+        self.model, self.processor = load(base, adapter, dtype, device)
         self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
-        ends = self.model.generation_config.eos_token_id or self.processor.tokenizer.eos_token_id
+        ends = self.model.generation_config.eos_token_id
         self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]
         self.barred = barred_tokens(self.processor, self.model.config.get_text_config().vocab_size, self.ends)
         self.answers: dict[tuple[str, int], Answer] = {}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
 
-    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
-        """Responses in the order of ``requests``; batches are made of requests of similar length."""
+    def generate_until(self, requests: list[Any]) -> list[Any]:
+        """Responses (``GenerationResult``) in the order of ``requests``; batches are made of requests of similar length."""
         started = time.perf_counter()
         results: dict[int, GenerationResult] = {}
         for settings, batch in self._batches(requests):
@@ -118,7 +125,7 @@ class CepoLocal(lmms):
         self.seconds += time.perf_counter() - started
         return [results[i] for i in range(len(requests))]
 
-    def _batches(self, requests: list[Instance]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
+    def _batches(self, requests: list[Any]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
         """Sampling settings and indices of each batch: equal settings, then the same task, then similar length."""
         groups: dict[tuple, list[int]] = {}
         for i, request in enumerate(requests):
@@ -129,7 +136,7 @@ class CepoLocal(lmms):
             for start in range(0, len(indices), self.batch_size):
                 yield dict(items), indices[start : start + self.batch_size]
 
-    def _prompt(self, request: Instance) -> tuple[str, list[Image]]:
+    def _prompt(self, request: Any) -> tuple[str, list[Image]]:
         """Rendered prompt and images of a request, as lmms-eval's task words them."""
         _, doc_to_messages, _, row, task, split = request.args
         chat = ChatMessages(messages=doc_to_messages(self.task_dict[task][split][row]))
@@ -138,7 +145,7 @@ class CepoLocal(lmms):
         return text, chat.extract_media()[0]
 
     @torch.inference_mode()
-    def _respond(self, requests: list[Instance], settings: dict[str, OptionValue]) -> list[GenerationResult]:
+    def _respond(self, requests: list[Any], settings: dict[str, OptionValue]) -> list[GenerationResult]:
         prompts = [self._prompt(request) for request in requests]
         images = [image for _, some in prompts for image in some]
         texts = [text for text, _ in prompts]
@@ -146,20 +153,19 @@ class CepoLocal(lmms):
         length, limit = inputs["input_ids"].shape[1], int(settings["max_new_tokens"])
         keys = [f"{request.args[4]}/{request.args[3]}" for request in requests]
         uniform = noise(self.seed, keys, limit).to(self.device)
-        pad = self.processor.tokenizer.pad_token_id
-        # The checkpoint's own generation defaults (penalties, top-k) are replaced, not merged: what is sampled is what
-        # ``sampler`` builds.
-        self.model.generation_config = GenerationConfig(
-            max_new_tokens=limit, do_sample=False, eos_token_id=self.ends, pad_token_id=pad
+        output = self.model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=limit,
+            logits_processor=sampler(settings, self.barred, uniform, length),
         )
-        output = self.model.generate(**inputs, logits_processor=sampler(settings, self.barred, uniform, length))
         return [
             self._record(request, prompt, tokens, settings)
             for request, prompt, tokens in zip(requests, texts, output[:, length:].cpu(), strict=True)
         ]
 
     def _record(
-        self, request: Instance, prompt: str, tokens: torch.Tensor, settings: dict[str, OptionValue]
+        self, request: Any, prompt: str, tokens: torch.Tensor, settings: dict[str, OptionValue]
     ) -> GenerationResult:
         ended = torch.isin(tokens, torch.tensor(self.ends)).nonzero()
         count = int(ended[0]) + 1 if len(ended) else len(tokens)
@@ -167,10 +173,10 @@ class CepoLocal(lmms):
         text = self.processor.tokenizer.decode(tokens[:count], skip_special_tokens=True)
         return GenerationResult(text=text, token_counts=TokenCounts(output_tokens=count))
 
-    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """None of the five tasks asks for it."""
         raise NotImplementedError("cepo_local generates only")
 
-    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
+    def generate_until_multi_round(self, requests: list[Any]) -> list[str]:
         """None of the five tasks asks for it."""
         raise NotImplementedError("cepo_local generates only")

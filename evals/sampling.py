@@ -70,7 +70,7 @@ def sampler(
         processors.append(PresencePenalty(penalty, prompt_length))
     if temperature := float(settings["temperature"]):
         processors.append(TemperatureLogitsWarper(temperature))
-        if top_k := int(settings["top_k"]):
+        if (top_k := int(settings["top_k"])) > 0:
             processors.append(TopKLogitsWarper(top_k))
         if (top_p := float(settings["top_p"])) < 1:
             processors.append(TopPLogitsWarper(top_p))

@@ -159,6 +159,13 @@ def test_an_adapter_changes_the_answers(evaluated: Path, tiny_base: Path, benchm
     assert all(a != b for a, b in zip(moved["response"].to_pylist(), base, strict=True))
 
 
+def test_bfloat16_keeps_the_adapter_beside_the_weights(tiny_base: Path, tmp_path: Path):
+    adapter = str(make_adapter(tiny_base, tmp_path / "adapter", 1.0))
+    merged, apart = CepoLocal(str(tiny_base), adapter), CepoLocal(str(tiny_base), adapter, dtype="bfloat16")
+    assert [any("lora" in name for name in m.model.state_dict()) for m in (merged, apart)] == [False, True]
+    assert apart.ends == merged.ends
+
+
 def test_an_adapter_of_another_model_is_refused(tiny_base: Path, benchmarks: dict, tmp_path: Path):
     adapter = make_adapter(tiny_base, tmp_path / "adapter", 1.0, layers="none")
     with pytest.raises(DataError, match="do not fit the base model"):
