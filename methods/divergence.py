@@ -11,7 +11,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 FLOOR = -1e4  # nats; stands for log 0, so that 0 * log 0 is 0 and not NaN
@@ -42,7 +42,7 @@ def forward_kl(
     token_clip: float = 0.0,
 ) -> Float[Tensor, "*N"]:
     """KL(T || S) of the distributions at temperature ``tau``; its gradient is -sum_v T(v) grad log S(v) (OPSD)."""
-    student, teacher = _log_probs(student_logits, tau), _log_probs(teacher_logits.detach(), tau)
+    student, teacher = log_probs(student_logits, tau), log_probs(teacher_logits.detach(), tau)
     return _total(_kl_terms(teacher, student), token_clip)
 
 
@@ -53,7 +53,7 @@ def reverse_kl(
     token_clip: float = 0.0,
 ) -> Float[Tensor, "*N"]:
     """KL(S || T) of the distributions at temperature ``tau``."""
-    student, teacher = _log_probs(student_logits, tau), _log_probs(teacher_logits.detach(), tau)
+    student, teacher = log_probs(student_logits, tau), log_probs(teacher_logits.detach(), tau)
     return _total(_kl_terms(student, teacher), token_clip)
 
 
@@ -68,7 +68,7 @@ def jsd(
 
     At ``beta`` -> 0 and 1, divided by beta or 1 - beta, it tends to KL(T || S) and KL(S || T).
     """
-    student, teacher = _log_probs(student_logits, tau), _log_probs(teacher_logits.detach(), tau)
+    student, teacher = log_probs(student_logits, tau), log_probs(teacher_logits.detach(), tau)
     mixture = torch.logaddexp(student + math.log1p(-beta), teacher + math.log(beta))
     terms = beta * _kl_terms(teacher, mixture) + (1.0 - beta) * _kl_terms(student, mixture)
     return _total(terms, token_clip)
@@ -82,23 +82,23 @@ def top_k_and_tail(
     The result can be given to a divergence in place of logits. ``k`` >= V returns the log-probs themselves.
     Official SDPO: core_algos.py:1108-1124 (``add_tail``).
     """
-    student, teacher = _log_probs(student_logits, 1.0), _log_probs(teacher_logits, 1.0)
+    student, teacher = log_probs(student_logits, 1.0), log_probs(teacher_logits, 1.0)
     if k >= student.shape[-1]:
         return student, teacher
     ids = student.detach().topk(k, dim=-1).indices
     return _bucketed(student, ids), _bucketed(teacher, ids)
 
 
-def _bucketed(log_probs: Float[Tensor, "*N V"], ids: Tensor) -> Float[Tensor, "*N K"]:
-    """Entries ``ids`` (..., k) and one more for the mass outside them."""
-    tail = log_probs.scatter(-1, ids, FLOOR).logsumexp(-1, keepdim=True)
-    return torch.cat([log_probs.gather(-1, ids), tail], dim=-1)
-
-
-def _log_probs(logits: Float[Tensor, "*N V"], tau: float) -> Float[Tensor, "*N V"]:
+def log_probs(logits: Float[Tensor, "*N V"], tau: float) -> Float[Tensor, "*N V"]:
     """float32 (or wider) log-probs at temperature ``tau``."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return torch.log_softmax(logits / tau, dim=-1).clamp(min=FLOOR)
+
+
+def _bucketed(values: Float[Tensor, "*N V"], ids: Int[Tensor, "*N k"]) -> Float[Tensor, "*N K"]:
+    """Log-probs of the entries ``ids`` and of the mass outside them."""
+    tail = values.scatter(-1, ids, FLOOR).logsumexp(-1, keepdim=True)
+    return torch.cat([values.gather(-1, ids), tail], dim=-1)
 
 
 def _kl_terms(p: Float[Tensor, "*N V"], q: Float[Tensor, "*N V"]) -> Float[Tensor, "*N V"]:

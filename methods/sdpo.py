@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Rollouts, SelfDistillation, Teacher
-from methods.divergence import divergence, top_k_and_tail
+from methods.divergence import divergence, log_probs, top_k_and_tail
 from methods.references import peer_demo, right_answer
 
 PRESETS = {
@@ -63,6 +63,5 @@ class Sdpo(SelfDistillation):
     @torch.no_grad()
     def _ratio(self, student_logits: Float[Tensor, "B T V"], batch: Rollouts) -> Float[Tensor, "B T"]:
         """pi / pi_old of the sampled tokens at the rollout temperature (core_algos.py:1168-1175)."""
-        log_probs = torch.log_softmax(student_logits.float() / self.temperature, dim=-1)
-        logp = log_probs.gather(-1, batch.tokens[..., None])[..., 0]
+        logp = log_probs(student_logits, self.temperature).gather(-1, batch.tokens[..., None])[..., 0]
         return torch.exp((logp - batch.logp["student"]).clamp(-20.0, 20.0))
