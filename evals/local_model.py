@@ -22,6 +22,10 @@ from evals.sampling import noise, sampler
 from workflows.lib.errors import ConfigError, DataError
 from workflows.lib.records import OptionValue
 
+Model = Any  # transformers' or PEFT's, chosen by the checkpoint
+Processor = Any
+Request = Any  # lmms_eval.api.instance.Instance; args: context, doc_to_messages, settings, row, task, split
+
 _DEFAULTS: dict[str, OptionValue] = {
     "temperature": 0.0,
     "top_p": 1.0,
@@ -41,7 +45,7 @@ class Answer:
     settings: dict[str, OptionValue]  # that reached the sampler
 
 
-def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Model, Processor]:
     """Model in eval mode, and its processor, padding on the left.
 
     In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates. The checkpoint's own
@@ -53,7 +57,7 @@ def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Any, 
     try:
         processor = AutoProcessor.from_pretrained(base)
         precision = getattr(torch, dtype)
-        model: Any = AutoModelForImageTextToText.from_pretrained(base, dtype=precision, use_safetensors=True)
+        model: Model = AutoModelForImageTextToText.from_pretrained(base, dtype=precision, use_safetensors=True)
         processor.tokenizer.padding_side = "left"
         model.generation_config = GenerationConfig(
             eos_token_id=model.generation_config.eos_token_id or processor.tokenizer.eos_token_id,
@@ -66,7 +70,7 @@ def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Any, 
     return model.to(device).eval(), processor
 
 
-def _adapted(model: Any, adapter: str, merge: bool) -> Any:  # noqa: ANN401
+def _adapted(model: Model, adapter: str, merge: bool) -> Model:
     """``model`` with the adapter; PEFT itself takes an adapter whose tensors fit no layer without an error."""
     model = PeftModel.from_pretrained(model, adapter)
     stored, used = load_file(Path(adapter) / "adapter_model.safetensors"), get_peft_model_state_dict(model)
@@ -77,7 +81,7 @@ def _adapted(model: Any, adapter: str, merge: bool) -> Any:  # noqa: ANN401
     return model.merge_and_unload() if merge else model
 
 
-def barred_tokens(processor: Any, vocabulary: int, ends: Sequence[int]) -> list[int]:  # noqa: ANN401
+def barred_tokens(processor: Processor, vocabulary: int, ends: Sequence[int]) -> list[int]:
     """Special and vision tokens, except those that end a turn, and rows of the embedding that no token has.
 
     A sampled image token has no vision features behind it and breaks the next forward pass.
@@ -113,8 +117,8 @@ class CepoLocal(lmms):
         self.answers: dict[tuple[str, int], Answer] = {}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
 
-    def generate_until(self, requests: list[Any]) -> list[Any]:
-        """Responses (``GenerationResult``) in the order of ``requests``; batches are made of requests of similar length."""
+    def generate_until(self, requests: list[Request]) -> list[Any]:
+        """Responses in the order of ``requests``; a batch holds requests of similar length."""
         started = time.perf_counter()
         results: dict[int, GenerationResult] = {}
         for settings, batch in self._batches(requests):
@@ -125,7 +129,7 @@ class CepoLocal(lmms):
         self.seconds += time.perf_counter() - started
         return [results[i] for i in range(len(requests))]
 
-    def _batches(self, requests: list[Any]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
+    def _batches(self, requests: list[Request]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
         """Sampling settings and indices of each batch: equal settings, then the same task, then similar length."""
         groups: dict[tuple, list[int]] = {}
         for i, request in enumerate(requests):
@@ -136,7 +140,7 @@ class CepoLocal(lmms):
             for start in range(0, len(indices), self.batch_size):
                 yield dict(items), indices[start : start + self.batch_size]
 
-    def _prompt(self, request: Any) -> tuple[str, list[Image]]:
+    def _prompt(self, request: Request) -> tuple[str, list[Image]]:
         """Rendered prompt and images of a request, as lmms-eval's task words them."""
         _, doc_to_messages, _, row, task, split = request.args
         chat = ChatMessages(messages=doc_to_messages(self.task_dict[task][split][row]))
@@ -145,7 +149,7 @@ class CepoLocal(lmms):
         return text, chat.extract_media()[0]
 
     @torch.inference_mode()
-    def _respond(self, requests: list[Any], settings: dict[str, OptionValue]) -> list[GenerationResult]:
+    def _respond(self, requests: list[Request], settings: dict[str, OptionValue]) -> list[GenerationResult]:
         prompts = [self._prompt(request) for request in requests]
         images = [image for _, some in prompts for image in some]
         texts = [text for text, _ in prompts]
@@ -165,7 +169,7 @@ class CepoLocal(lmms):
         ]
 
     def _record(
-        self, request: Any, prompt: str, tokens: torch.Tensor, settings: dict[str, OptionValue]
+        self, request: Request, prompt: str, tokens: torch.Tensor, settings: dict[str, OptionValue]
     ) -> GenerationResult:
         ended = torch.isin(tokens, torch.tensor(self.ends)).nonzero()
         count = int(ended[0]) + 1 if len(ended) else len(tokens)
@@ -173,10 +177,10 @@ class CepoLocal(lmms):
         text = self.processor.tokenizer.decode(tokens[:count], skip_special_tokens=True)
         return GenerationResult(text=text, token_counts=TokenCounts(output_tokens=count))
 
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Request]) -> list[tuple[float, bool]]:
         """None of the five tasks asks for it."""
         raise NotImplementedError("cepo_local generates only")
 
-    def generate_until_multi_round(self, requests: list[Any]) -> list[str]:
+    def generate_until_multi_round(self, requests: list[Request]) -> list[str]:
         """None of the five tasks asks for it."""
         raise NotImplementedError("cepo_local generates only")

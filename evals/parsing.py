@@ -21,7 +21,8 @@ def correct(name: str, sample: dict[str, Any]) -> float:
     if name == "mmmu":
         from lmms_eval.tasks.mmmu.utils import evaluate_mmmu
 
-        return float(evaluate_mmmu([sample["mmmu_acc"]])[1]["acc"])
+        outcome: Any = evaluate_mmmu([sample["mmmu_acc"]])
+        return float(outcome[1]["acc"])
     return float(sample["acc_score"])
 
 
@@ -76,7 +77,7 @@ def _announced(response: str) -> str:
 class _Letters(list):
     """Option letters that can be walked through but not picked from: the scorer's random choice finds None."""
 
-    def __getitem__(self, index: object) -> None:
+    def __getitem__(self, index: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         return None
 
 

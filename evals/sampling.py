@@ -65,7 +65,7 @@ def sampler(
     settings: dict[str, OptionValue], barred: Sequence[int], uniform: Float[Tensor, "B T"], prompt_length: int
 ) -> LogitsProcessorList:
     """Processors for one batch, in vLLM's order: barred tokens, presence penalty, temperature, top-k, top-p, draw."""
-    processors = LogitsProcessorList([SuppressTokensLogitsProcessor(list(barred), device=uniform.device)])
+    processors = LogitsProcessorList([SuppressTokensLogitsProcessor(list(barred), device=str(uniform.device))])
     if penalty := float(settings["presence_penalty"]):
         processors.append(PresencePenalty(penalty, prompt_length))
     if temperature := float(settings["temperature"]):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evals.analysis.statistics import AVERAGE, Estimate, Panel, accuracies
@@ -55,8 +56,8 @@ def check_accuracy(bench: Benchmark, samples: pd.DataFrame, results: dict[str, A
 
     DynaMath averages within each seed problem first; that is the plain mean if all have the same number of variants.
     """
-    groups = samples["cluster"] if bench.name == "dynamath" else samples["id"]
-    accuracy = samples["correct"].groupby(groups).mean().to_numpy().mean()
+    groups = samples.groupby("cluster" if bench.name == "dynamath" else "id")
+    accuracy = float(np.mean(groups["correct"].mean().tolist()))
     reported = results.get(f"{bench.metric},none")
     if reported is None or abs(accuracy - reported / bench.scale) > ROUNDING:
         cause = f"accuracy {accuracy:.5f} over the samples, but lmms-eval's {bench.metric} is {reported}"
