@@ -18,7 +18,7 @@ from methods.references import right_answer
 
 PRESETS = {
     "released": {  # the authors' own code, scripts/run_opsd.sh and opsd_trainer.py @590ec26; CEPO released none
-        "lr": 2e-4,
+        # Its learning rate, 2e-4, is left to the world's config: rates do not carry over between model sizes.
         "lora_rank": 64,
         "lora_alpha": 128,
         "temperature": 1.1,
