@@ -33,7 +33,9 @@ class Scale(Model):
         examples=["micro://small", "./models/my-qwen", "Qwen/Qwen3-VL-2B-Instruct"],
     )
     revision: str | None = Field(
-        None, pattern=r"^[0-9a-f]{40}$", description="commit of a hub model, 40 hex digits; a branch name is refused"
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="commit of a hub model, 40 hex digits; a branch name is refused",
     )
 
     @property
@@ -66,8 +68,10 @@ class Variant(Model):
 class Arm(Model):
     """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
 
-    methods: list[str] | None = Field(None, description="null: all of the config; 'base' is the untrained model")
-    variants: list[str] = Field(["default"], min_length=1)
+    methods: list[str] | None = Field(
+        default=None, description="null: all of the config; 'base' is the untrained model"
+    )
+    variants: list[str] = Field(default=["default"], min_length=1)
 
 
 class Experiment(Model):
@@ -75,48 +79,52 @@ class Experiment(Model):
 
     title: str = Field(description="one line, printed when the experiment runs")
     arms: list[Arm] = Field(min_length=1)
-    scales: list[str] | None = Field(None, description="null: all of the config")
-    seeds: list[int] | None = Field(None, description="null: those of the config")
-    variants: dict[Name, Variant] = Field({}, description="variants that only this experiment needs; known everywhere")
-    tables: list[Literal["table2"]] = Field([], description="tables made from these cells")
-    figures: bool = Field(False, description="draw Figure 1 and the reward curves of these cells")
+    scales: list[str] | None = Field(default=None, description="null: all of the config")
+    seeds: list[int] | None = Field(default=None, description="null: those of the config")
+    variants: dict[Name, Variant] = Field(
+        default={}, description="variants that only this experiment needs; known everywhere"
+    )
+    tables: list[Literal["table2"]] = Field(default=[], description="tables made from these cells")
+    figures: bool = Field(default=False, description="draw Figure 1 and the reward curves of these cells")
 
 
 class Progress(Model):
     """The status lines of a running workflow."""
 
-    every: float = Field(10.0, ge=0, description="seconds between two status lines; 0 turns them off")
+    every: float = Field(default=10.0, ge=0, description="seconds between two status lines; 0 turns them off")
 
 
 class Resources(Model):
     """What a scheduler must reserve for one job that runs a model."""
 
-    gpus: int = Field(0, ge=0)
-    mem_mb: int = Field(2500, ge=1)
-    minutes: int = Field(60, ge=1)
+    gpus: int = Field(default=0, ge=0)
+    mem_mb: int = Field(default=2500, ge=1)
+    minutes: int = Field(default=60, ge=1)
 
 
 class Config(Model):
     """A world: what is trained, on what, with which settings."""
 
     world: Literal["micro", "paper"] = Field(description="micro: built here, minutes on a CPU; paper: Qwen3-VL on GPUs")
-    engine: Literal["local", "easyr1"] = Field("local", description="what trains: transformers + peft here, or EasyR1")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where cells are trained")
-    results_dir: str = Field("results", min_length=1, description="results go to <results_dir>/<world>")
+    engine: Literal["local", "easyr1"] = Field(
+        default="local", description="what trains: transformers + peft here, or EasyR1"
+    )
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where cells are trained")
+    results_dir: str = Field(default="results", min_length=1, description="results go to <results_dir>/<world>")
     methods: list[str] = Field(min_length=1, description="files of methods/ that 'all methods' means")
     scales: dict[Name, Scale] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([1], min_length=1)
-    options: dict[str, Options] = Field({}, description="method options: 'all', then one section per method")
-    variants: dict[Name, Variant] = Field({}, description="named sets of overrides, the third part of a cell")
-    benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(list(BENCHMARKS), min_length=1)  # pyright: ignore
-    evaluation: EvalSettings = EvalSettings()  # pyright: ignore[reportCallIssue]
-    engine_settings: EngineSettings = EngineSettings()  # pyright: ignore[reportCallIssue]
-    micro: MicroSettings = Field(MicroSettings(), description="what the micro world draws and builds")  # pyright: ignore
-    check_bases: bool = Field(True, description="fail if a base model misses what is required of it")
-    experiments: list[str] = Field(["table2"], min_length=1, description="files of configs/experiments/ to run")
-    cell: str | None = Field(None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
-    progress: Progress = Progress()  # pyright: ignore[reportCallIssue]
-    resources: Resources = Resources()  # pyright: ignore[reportCallIssue]
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
+    variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
+    benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
+    evaluation: EvalSettings = Field(default_factory=EvalSettings)  # pyright: ignore[reportArgumentType]
+    engine_settings: EngineSettings = Field(default_factory=EngineSettings)
+    micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
+    check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
+    experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
+    cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
+    progress: Progress = Field(default_factory=Progress)
+    resources: Resources = Field(default_factory=Resources)
 
     @model_validator(mode="after")
     def _micro_bases_are_described(self) -> Config:

@@ -1,4 +1,4 @@
-"""The files cells exchange, as pydantic models: ``cell.json``, ``train.jsonl``, ``run.json``, ``scores.json``. No torch."""
+"""The files cells exchange, as pydantic models: cell.json, train.jsonl, run.json, scores.json. No torch."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Evidence(Record):
     std_negative: float | None = None
     share_positive: float | None = Field(None, description="share of response tokens with evidence > 0")
     share_negative: float | None = None
-    weight_clip_rate: float | None = Field(None, description="share of response tokens whose weight hits 1 - eps or 1 + eps")
+    weight_clip_rate: float | None = Field(None, description="share of response tokens whose weight hits a clip bound")
 
 
 class Step(Record):
@@ -68,7 +68,7 @@ class Step(Record):
     response_length: float = Field(description="mean tokens, end-of-turn included")
     truncated: float = Field(description="share of rollouts cut at max_response")
     grade_timeouts: int = 0
-    reference_missing: dict[str, float] = Field(default_factory=dict, description="per teacher: share of rollouts without one")
+    reference_missing: dict[str, float] = Field({}, description="per teacher: share of rollouts without a reference")
     loss: float = Field(description="mean over the updates of this step")
     grad_norm: float
     lr: float

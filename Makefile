@@ -1,0 +1,57 @@
+# The commands of this project. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help reproduce smoke cell test check schemas ui report unlock
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc)
+MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || echo 8000)
+BIN := .venv/bin
+READY := .venv/.ready
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --cores $(JOBS) --resources mem_mb=$(MEMORY)
+STORE ?= sqlite:///results/micro/mlflow.db
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(READY): envs/local.txt pyproject.toml
+	@echo "Installing into .venv (once per change of envs/local.txt) ..."
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r envs/local.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reproduce: $(READY) ## the paper's Table 2 in the micro world: five methods and the base, two scales (about 20 minutes)
+	@$(SNAKEMAKE)
+	@cat results/micro/tables/table2.md
+
+smoke: $(READY) ## every step of the workflow, tiny, into results/smoke (about 2 minutes); its numbers mean nothing
+	@$(SNAKEMAKE) --configfile workflows/configs/smoke.yaml
+
+cell: $(READY) ## one cell, from the cache if nothing that decides it changed: make cell CELL=cepo/small/default/s1
+	@$(SNAKEMAKE) cell --config cell=$(CELL)
+
+test: $(READY) ## all tests
+	@$(BIN)/pytest -n $(JOBS)
+
+check: $(READY) ## style, types, workflow lint, schemas
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@$(BIN)/snakefmt --check Snakefile workflows
+	@$(BIN)/snakemake --lint
+	@$(BIN)/python -m workflows.lib.schemas --check
+
+schemas: $(READY) ## write workflows/schemas anew from the pydantic models
+	@$(BIN)/python -m workflows.lib.schemas
+
+ui: $(READY) ## MLflow on http://127.0.0.1:5000
+	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
+
+report: $(READY) ## tables and figures with their provenance as one archive, results/micro/report.zip
+	@$(SNAKEMAKE) --report results/micro/report.zip
+
+unlock: $(READY) ## after a killed run that left a lock
+	@$(SNAKEMAKE) --unlock

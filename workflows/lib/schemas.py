@@ -1,0 +1,54 @@
+"""JSON schemas of configs and result files, generated from their models: python -m workflows.lib.schemas [--check]."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from workflows.lib.config import Config, Experiment
+from workflows.lib.files import write_text
+from workflows.lib.records import Cell, Run, Scores, Step
+
+FOLDER = Path(__file__).parents[1] / "schemas"
+MODELS: dict[str, type[BaseModel]] = {
+    "config": Config,  # workflows/configs/*.yaml
+    "experiment": Experiment,  # workflows/configs/experiments/*.yaml
+    "cell": Cell,  # cell.json
+    "train": Step,  # a line of train.jsonl
+    "run": Run,  # run.json
+    "scores": Scores,  # eval/scores.json
+}
+
+
+def schemas() -> dict[Path, str]:
+    """Text of every schema file."""
+    return {FOLDER / f"{name}.schema.json": _text(model) for name, model in MODELS.items()}
+
+
+def drifted() -> list[Path]:
+    """Schema files that are not what the models say, and files that no model says anything about."""
+    wanted = schemas()
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    return stale + sorted(set(FOLDER.glob("*.json")) - wanted.keys())
+
+
+def _text(model: type[BaseModel]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema()
+    return json.dumps(schema, indent=1) + "\n"
+
+
+def main() -> None:
+    """Write the schemas, or with ``--check`` fail if they would change."""
+    if "--check" in sys.argv[1:]:
+        if stale := drifted():
+            sys.exit(f"Error: {', '.join(map(str, stale))}: not what the models say; run: make schemas")
+        return
+    for path, text in schemas().items():
+        write_text(path, text)
+
+
+if __name__ == "__main__":
+    main()
