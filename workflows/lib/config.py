@@ -117,8 +117,8 @@ class Config(Model):
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
-    evaluation: EvalSettings = Field(default_factory=EvalSettings)  # pyright: ignore[reportArgumentType]
-    engine_settings: EngineSettings = Field(default_factory=EngineSettings)
+    evaluation: EvalSettings = Field(default_factory=EvalSettings)
+    engine_settings: EngineSettings = Field(default_factory=EngineSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
     experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
