@@ -14,6 +14,7 @@ from evals.inputs import check_environment, check_model, read_benchmark
 from evals.samples import check_complete, sample_row, write_samples
 from evals.settings import EvalSettings
 from workflows.lib.errors import EvalError
+from workflows.lib.files import write_text
 
 RESULTS = "results.json"  # lmms-eval's own results, its per-sample records beside it as samples_<benchmark>.jsonl
 GENERATION = "generation.json"  # settings that reached the sampler, seconds by phase
@@ -95,22 +96,15 @@ def check_settings(answers: Mapping[tuple[str, int], Any], settings: EvalSetting
 
 def write_raw(raw: Path, results: dict[str, Any], report: dict[str, Any]) -> None:
     """Write lmms-eval's results and records, and our report on the sampling, to the folder ``raw``."""
-    raw.mkdir(parents=True, exist_ok=True)
     own = {key: value for key, value in results.items() if key != "samples"}
-    _write(raw / RESULTS, json.dumps(own, indent=1, default=_name))
+    write_text(raw / RESULTS, json.dumps(own, indent=1, default=_name))
     for bench in BENCHMARKS.values():
         if bench.task in results["samples"]:
             lines = [json.dumps(sample, default=_name, ensure_ascii=False) for sample in results["samples"][bench.task]]
-            _write(raw / f"samples_{bench.name}.jsonl", "\n".join(lines) + "\n")
-    _write(raw / GENERATION, json.dumps(report, indent=1))
+            write_text(raw / f"samples_{bench.name}.jsonl", "\n".join(lines) + "\n")
+    write_text(raw / GENERATION, json.dumps(report, indent=1))
 
 
 def _name(value: object) -> str:
     """A function by its name, without its address, so that the same run writes the same text."""
     return getattr(value, "__qualname__", str(value))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -14,6 +14,7 @@ from evals.benchmarks import BENCHMARKS, Benchmark
 from evals.inputs import row_id
 from evals.parsing import correct, prediction
 from workflows.lib.errors import DataError, EvalError
+from workflows.lib.files import replacing
 from workflows.lib.records import OptionValue
 
 SCHEMA = pa.schema(
@@ -78,9 +79,8 @@ def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
     """Write checked rows as parquet, whole or not at all."""
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     check_samples(table, str(path))
-    temporary = path.with_name(path.name + ".tmp")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary)
 
 
 def read_samples(path: Path) -> pa.Table:
