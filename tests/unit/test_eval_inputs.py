@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -173,3 +175,10 @@ def test_a_refused_evaluation_writes_nothing(tmp_path: Path):
 def test_settings_are_strict(bad: dict):
     with pytest.raises(ValidationError):
         EvalSettings(**bad)
+
+
+def test_checking_and_scoring_import_no_model_library():
+    heavy = "{'torch', 'transformers', 'lmms_eval', 'datasets'}"
+    code = f"import sys, evals.run, evals.scores; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
