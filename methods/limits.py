@@ -38,10 +38,10 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
 }
 
 
-def check_limits(options: Mapping[str, object]) -> None:
-    """Raise ConfigError for the first option whose number is outside its range."""
+def check_limits(options: Mapping[str, object], place: str = "") -> None:
+    """Raise ConfigError for the first option whose number is outside its range; ``place`` says where it was written."""
     for name, value in options.items():
         low, high = LIMITS.get(name, (-math.inf, math.inf))
         if isinstance(value, int | float) and not low <= value <= high:
             wanted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-            raise ConfigError(f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
+            raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")

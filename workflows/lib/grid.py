@@ -142,7 +142,7 @@ class Grid:
         source, resolved = self.methods[method], {}
         for name, value, place in self._layers(source, variant):
             resolved[name] = source.option(name, place).parse(value, place)
-        check_limits(resolved)
+            check_limits({name: resolved[name]}, place)
         return {name: option.default for name, option in source.options.items()} | resolved
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:

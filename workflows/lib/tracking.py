@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from workflows.lib.measures import params_of, points_of, started_at, tags_of
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
+from alembic.util import CommandError
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
 DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
-OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such table", "no such column")
+OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
 Known = Mapping[str, tuple[str, str | None]]  # cell digest -> run id, content digest
 
 
@@ -38,23 +41,17 @@ def track(
         store = _experiment(client, experiment, artifacts)
         known = dict(_runs(client, store))
         return dict(_upsert(client, store, CellFolder(folder), members, known) for folder in folders)
-    except Exception as error:
-        if _concerns_store(error):
-            raise _unusable(uri, str(error)) from error
-        raise
-
-
-def _concerns_store(error: Exception) -> bool:
-    """MLflow's own errors, and those of SQLAlchemy and Alembic that it lets through."""
-    return isinstance(error, MlflowException) or any(sign in str(error) for sign in OTHER_VERSION)
+    except (MlflowException, SQLAlchemyError, CommandError) as error:
+        raise _unusable(uri, str(error)) from error
 
 
 def _unusable(uri: str, message: str) -> ConfigError:
-    cause = message.strip().splitlines()[0]
+    """The error for a store that MLflow refuses, SQLAlchemy cannot open or Alembic does not know."""
+    cause = re.split(r"\. |\n", message.strip())[0][:200]
     if any(sign in message for sign in OTHER_VERSION):
         way_out = "move it away, it is made again from the results; or back it up and run: mlflow db upgrade"
         return ConfigError(uri, f"MLflow store of another version ({cause})", way_out)
-    return ConfigError(uri, f"MLflow store cannot be used ({cause})", "check MLFLOW_TRACKING_URI, or unset it")
+    return ConfigError(uri, f"MLflow store cannot be used ({cause})", "move it away, or check MLFLOW_TRACKING_URI")
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:

@@ -12,5 +12,5 @@ with job(snakemake.log[0], "track"):
     marker = Path(snakemake.output[0])
     cells = [Path(path).parent for path in snakemake.input.cells]
     params = snakemake.params
-    runs = track(cells, params.world, params.experiments, params.store, marker.with_name("mlflow"))
+    runs = track(cells, f"cepo-bench {params.world}", params.experiments, params.store, marker.with_name("mlflow"))
     write_text(marker, json.dumps(runs, indent=1))

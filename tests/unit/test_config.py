@@ -1,0 +1,180 @@
+"""Every config that ships loads; every mistake in one is a line that names place, cause and way out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from workflows.lib import preflight
+from workflows.lib.config import Config
+from workflows.lib.errors import ConfigError
+from workflows.lib.loading import Source, load_config, read_experiments
+from workflows.lib.schemas import FOLDER, drifted
+from workflows.lib.study import Study
+
+CONFIGS = Path(__file__).parents[2] / "workflows" / "configs"
+FILES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
+HUB = {"model_name": "Q", "base_model": "Qwen/Qwen3-VL-2B-Instruct"}
+
+
+def minimal(**more: Any) -> dict[str, Any]:
+    """The shortest config, and more."""
+    scales = {"small": {"model_name": "S", "base_model": "micro://small"}}
+    return {"world": "micro", "methods": ["grpo", "cepo"], "scales": scales, "experiments": ["smoke"], **more}
+
+
+def study(raw: dict[str, Any], **overrides: Any) -> Study:
+    source = Source("my.yaml", frozenset(overrides))
+    return Study.of(load_config(raw, overrides, source), source)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_shipped_configs_are_valid(name: str):
+    raw = yaml.safe_load((CONFIGS / name).read_text())
+    assert study(raw).grid.wanted
+    schema = json.loads((FOLDER / "config.schema.json").read_text())
+    jsonschema.validate(study(raw).config.model_dump(mode="json"), schema)
+
+
+def test_shipped_experiments_are_valid():
+    assert {"table2", "smoke"} <= read_experiments().keys()
+
+
+def test_readme_explains_every_key():
+    text = (CONFIGS / "README.md").read_text()
+    assert [key for key in Config.model_fields if f"`{key}" not in text] == []
+
+
+def test_schemas_are_what_the_models_say():
+    assert drifted() == []
+
+
+def test_a_paper_world_can_be_written_down():
+    scales = {"2b": {**HUB, "revision": "0123456789abcdef0123456789abcdef01234567"}}
+    config = load_config(minimal(world="paper", engine="easyr1", scales=scales), {}, Source("paper.yaml"))
+    with pytest.raises(
+        ConfigError, match=r"^paper.yaml: world: this version has no data for .*'paper'; use world: micro$"
+    ):
+        preflight.check_world(config, Source("paper.yaml"))
+
+
+def test_numbers_as_people_write_them():
+    config = load_config(minimal(options={"all": {"lr": "1e-3"}}), {"seeds": ["1", "2"]}, Source("my.yaml"))
+    assert config.options["all"]["lr"] == 1e-3  # YAML 1.1 reads 1e-3 as a string
+    assert config.seeds == [1, 2]  # as --config seeds=[1,2] arrives
+    assert load_config(minimal(), {"experiments": "table2"}, Source("my.yaml")).experiments == ["table2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"world": "macro"}, "my.yaml: world: must be 'micro' or 'paper', not 'macro'"),
+        (
+            {"methods": ["grpo", "cpo"]},
+            "my.yaml: methods: no method 'cpo'; there is cepo, grpo, opsd, rlsd, sdpo; a method is",
+        ),
+        ({"methods": "grpo"}, "my.yaml: methods: must be a valid list, not 'grpo'"),
+        ({"seeds": ["one"]}, "my.yaml: seeds.0: must be a valid integer, not 'one'"),
+        ({"seeds": [-1]}, "my.yaml: seeds.0: must be greater than or equal to 0, not -1"),
+        ({"benchmarks": ["mmmu", "mmu"]}, "my.yaml: benchmarks.1: must be 'dynamath', "),
+        ({"experiments": ["table9"]}, "my.yaml: experiments: no experiment 'table9'; there is "),
+        ({"scales": {"a/b": HUB}}, "my.yaml: scales.a/b: string should match pattern"),
+        ({"scales": {"small": HUB}}, "my.yaml: scales.small: Qwen/Qwen3-VL-2B-Instruct is a hub model, so 'revision'"),
+        ({"scales": {"small": HUB | {"revision": "main"}}}, "my.yaml: scales.small.revision: string should match"),
+        (
+            {"scales": {"small": {"model_name": "S", "base_model": "micro://tiny"}}},
+            "my.yaml: scales.small.base_model: no",
+        ),
+        ({"options": {"cepoo": {}}}, "my.yaml: options: no method 'cepoo'; "),
+        ({"options": {"cepo": {"lamda": 1.0}}}, "my.yaml: options.cepo.lamda: cepo has no option 'lamda'; it has "),
+        ({"options": {"grpo": {"eps_w": 0.1}}}, "my.yaml: options.grpo.eps_w: grpo has no option 'eps_w'; it has "),
+        ({"options": {"all": {"stepz": 1}}}, "my.yaml: options.all: no option 'stepz'; there is "),
+        ({"options": {"all": {"steps": 1.5}}}, "my.yaml: options.all.steps: 1.5 is not a whole number"),
+        ({"options": {"all": {"steps": "many"}}}, "my.yaml: options.all.steps: 'many' is not a whole number"),
+        ({"options": {"all": {"lr_schedule": "cosin"}}}, "my.yaml: options.all.lr_schedule: 'cosin' is not one of "),
+        ({"options": {"cepo": {"lam": 2.0}}}, "my.yaml: options.cepo.lam: 2 is out of range; it is from 0 to 1"),
+        ({"variants": {"x": {"methods": ["cepo"], "set": {"lamb": 0.0}}}}, "my.yaml: variants.x.set.lamb: cepo has no"),
+        ({"variants": {"x": {"methods": ["capo"], "set": {}}}}, "my.yaml: variants.x.methods: no method 'capo'; "),
+        ({"variants": {"default": {"methods": ["cepo"], "set": {}}}}, "my.yaml: variants.default: 'default' is taken"),
+        (
+            {"variants": {"released": {"methods": ["cepo"], "set": {}}}},
+            "my.yaml: variants.released: 'released' is taken",
+        ),
+        ({"evaluation": {"top_k": "40"}}, "my.yaml: evaluation.top_k: must be a valid integer, not '40'"),
+        ({"evaluation": {"topk": 40}}, "my.yaml: evaluation.topk: unknown key 'topk'; known: batch_size, "),
+        (
+            {"micro": {"training": {"small": {"stepz": 1}}}},
+            "my.yaml: micro.training.small.stepz: unknown key 'stepz'; ",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(change: dict[str, Any], message: str):
+    with pytest.raises(ConfigError) as error:
+        study(minimal() | change)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"cel": "grpo/small/default/s1"}, "--config: cel: unknown key 'cel'; known: "),
+        (
+            {"cell": "grpo/small"},
+            "--config: cell: 'grpo/small' is not a cell; write <method>/<scale>/<variant>/s<seed>",
+        ),
+        ({"cell": "grpo/small/default/1"}, "--config: cell: 'grpo/small/default/1' is not a cell; "),
+        ({"cell": "gpo/small/default/s1"}, "--config: cell: no method 'gpo'; "),
+        ({"cell": "grpo/smal/default/s1"}, "--config: cell: no scale 'smal'; there is small; did you mean 'small'?"),
+        ({"cell": "grpo/small/no_decay/s1"}, "--config: cell: no variant 'no_decay'; there is default, "),
+        ({"cell": "base/small/released/s1"}, "--config: cell: the untrained base has no variant 'released'; "),
+        (
+            {"cell": "grpo/small/sharp/s1"},
+            "--config: cell: variant 'sharp' is for cepo, not grpo; add grpo to variants.sharp",
+        ),
+    ],
+)
+def test_mistakes_on_the_command_line_are_named_so(overrides: dict[str, Any], message: str):
+    sharp = {"sharp": {"methods": ["cepo"], "set": {"eps_w": 0.9}}}
+    with pytest.raises(ConfigError) as error:
+        study(minimal(variants=sharp), **overrides)
+    assert str(error.value).startswith(message)
+
+
+def test_the_nearest_name_is_offered():
+    with pytest.raises(ConfigError, match=r"did you mean 'lam'\?$"):
+        study(minimal(options={"cepo": {"lamda": 1.0}}))
+    with pytest.raises(ConfigError, match=r"did you mean 'cell'\?$"):
+        study(minimal(), cel="x")
+
+
+def test_a_missing_model_folder_is_one_line(tmp_path: Path):
+    scales = {"mine": {"model_name": "M", "base_model": str(tmp_path / "model")}}
+    config = load_config(minimal(scales=scales), {}, Source("my.yaml"))
+    with pytest.raises(
+        ConfigError, match=r"^my.yaml: scales.mine.base_model: no model in .*/model \(no config.json\); save"
+    ):
+        preflight.check_models(config, Source("my.yaml"))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    preflight.check_models(config, Source("my.yaml"))
+
+
+def test_results_that_cannot_be_written_are_one_line(tmp_path: Path):
+    (tmp_path / "file").touch()
+    for folder in (Path("/proc/cepo/results"), tmp_path / "file" / "results"):  # root may write to read-only folders
+        with pytest.raises(
+            ConfigError, match=r"^my.yaml: results_dir: cannot write to .*; set results_dir to another folder$"
+        ):
+            preflight.check_results_folder(folder, "my.yaml: results_dir")
+    with pytest.raises(
+        ConfigError, match=r"only \d+ MB free on the disk of .*, a run needs .*; free some, or set results_dir"
+    ):
+        preflight.check_results_folder(tmp_path / "new", "my.yaml: results_dir", free_mb=1e9)
+    preflight.check_results_folder(tmp_path / "new", "my.yaml: results_dir", free_mb=0)
+    assert not (tmp_path / "new").exists()
