@@ -128,7 +128,8 @@ class Monitor(logging.Handler):
             if job.ended is not None and number not in self._told:
                 self._told.add(number)
                 word = "failed" if job.failed else "done"
-                block.append(f"{word}: {job.name} in {_clock(job.ended - (job.started or job.ended))}")
+                began = job.ended if job.started is None else job.started
+                block.append(f"{word}: {job.name} in {_clock(job.ended - began)}")
         block += [_running(jobs[number].name, reading) for number, reading in readings.items()]
         return [f"{_clock(now - self._begun)} | {line}" for line in block]
 

@@ -1,0 +1,139 @@
+"""Cells as the config, the methods' files and the experiments make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflows.lib.config import Experiment
+from workflows.lib.errors import ConfigError
+from workflows.lib.grid import Grid, Key
+from workflows.lib.loading import Source, load_config, read_experiments
+from workflows.lib.options import read_methods
+from workflows.lib.recipes import Recipes
+
+SCALES = {name: {"model_name": name.title(), "base_model": f"micro://{name}"} for name in ("small", "large")}
+SOURCE = Source("my.yaml")
+
+
+def grid(files: dict[str, Any] | None = None, **change: Any) -> Grid:
+    raw = {"world": "micro", "methods": ["grpo", "cepo"], "scales": SCALES, "seeds": [1, 2], **change}
+    config = load_config(raw, {}, SOURCE)
+    known = read_experiments() if files is None else {k: Experiment(**v) for k, v in files.items()}
+    made = Grid(config, known, read_methods(), Recipes(config), SOURCE)
+    made.check()
+    return made
+
+
+def key(name: str) -> Key:
+    method, scale, variant, seed = name.split("/")
+    return Key(method, scale, variant, int(seed[1:]))
+
+
+def test_table2_is_methods_times_scales_times_seeds():
+    wanted = grid(seeds=[1]).wanted
+    assert len(wanted) == 12
+    assert {k.method for k in wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
+    assert [k.name for k in wanted][:2] == ["base/small/default/s1", "base/large/default/s1"]
+
+
+def test_experiments_restrict_extend_and_share_cells():
+    arms = [{"variants": ["default", "mild"]}, {"methods": ["cepo"]}]
+    first = {
+        "title": "",
+        "arms": arms,
+        "scales": ["small"],
+        "variants": {"mild": {"methods": ["grpo", "cepo"], "set": {}}},
+    }
+    second = {"title": "", "arms": [{"methods": ["cepo"]}], "seeds": [1, 7]}
+    made = grid({"first": first, "second": second}, experiments=["first", "second"])
+    assert len(made.of_experiment("first")) == 8  # 2 methods x 2 variants x 2 seeds; the second arm adds none
+    assert [k.name for k in made.of_experiment("second")] == [
+        "cepo/small/default/s1", "cepo/small/default/s7", "cepo/large/default/s1", "cepo/large/default/s7",
+    ]  # fmt: skip
+    assert len(made.wanted) == 8 + 4 - 1  # cepo/small/default/s1 is in both
+
+
+def test_a_variant_has_one_meaning():
+    def one(value: float) -> dict[str, Any]:
+        return {"title": "", "arms": [{}], "variants": {"x": {"methods": ["cepo"], "set": {"eps_w": value}}}}
+
+    with pytest.raises(ConfigError, match=r"^experiments/b.yaml: variants.x: means something else elsewhere$"):
+        grid({"a": one(0.1), "b": one(0.2)}, experiments=["a"])
+    grid({"a": one(0.1), "b": one(0.1)}, experiments=["a"])
+
+
+def test_later_layers_win():
+    made = grid(
+        options={"all": {"lr": 1e-3, "eps_w": 0.3, "lora_alpha": 8}, "cepo": {"lr": 2e-3}},
+        variants={"wide": {"methods": ["cepo"], "set": {"eps_w": 0.9}}},
+    )
+    default = made.cell(key("cepo/small/default/s1")).options
+    wide = made.cell(key("cepo/small/wide/s1")).options
+    released = made.cell(key("cepo/small/released/s1")).options
+    grpo = made.cell(key("grpo/small/default/s1")).options
+    assert (default["lr"], default["eps_w"], default["lora_alpha"], default["grad_clip"]) == (2e-3, 0.3, 8, 1.0)
+    assert wide == default | {"eps_w": 0.9}
+    assert released["lora_alpha"] == 64  # the preset is more special than options.all
+    assert (grpo["lr"], "eps_w" in grpo) == (1e-3, False)  # options.all reaches only those that have the option
+
+
+def test_digests_say_what_decides_a_cell():
+    def digests(name: str, **change: Any) -> dict[str, str]:
+        return grid(**change).cell(key(name)).digests
+
+    before = digests("cepo/small/default/s1")
+    assert before.keys() == {"base", "code", "data", "engine", "env"}
+    assert digests("base/small/default/s1").keys() == {"base", "env"}
+
+    def changed(**change: Any) -> set[str]:
+        after = digests("cepo/small/default/s1", **change)
+        return {name for name in before if before[name] != after[name]}
+
+    assert changed(micro={"seed": 3}) == {"base", "data"}
+    assert changed(engine_settings={"micro_batch": 8}) == {"engine"}
+    assert changed(engine_settings={"checkpoint_every": 3}) == set()  # decides nothing of the outcome
+    assert changed(evaluation={"top_k": 3}) == set()
+    assert changed(progress={"every": 3.0}) == set()
+    assert digests("grpo/small/default/s1")["code"] != before["code"]
+
+
+def test_training_of_one_base_touches_no_other():
+    steps = {name: {"steps": 10} for name in ("small", "large")}
+    other = steps | {"large": {"steps": 11}}
+    first, second = grid(micro={"training": steps}), grid(micro={"training": other})
+    assert first.cell(key("cepo/small/default/s1")) == second.cell(key("cepo/small/default/s1"))
+    assert first.cell(key("cepo/large/default/s1")) != second.cell(key("cepo/large/default/s1"))
+
+
+def test_evaluation_has_its_own_recipe():
+    def recipe(**change: Any) -> str:
+        made = grid(**change)
+        return made.recipes.evaluation(made.cell(key("cepo/small/default/s1")))
+
+    assert recipe() == recipe(progress={"every": 3.0})
+    assert (
+        len(
+            {
+                recipe(),
+                recipe(evaluation={"top_k": 3}),
+                recipe(benchmarks=["mmmu"]),
+                recipe(options={"all": {"lr": 0.1}}),
+            }
+        )
+        == 4
+    )
+
+
+def test_lock_is_part_of_every_recipe(tmp_path: Path):
+    config = grid().config
+    locks = []
+    for text in ("torch==1", "torch==2"):
+        (tmp_path / text).write_text(text)
+        locks.append(Recipes(config, lock=tmp_path / text))
+    first, second = locks
+    assert first.problems() != second.problems()
+    assert first.base("small") != second.base("small")
+    assert first.cell_digests("cepo", "small") != second.cell_digests("cepo", "small")
