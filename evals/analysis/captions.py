@@ -1,15 +1,18 @@
-"""Words around Table 2: caption, legend, and the findings about the published numbers as footnotes."""
+"""Words around a table: caption, and the findings about the published numbers as footnotes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
 from evals.analysis import provenance
+from evals.analysis.cells import Arm
 from evals.analysis.comparison import Comparison
 from evals.analysis.display import listed
 from evals.analysis.lint import findings
 from evals.analysis.published import Published
+from evals.analysis.statistics import Estimate
 from evals.benchmarks import BENCHMARKS
 
 
@@ -23,27 +26,64 @@ class Words:
     marks: dict[tuple[str, str, str], str]  # published scale, method, column -> mark
 
 
-def words(table: Comparison, published: Published) -> Words:
-    """Caption and footnotes of a comparison."""
-    about = [finding for finding in findings(published) if finding.exhibit == "table2"]
-    marked = [finding for finding in about if finding.cell is not None]
-    marks = {finding.cell: mark for finding, mark in zip(marked, ascii_lowercase, strict=False) if finding.cell}
-    notes = [(marks.get(finding.cell, "") if finding.cell else "", finding.message) for finding in about]
+def words(table: Comparison, published: Published, exhibit: str, about: Sequence[str] = ()) -> Words:
+    """Caption and footnotes of a comparison; ``exhibit`` names it (``table2``), ``about`` is what is special to it."""
+    notes, marks = published_notes(published, exhibit)
     caption = [
         _what(table),
+        *about,
         _stand_ins(table),
         _interval(table),
         _rates(),
-        _bold(table),
+        bold([estimate for row in table.rows for by in row.versus.values() for estimate in by.values()]),
         _paper(table),
-        _sampling(table),
-        _training(table),
+        *made(table.arms),
     ]
-    return Words(_title(table), [sentence for sentence in caption if sentence], notes + _unmatched(table), marks)
+    return Words(
+        title(exhibit, table.world), [sentence for sentence in caption if sentence], notes + _unmatched(table), marks
+    )
 
 
-def _title(table: Comparison) -> str:
-    return "Table 2, paper world" if table.world == "paper" else f"Table 2 in the {table.world} world"
+def title(exhibit: str, world: str) -> str:
+    """``table2`` -> ``Table 2 in the micro world``."""
+    name = exhibit.rstrip("0123456789")
+    shown = " ".join([name.capitalize(), exhibit[len(name) :]]).strip()
+    return f"{shown}, paper world" if world == "paper" else f"{shown} in the {world} world"
+
+
+def published_notes(
+    published: Published, exhibit: str
+) -> tuple[list[tuple[str, str]], dict[tuple[str, str, str], str]]:
+    """Findings about the published numbers of an exhibit as footnotes, and the marks of those about one cell."""
+    about = [finding for finding in findings(published) if finding.exhibit == exhibit]
+    marked = [finding for finding in about if finding.cell is not None]
+    marks = {finding.cell: mark for finding, mark in zip(marked, ascii_lowercase, strict=False) if finding.cell}
+    return [(marks.get(finding.cell, "") if finding.cell else "", finding.message) for finding in about], marks
+
+
+def made(arms: Sequence[Arm]) -> list[str]:
+    """How answers were sampled, and when and with what the arms were trained."""
+    generation = arms[0].folders[0].scores.generation
+    return [
+        f"Sampling: {provenance.sampling(generation)}; one answer per question and seed.",
+        provenance.training(arms),
+    ]
+
+
+def bold(shown: Sequence[Estimate]) -> str:
+    """What bold differences mean, and how many chance alone would make bold."""
+    if not shown:
+        return ""
+    count = sum(estimate.excludes_zero for estimate in shown)
+    text = "Differences in points, paired by question; bold where the interval excludes 0"
+    return f"{text} ({count} of {len(shown)}; were all arms equal, about {round(0.05 * len(shown))} would)."
+
+
+def intervals(arms: Sequence[Arm]) -> str:
+    """What the intervals cover, and the seeds."""
+    fewest = min((len(arm.seeds) for arm in arms if arm.method != "base"), default=1)
+    covers = "seeds and questions" if fewest > 1 else "questions only: another training run may differ by more"
+    return f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}."
 
 
 def _what(table: Comparison) -> str:
@@ -59,23 +99,11 @@ def _stand_ins(table: Comparison) -> str:
 
 
 def _interval(table: Comparison) -> str:
-    arms = [row.arm for row in table.rows]
-    fewest = min((len(arm.seeds) for arm in arms if arm.method != "base"), default=1)
-    covers = "seeds and questions" if fewest > 1 else "questions only: another training run may differ by more"
-    return f"Brackets: 95 % intervals over {covers}. Trained with {provenance.seeds(arms)}."
+    return f"Brackets: {intervals(table.arms)}"
 
 
 def _rates() -> str:
     return "Under each accuracy, in percent: u, answers the scorer could not read; t, answers cut at the token limit."
-
-
-def _bold(table: Comparison) -> str:
-    shown = [estimate for row in table.rows for by in row.versus.values() for estimate in by.values()]
-    if not shown:
-        return ""
-    bold = sum(estimate.excludes_zero for estimate in shown)
-    text = "Differences in points, paired by question; bold where the interval excludes 0"
-    return f"{text} ({bold} of {len(shown)}; were all methods equal, about {round(0.05 * len(shown))} would)."
 
 
 def _paper(table: Comparison) -> str:
@@ -84,17 +112,9 @@ def _paper(table: Comparison) -> str:
         return ""
     text = f"The paper's numbers (arXiv:2605.19436, {models}; one run, one answer per question) stand beside ours"
     other = ": other models and other questions, for orientation; ours do not reproduce them"
+    again = any(row.paper and row.paper.recomputed is not None for row in table.rows)
     brackets = "In brackets its average recomputed where the printed one disagrees; ?: not known"
-    return f"{text}{other if table.world != 'paper' else ''}. {brackets}."
-
-
-def _sampling(table: Comparison) -> str:
-    generation = table.rows[0].arm.folders[0].scores.generation
-    return f"Sampling: {provenance.sampling(generation)}; one answer per question and seed."
-
-
-def _training(table: Comparison) -> str:
-    return provenance.training([row.arm for row in table.rows])
+    return f"{text}{other if table.world != 'paper' else ''}. {brackets if again else '?: not known'}."
 
 
 def _unmatched(table: Comparison) -> list[tuple[str, str]]:

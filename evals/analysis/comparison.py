@@ -1,8 +1,8 @@
-"""The main comparison as data: accuracies, rates and paired differences of every arm, beside the paper's rows."""
+"""Arms on benchmarks as data: accuracies, rates and paired differences of every row, beside the paper's numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,25 @@ from evals.analysis.statistics import AVERAGE, Estimate, accuracies, differences
 from evals.benchmarks import BENCHMARKS
 from workflows.lib.errors import DataError
 
-REFERENCES = ("base", "grpo")  # what every method is compared with
-RESAMPLING_SEED = 20260519  # the same for every comparison, so that adding a method moves no other number
+RESAMPLING_SEED = 20260519  # the same for every comparison, so that adding a row moves no other number
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row to be filled in."""
+
+    name: str
+    arm: Arm | None  # None: no cell of it was given
+    against: Mapping[str, Arm]  # reference -> the arm it is compared with
+    paper: PaperRow | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method at one scale. Maps are keyed by benchmark and :data:`AVERAGE`; shares, the paper's in percent."""
+    """One arm at one scale. Maps are keyed by benchmark and :data:`AVERAGE`; shares, the paper's in percent."""
 
-    arm: Arm
+    name: str
+    arm: Arm | None
     accuracy: dict[str, Estimate]
     unparsed: dict[str, float]
     truncated: dict[str, float]
@@ -32,11 +42,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """All methods at one scale."""
+    """All rows at one scale."""
 
     scale: str
     model: str
-    paper_model: str | None
+    paper_model: str | None  # that the paper's numbers in these rows are about
     rows: list[Row]
 
 
@@ -45,6 +55,7 @@ class Comparison:
     """All scales of one world."""
 
     world: str
+    arms: list[Arm]  # all that a row shows or is compared with
     benchmarks: list[str]  # the paper's order, others last
     sizes: dict[str, int]  # questions per benchmark
     blocks: list[Block]
@@ -58,6 +69,11 @@ class Comparison:
     def rows(self) -> list[Row]:
         """Rows of all blocks."""
         return [row for block in self.blocks for row in block.rows]
+
+    @property
+    def references(self) -> list[str]:
+        """What rows are compared with, in order of appearance."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.versus))
 
     def title(self, column: str) -> str:
         """Heading of a column of ours: a stand-in never carries the benchmark's name alone."""
@@ -73,17 +89,28 @@ class Comparison:
         return all(self.sizes.get(name) == BENCHMARKS[name].items for name in names)
 
 
-def compare(arms: Sequence[Arm], published: Published) -> Comparison:
-    """Everything Table 2 shows; DataError if cells do not fit together or scores.json contradicts the samples."""
+def compare(scales: Mapping[str, Sequence[Line]], published: Published) -> Comparison:
+    """Fill in the lines of each scale; DataError if cells do not fit together or scores.json contradicts the samples.
+
+    Every scale must have at least one arm.
+    """
+    arms = _arms([line for lines in scales.values() for line in lines])
     for arm in arms:
         for folder in arm.folders:
             check_scores(folder)
     found = {name for arm in arms for name in arm.panels}
     benchmarks = [name for name in BENCHMARKS if name in found]
     sizes = {name: _size(name, arms) for name in benchmarks}
-    scales = list(dict.fromkeys(arm.scale for arm in arms))
-    blocks = [_block(scale, [arm for arm in arms if arm.scale == scale], benchmarks, published) for scale in scales]
-    return Comparison(arms[0].folders[0].cell.world, benchmarks, sizes, blocks)
+    blocks = [_block(scale, lines, benchmarks, published) for scale, lines in scales.items()]
+    return Comparison(arms[0].folders[0].cell.world, arms, benchmarks, sizes, blocks)
+
+
+def by_scale(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    """Arms of each scale, in order of appearance."""
+    scales: dict[str, list[Arm]] = {}
+    for arm in arms:
+        scales.setdefault(arm.scale, []).append(arm)
+    return scales
 
 
 def check_scores(folder: CellFolder) -> None:
@@ -96,6 +123,13 @@ def check_scores(folder: CellFolder) -> None:
             raise DataError(str(folder.path / "eval" / "scores.json"), cause, "score the cell again")
 
 
+def _arms(lines: Sequence[Line]) -> list[Arm]:
+    """Arms of the lines, then those that are only compared with; each once."""
+    shown = [line.arm for line in lines if line.arm is not None]
+    found = [*shown, *(arm for line in lines for arm in line.against.values())]
+    return list({id(arm): arm for arm in found}.values())
+
+
 def _size(name: str, arms: Sequence[Arm]) -> int:
     first, *others = [arm for arm in arms if name in arm.panels]
     for arm in others:
@@ -104,23 +138,23 @@ def _size(name: str, arms: Sequence[Arm]) -> int:
     return len(first.panels[name].questions)
 
 
-def _block(scale: str, arms: Sequence[Arm], benchmarks: list[str], published: Published) -> Block:
-    reference = {arm.method: arm for arm in arms if arm.method in REFERENCES and arm.variant == "default"}
-    rows = [_row(arm, reference, benchmarks, published) for arm in arms]
-    return Block(scale, arms[0].model, published.table2.model_at(scale, arms[0].model), rows)
+def _block(scale: str, lines: Sequence[Line], benchmarks: list[str], published: Published) -> Block:
+    model = _arms(lines)[0].model
+    paper = published.table2.model_at(scale, model) if any(line.paper for line in lines) else None
+    return Block(scale, model, paper, [_row(line, benchmarks) for line in lines])
 
 
-def _row(arm: Arm, references: dict[str, Arm], benchmarks: list[str], published: Published) -> Row:
-    others = {name: references[name] for name in REFERENCES if name in references}
-    if arm.method == "base":
-        others = {}
+def _row(line: Line, benchmarks: list[str]) -> Row:
+    if (arm := line.arm) is None:
+        return Row(f"{line.name} (not run)", None, {}, {}, {}, {}, line.paper)
     return Row(
+        name=line.name,
         arm=arm,
         accuracy=_whole(accuracies(arm.panels), arm, benchmarks),
         unparsed=_rates(arm, "parsed", benchmarks, negate=True),
         truncated=_rates(arm, "truncated", benchmarks),
-        versus={name: _difference(arm, other, benchmarks) for name, other in others.items() if other is not arm},
-        paper=published.table2.row(arm.scale, arm.method, arm.model) if arm.variant == "default" else None,
+        versus={name: _difference(arm, other, benchmarks) for name, other in line.against.items() if other is not arm},
+        paper=line.paper,
     )
 
 

@@ -12,6 +12,11 @@ def method_name(method: str, variant: str = "default") -> str:
     return shown if variant == "default" else f"{shown} ({variant})"
 
 
+def reference_name(reference: str) -> str:
+    """What rows are compared with, in words: a method's name, or ``the default``."""
+    return method_name(reference) if reference in PAPER_ORDER else f"the {reference}"
+
+
 def method_rank(method: str, variant: str) -> tuple[int, str, bool, str]:
     """Sort key: the paper's order, then other methods by name; default variants first."""
     place = PAPER_ORDER.index(method) if method in PAPER_ORDER else len(PAPER_ORDER)

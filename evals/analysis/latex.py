@@ -1,4 +1,4 @@
-"""Table 2 for LaTeX, with booktabs."""
+"""Tables for LaTeX, with booktabs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _heads(part: Part) -> str:
         spans.append(rf"\multicolumn{{{len(group.columns)}}}{{c}}{{{escape(group.heading)}}}")
         rules.append(rf"\cmidrule(lr){{{start}-{end}}}")
         start = end + 1
-    names = ["Method", *(escape(column) for group in part.groups for column in group.columns)]
+    names = [escape(part.stub), *(escape(column) for group in part.groups for column in group.columns)]
     return "\n".join([" & ".join(spans) + r" \\", " ".join(rules), " & ".join(names) + r" \\"])
 
 

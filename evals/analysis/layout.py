@@ -1,4 +1,4 @@
-"""Table 2 as rows of cells, once for all formats: part a holds accuracies beside the paper's, part b differences."""
+"""Tables as rows of cells, once for all formats; arms on benchmarks: accuracies beside the paper's, then differences."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from evals.analysis.captions import Words
 from evals.analysis.cellwords import interval, paper_number, percent, points, rates
-from evals.analysis.comparison import REFERENCES, Block, Comparison, Row
-from evals.analysis.display import method_name
-from evals.analysis.statistics import AVERAGE
+from evals.analysis.comparison import Block, Comparison, Row
+from evals.analysis.display import reference_name
+from evals.analysis.statistics import AVERAGE, Estimate
 from evals.benchmarks import BENCHMARKS
 
 ABSENT = "\u2013"  # en dash: not measured
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of one scale: (method, its entries)."""
+    """Rows under one heading: (name, entries)."""
 
     heading: str
     rows: list[tuple[str, list[Entry]]]
@@ -44,33 +44,38 @@ class Section:
 
 @dataclass(frozen=True)
 class Part:
-    """One of the two tables."""
+    """One table; a document may hold several."""
 
     title: str
     groups: list[Group]
     sections: list[Section]
+    stub: str = "Method"  # heading of the rows' names
 
 
-def parts(table: Comparison, words: Words) -> list[Part]:
-    """Accuracies, and differences if there is anything to compare with."""
-    compared = [name for name in REFERENCES if any(name in row.versus for row in table.rows)]
-    return [_accuracies(table, words), *([_differences(table, compared)] if compared else [])]
+def parts(table: Comparison, words: Words, stub: str = "Method") -> list[Part]:
+    """Accuracies, and differences if there is anything to compare with; ``stub`` heads the rows' names."""
+    return [_accuracies(table, words, stub), *([_differences(table, stub)] if table.references else [])]
 
 
-def _accuracies(table: Comparison, words: Words) -> Part:
+def _accuracies(table: Comparison, words: Words, stub: str) -> Part:
     groups = [Group(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
-    paper = [*BENCHMARKS, AVERAGE] if any(row.paper for row in table.rows) else []
-    if paper:
+    if paper := _paper_columns(table):
         heading = "The paper" if table.world == "paper" else "The paper (another world)"
         groups.append(Group(heading, [_title(column) for column in paper], "paper"))
     sections = [
         Section(
             _heading(block),
-            [(row.arm.name, _ours(table, row) + _theirs(table, row, paper, words)) for row in block.rows],
+            [(row.name, _ours(table, row) + _theirs(table, row, paper, words)) for row in block.rows],
         )
         for block in table.blocks
     ]
-    return Part("Accuracy (%)", groups, sections)
+    return Part("Accuracy (%)", groups, sections, stub)
+
+
+def _paper_columns(table: Comparison) -> list[str]:
+    """Columns of the paper's numbers: none, its averages, or its benchmarks too."""
+    rows = [row.paper for row in table.rows if row.paper]
+    return [*(BENCHMARKS if any(row.cells for row in rows) else []), AVERAGE] if rows else []
 
 
 def _title(column: str) -> str:
@@ -99,22 +104,24 @@ def _mark(row: Row, column: str, words: Words) -> str:
     return words.marks.get((row.paper.scale, row.paper.method, column), "") if row.paper else ""
 
 
-def _differences(table: Comparison, references: list[str]) -> Part:
+def _differences(table: Comparison, stub: str) -> Part:
     titles = [table.title(column) for column in table.columns]
-    groups = [Group(f"Difference to {method_name(name)}", titles) for name in references]
+    groups = [Group(f"Difference to {reference_name(name)}", titles) for name in table.references]
     sections = [
         Section(
             f"{block.scale}: {block.model}",
-            [(row.arm.name, _changes(table, row, references)) for row in block.rows if row.versus],
+            [(row.name, _changes(table, row)) for row in block.rows if row.versus],
         )
         for block in table.blocks
     ]
-    return Part("Paired difference (points)", groups, [section for section in sections if section.rows])
+    return Part("Paired difference (points)", groups, [section for section in sections if section.rows], stub)
 
 
-def _changes(table: Comparison, row: Row, references: list[str]) -> list[Entry]:
-    found = [row.versus.get(name, {}).get(column) for name in references for column in table.columns]
-    return [
-        Entry(points(one.value), (interval(one, signed=True),), bold=one.excludes_zero) if one else Entry("")
-        for one in found
-    ]
+def _changes(table: Comparison, row: Row) -> list[Entry]:
+    found = [row.versus.get(name, {}).get(column) for name in table.references for column in table.columns]
+    return [change(one) if one else Entry() for one in found]
+
+
+def change(found: Estimate) -> Entry:
+    """A difference in points over its interval, bold where that excludes 0."""
+    return Entry(points(found.value), (interval(found, signed=True),), bold=found.excludes_zero)

@@ -1,4 +1,4 @@
-"""Table 2 as GitHub Markdown: a table per scale and group of columns, narrow enough to be read without scrolling."""
+"""Tables as GitHub Markdown: one per scale and group of columns, narrow enough to be read without scrolling."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ def render(words: Words, parts: list[Part]) -> str:
     blocks = [f"## {words.title}", "\n".join(f"- {_escape(sentence)}" for sentence in words.caption)]
     for part in parts:
         blocks.append(f"### {part.title}")
-        blocks += [_table(*table) for table in _tables(part)]
-    notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
-    return "\n\n".join([*blocks, "### Notes on the published numbers", "\n".join(notes)]) + "\n"
+        blocks += [_table(part.stub, *table) for table in _tables(part)]
+    if words.notes:
+        notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
+        blocks += ["### Notes on the published numbers", "\n".join(notes)]
+    return "\n\n".join(blocks) + "\n"
 
 
 Rows = list[tuple[str, list[Entry]]]
@@ -28,10 +30,12 @@ def _tables(part: Part) -> list[tuple[str, list[str], Rows]]:
         start = 0
         for group in part.groups:
             columns, picked = _columns(part.groups, group, start)
+            start += len(group.columns)
+            if group.beside and len(columns) == 1:
+                continue  # its only column stands beside the others
             rows = [(name, [entries[index] for index in picked]) for name, entries in section.rows]
             heading = f"**{_escape(section.heading)}** · {group.heading}"
             tables.append((heading, columns, [row for row in rows if any(entry.main for entry in row[1])]))
-            start += len(group.columns)
     return tables
 
 
@@ -44,8 +48,8 @@ def _columns(groups: list[Group], group: Group, start: int) -> tuple[list[str], 
     return columns, picked
 
 
-def _table(heading: str, columns: list[str], rows: Rows) -> str:
-    lines = [_line(["Method", *columns]), _line([":--", *["--:"] * len(columns)])]
+def _table(stub: str, heading: str, columns: list[str], rows: Rows) -> str:
+    lines = [_line([stub, *columns]), _line([":--", *["--:"] * len(columns)])]
     lines += [_line([name, *map(_entry, entries)]) for name, entries in rows]
     return "\n".join([heading, "", *lines])
 

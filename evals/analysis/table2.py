@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.analysis import latex, markdown, tidy, webpage
+from evals.analysis import tidy
 from evals.analysis.captions import words
-from evals.analysis.cells import read_arms
-from evals.analysis.comparison import compare
+from evals.analysis.cells import Arm, read_arms
+from evals.analysis.comparison import Line, by_scale, compare
+from evals.analysis.document import write_document
 from evals.analysis.layout import parts
-from evals.analysis.published import load
-from workflows.lib.files import write_text
+from evals.analysis.published import Published, load
+
+REFERENCES = ("base", "grpo")  # what every method is compared with
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -21,13 +23,17 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     paper's numbers. The same cells give the same bytes. Raises DataError if a file is broken or cells do not fit.
     """
     paper = load(published)
-    table = compare(read_arms(cells), paper)
-    around = words(table, paper)
-    layout = parts(table, around)
-    texts = {
-        "md": markdown.render(around, layout),
-        "csv": tidy.frame(table, paper).to_csv(index=False, lineterminator="\n"),
-        "tex": latex.render(around, layout),
-        "html": webpage.render(around, layout),
-    }
-    return [write_text(out / f"table2.{kind}", text) for kind, text in texts.items()]
+    table = compare({scale: _lines(arms, paper) for scale, arms in by_scale(read_arms(cells)).items()}, paper)
+    around = words(table, paper, "table2")
+    numbers = tidy.frame(tidy.measured(table), tidy.published_rows(paper.table2))
+    return write_document(out, "table2", around, parts(table, around), numbers)
+
+
+def _lines(arms: Sequence[Arm], published: Published) -> list[Line]:
+    references = {arm.method: arm for arm in arms if arm.method in REFERENCES and arm.variant == "default"}
+    return [_line(arm, {name: references[name] for name in REFERENCES if name in references}, published) for arm in arms]
+
+
+def _line(arm: Arm, references: dict[str, Arm], published: Published) -> Line:
+    paper = published.table2.row(arm.scale, arm.method, arm.model) if arm.variant == "default" else None
+    return Line(arm.name, arm, {} if arm.method == "base" else references, paper)

@@ -1,4 +1,4 @@
-"""Table 2 as one HTML file that needs nothing else, on screen and on paper."""
+"""Tables as one HTML file that needs nothing else, on screen and on paper."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def render(words: Words, parts: list[Part]) -> str:
             f"<title>{escape(words.title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(words.title)}</h1><ul>{caption}</ul>",
             *map(_part, parts),
-            f"<section><h2>Notes on the published numbers</h2><ul>{notes}</ul></section>",
+            *([f"<section><h2>Notes on the published numbers</h2><ul>{notes}</ul></section>"] if notes else []),
             "</body></html>\n",
         ]
     )
@@ -79,7 +79,7 @@ def _first_columns(part: Part) -> set[int]:
 def _head(part: Part) -> str:
     spans = "".join(f'<th colspan="{len(group.columns)}">{escape(group.heading)}</th>' for group in part.groups)
     names = "".join(f'<th scope="col">{escape(column)}</th>' for group in part.groups for column in group.columns)
-    return f'<thead><tr class="group"><th></th>{spans}</tr><tr><th scope="col">Method</th>{names}</tr></thead>'
+    return f'<thead><tr class="group"><th></th>{spans}</tr><tr><th scope="col">{escape(part.stub)}</th>{names}</tr></thead>'
 
 
 def _cells(entries: list[Entry], firsts: set[int]) -> str:

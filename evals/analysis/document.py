@@ -1,0 +1,24 @@
+"""A table in its four formats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from evals.analysis import latex, markdown, webpage
+from evals.analysis.captions import Words
+from evals.analysis.layout import Part
+from workflows.lib.files import write_text
+
+
+def write_document(out: Path, stem: str, words: Words, parts: Sequence[Part], numbers: pd.DataFrame) -> list[Path]:
+    """Write ``stem`` as .md, .csv (every number), .tex and .html to the folder ``out``; returns the paths."""
+    texts = {
+        "md": markdown.render(words, list(parts)),
+        "csv": numbers.to_csv(index=False, lineterminator="\n"),
+        "tex": latex.render(words, list(parts)),
+        "html": webpage.render(words, list(parts)),
+    }
+    return [write_text(out / f"{stem}.{kind}", text) for kind, text in texts.items()]
