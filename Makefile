@@ -50,8 +50,9 @@ schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 ui: $(READY) ## MLflow on http://127.0.0.1:5000
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
 
-report: $(READY) ## tables and figures with their provenance as one archive, results/micro/report.zip
-	@$(SNAKEMAKE) --report results/micro/report.zip
+report: $(READY) ## tables and figures with their provenance as one archive, results/micro/report/report.zip
+	@mkdir -p results/micro/report
+	@$(SNAKEMAKE) --report results/micro/report/report.zip
 
 unlock: $(READY) ## after a killed run that left a lock
 	@$(SNAKEMAKE) --unlock

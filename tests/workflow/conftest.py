@@ -1,4 +1,4 @@
-"""A copy of the project whose scripts leave empty files: the DAG is tested, not the hours it takes."""
+"""Copies of the project whose scripts leave small files at once: the DAG is tested, not the minutes its jobs take."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROFILE = "workflows/profiles/local"
 COPIED = ["Snakefile", "workflows", "methods", "evals", "envs", "results/published"]
+OPTIONS = ["--workflow-profile", "workflows/profiles/local", "--cores", "4"]
+CONFIG = ["--configfile", "workflows/configs/smoke.yaml"]
 STAND_IN = """
 from pathlib import Path
 
@@ -38,36 +39,40 @@ class Project:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the copy, with the copy's modules."""
-        command = [sys.executable, "-m", "snakemake", "--workflow-profile", PROFILE, *arguments]
-        path = {"PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(self.root / ".xdg")}
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "MLFLOW"))}
-        return subprocess.run(command, cwd=self.root, env=clean | path, capture_output=True, text=True)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "MLFLOW"))}
+        environment = kept | {"PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(self.root / ".xdg")}
+        command = [sys.executable, "-m", "snakemake", *OPTIONS, *arguments]
+        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
 
-    def planned(self, *arguments: str) -> list[str]:
-        """Jobs that would run: rule and wildcards, targets left out."""
-        done = self.snakemake("-n", *arguments)
+    def planned(self, *arguments: str) -> set[str]:
+        """Jobs that would run, as ``rule wildcards``; targets are left out."""
+        done = self.snakemake("-n", *arguments, *CONFIG)
         assert done.returncode == 0, done.stderr
-        blocks = re.findall(r"^rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
-        jobs = []
-        for rule, block in blocks:
+        jobs = set()
+        for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE):
             wildcards = re.search(r"    wildcards: (.*)", block)
             values = [part.partition("=")[2] for part in wildcards.group(1).split(", ")] if wildcards else []
-            jobs.append(" ".join([rule, *values]))
-        return sorted(job for job in jobs if job.split()[0] not in ("all", "cell"))
+            jobs.add(" ".join([rule, *values]))
+        return jobs - {"all", "cell"}
 
-    def run(self, *arguments: str) -> list[str]:
-        """Jobs whose script ran; those taken from the cache are not among them."""
-        (self.root / "ran.txt").unlink(missing_ok=True)
-        done = self.snakemake("-j4", *arguments)
+    def run(self, *arguments: str) -> set[str]:
+        """Run the workflow; returns the jobs whose script ran: those taken from the cache are not among them."""
+        done = self.snakemake(*arguments, *CONFIG)
         assert done.returncode == 0, done.stderr
-        return sorted((self.root / "ran.txt").read_text().splitlines()) if (self.root / "ran.txt").exists() else []
+        return self.ran()
+
+    def ran(self) -> set[str]:
+        """Jobs whose script ran since this was last asked."""
+        path = self.root / "ran.txt"
+        names = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return set(names)
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace ``old``, which must occur, by ``new``."""
-        path = self.root / file
-        text = path.read_text()
+        text = (self.root / file).read_text()
         assert old in text, f"{file} does not contain {old!r}"
-        path.write_text(text.replace(old, new, 1))
+        (self.root / file).write_text(text.replace(old, new, 1))
 
 
 def copy_project(root: Path) -> Project:
@@ -84,7 +89,21 @@ def copy_project(root: Path) -> Project:
     return Project(root)
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy in which nothing has run; not to be changed."""
+    return copy_project(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, set[str]]:
+    """A copy in which everything has run, not to be changed, and the jobs that ran."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    return project, project.run()
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh copy."""
-    return copy_project(tmp_path)
+def project(first_run: tuple[Project, set[str]], tmp_path: Path) -> Project:
+    """A copy in which everything has run, to edit. Its links point into the cache of the one it was copied from."""
+    shutil.copytree(first_run[0].root, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")

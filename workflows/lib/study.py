@@ -186,7 +186,7 @@ class Study:
     @property
     def store(self) -> str:
         """``params`` of tracking: the MLflow store."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(self.results).absolute()}/mlflow.db"
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.results}/mlflow.db"
 
     def summary(self) -> str:
         """Where the results are; printed at the end."""

@@ -1,0 +1,102 @@
+"""What runs again after which change: only what the change can touch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from conftest import CONFIG, Project
+
+DATA = {"problems", "benchmarks", "base_model tiny"}
+AGGREGATES = {"table table2", "figures", "track"}
+CEPO, GRPO = "cepo tiny default 1", "grpo tiny default 1"
+ONE = ("cell", "--config", "cell=cepo/tiny/default/s1")
+
+
+def cell(name: str, *rules: str) -> set[str]:
+    return {f"{rule} {name}" for rule in rules or ("train", "evaluate", "score")}
+
+
+def test_first_run_does_everything_once(first_run: tuple[Project, set[str]]):
+    base = {"untrained tiny 1", "evaluate base tiny default 1", "score base tiny default 1"}
+    assert first_run[1] == DATA | base | cell(GRPO) | cell(CEPO) | AGGREGATES
+
+
+def test_nothing_runs_again_for_what_decides_nothing(project: Project):
+    project.edit("methods/cepo.py", '"""CEPO', '"""A comment in front. CEPO')
+    project.edit("methods/credit.py", "from __future__", "# a comment\nfrom __future__")
+    project.edit("methods/engines/local/train.py", "from __future__", "# a comment\nfrom __future__")
+    project.edit("workflows/scripts/train.py", "from pathlib", "# a comment\nfrom pathlib")
+    project.edit("workflows/configs/smoke.yaml", "world: micro", "progress: {every: 3.0}\nworld: micro  # a comment")
+    (project.root / "results/smoke/micro/data/train.parquet").touch()
+    assert project.planned() == set()
+
+
+def test_an_edit_of_a_method_retrains_it_and_undoing_it_is_free(project: Project):
+    project.edit("methods/cepo.py", '= "answer"', '= "full"')
+    assert project.planned() == cell(CEPO) | AGGREGATES
+    assert project.run() == cell(CEPO) | AGGREGATES
+    project.edit("methods/cepo.py", '= "full"', '= "answer"')
+    assert project.run() == cell(CEPO, "score") | AGGREGATES  # training and evaluation come from the cache
+    folder = project.root / "results/smoke/micro/cells/cepo/tiny/default/s1"
+    assert (folder / "train.jsonl").read_text() == f"train {CEPO}"
+    assert (folder / "adapter" / "file").read_text() == f"train {CEPO}"
+    assert project.planned() == set()
+
+
+def test_an_edit_of_the_engine_retrains_all(project: Project):
+    project.edit("methods/engines/local/train.py", "CHAT_BYTES = ", "CHAT_BYTES = 1 + ")
+    assert project.planned() == cell(CEPO) | cell(GRPO) | AGGREGATES
+
+
+def test_a_new_method_adds_its_own_cells(project: Project):
+    shutil.copy(project.root / "methods/grpo.py", project.root / "methods/mine.py")
+    project.edit("workflows/configs/experiments/smoke.yaml", "[grpo, cepo]", "[grpo, cepo, mine]")
+    assert project.planned() == cell("mine tiny default 1") | AGGREGATES
+
+
+def test_an_option_of_a_method_retrains_it_only(project: Project):
+    project.edit("workflows/configs/smoke.yaml", "options:", "options:\n  cepo: {eps_w: 0.3}")
+    assert project.planned() == cell(CEPO) | AGGREGATES
+
+
+def test_evaluation_settings_train_nothing(project: Project):
+    project.edit("workflows/configs/smoke.yaml", "limit: 4", "limit: 5")
+    every = (
+        cell(CEPO, "evaluate", "score")
+        | cell(GRPO, "evaluate", "score")
+        | cell("base tiny default 1", "evaluate", "score")
+    )
+    assert project.planned() == every | AGGREGATES
+
+
+def test_a_new_base_model_starts_from_there(project: Project):
+    project.edit("workflows/configs/smoke.yaml", "vision_steps: 4", "vision_steps: 5")
+    everything = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "evaluate", "score") | AGGREGATES
+    assert project.planned() == everything | {"base_model tiny", "untrained tiny 1"}
+
+
+def test_a_lost_cell_comes_from_the_cache(project: Project):
+    shutil.rmtree(project.root / "results/smoke/micro/cells/cepo")
+    assert project.run(*ONE) == cell(CEPO, "score")
+
+
+def test_one_cell_alone(fresh: Project):
+    assert fresh.planned(*ONE) == DATA | cell(CEPO)
+
+
+def test_a_failure_keeps_what_it_left_for_resuming(project: Project):
+    project.edit("methods/cepo.py", '= "answer"', '= "full"')
+    script = project.root / "workflows/scripts/train.py"
+    state = 'state = Path(snakemake.output.cell).parent / "state" / "step_1"\nstate.parent.mkdir(exist_ok=True)\n'
+    fail = 'import sys\nstate.touch()\nsys.exit("TrainError: cell cepo/tiny/default/s1: loss is nan; lower lr")\n'
+    whole = script.read_text()
+    script.write_text(whole + state + fail)
+    failed = project.snakemake(*CONFIG)
+    assert failed.returncode != 0
+    folder = Path("results/smoke/micro/cells/cepo/tiny/default/s1")
+    assert not (project.root / folder / "cell.json").exists()  # Snakemake removes what a failed job declared
+    assert (project.root / folder / "state" / "step_1").exists()
+    script.write_text(whole + state + "assert state.exists()\n")
+    project.ran()
+    assert project.run() == cell(CEPO) | AGGREGATES
