@@ -16,7 +16,7 @@ from evals.analysis.display import method_name, method_rank
 from evals.analysis.statistics import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
-from workflows.lib.records import Cell, Record, Run, Scores, Step
+from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
 
 R = TypeVar("R", bound=Record)
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
@@ -84,6 +84,11 @@ class Arm:
     def seeds(self) -> tuple[int, ...]:
         """Seeds in ascending order."""
         return tuple(folder.cell.seed for folder in self.folders)
+
+    @property
+    def options(self) -> dict[str, OptionValue]:
+        """Options of the method, the same for all seeds."""
+        return self.folders[0].cell.options
 
     @property
     def model(self) -> str:

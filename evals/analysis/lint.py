@@ -137,8 +137,9 @@ def _average_error(row: Row) -> float:
 
 
 def other_exhibits(published: Published) -> list[Finding]:
-    """Figure 1's unequal starts, Figure 3 against the default, values in two tables, Table 3's overheads."""
-    return [*_starts(published), *_sweeps(published), *_repeated(published), *_overheads(published)]
+    """Figure 1's unequal starts, Figure 3 against the default, values in two tables, equal teachers, overheads."""
+    checks = (_starts, _sweeps, _repeated, _same_teachers, _overheads)
+    return [finding for check in checks for finding in check(published)]
 
 
 def _starts(published: Published) -> list[Finding]:
@@ -165,10 +166,19 @@ def _repeated(published: Published) -> list[Finding]:
     shown = [(name, point) for name in ("table4", "table5") for point in getattr(published, name).points]
     default = published.table2.row("small", "cepo")
     return [
-        Finding(second, f"{b.value:.2f} ({b.series}) also stands in {first} ({a.series}).")
+        Finding(second, f"{b.value:.2f} ({b.series}) also stands in Table {first[-1]} ({a.series}).")
         for (first, a), (second, b) in combinations(shown, 2)
         if first != second and a.value == b.value and a.value is not None and default and a.value != default.average
     ]
+
+
+def _same_teachers(published: Published) -> list[Finding]:
+    synced, fixed = published.table4.value("synced", 25), published.table4.value("fixed")
+    if synced is None or fixed is None or synced == fixed:
+        return []
+    text = f"{synced:.2f} (copied every 25 steps) and {fixed:.2f} (fixed) differ by {abs(synced - fixed):.2f}"
+    why = "with lambda 0 after 25 steps, as in the paper's default, both teachers are the base model while they count"
+    return [Finding("table4", f"{text}, although {why}.")]
 
 
 def _overheads(published: Published) -> list[Finding]:

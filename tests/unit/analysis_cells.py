@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from evals.benchmarks import BENCHMARKS
 from evals.samples import write_samples
-from workflows.lib.records import BenchScore, Cell, Run, Scores, Step
+from workflows.lib.options import read_methods
+from workflows.lib.records import BenchScore, Cell, OptionValue, Run, Scores, Step
 
 QUESTIONS = 60
 GENERATION = {"temperature": 1.0, "top_p": 1.0, "top_k": 40, "presence_penalty": 2.0, "max_new_tokens": 96}
@@ -27,15 +29,19 @@ def write_cell(
     skill: float | None = None,
     questions: int = QUESTIONS,
     benchmarks: tuple[str, ...] = tuple(BENCHMARKS),
+    changed: Mapping[str, OptionValue] | None = None,
 ) -> Path:
-    """One cell folder: cell.json, eval/, and train.jsonl with run.json unless it is the base; returns its path."""
+    """One cell folder: cell.json, eval/, and train.jsonl with run.json unless it is the base; returns its path.
+
+    Its options are the method's defaults with ``changed``; a method that does not exist has none.
+    """
     skill = SKILL.get(method, 0.4) if skill is None else skill
     folder = root / method / scale / variant / f"s{seed}"
     (folder / "eval").mkdir(parents=True)
     model = MODELS.get(scale, scale)
     cell = Cell(
         world=world, engine="local", method=method, scale=scale, variant=variant, seed=seed, model_name=model,
-        options={}, digests={},
+        options=options(method, changed or {}), digests={},
     )  # fmt: skip
     (folder / "cell.json").write_text(cell.model_dump_json())
     rows = [row for name in benchmarks for row in answers(name, skill, f"{method}{scale}{variant}{seed}", questions)]
@@ -46,6 +52,16 @@ def write_cell(
         lines = [step(number, skill, seed).model_dump_json() for number in range(1, 51)]
         (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def options(method: str, changed: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """Every option of a method after overrides, as the workflow writes it."""
+    if method not in read_methods():
+        return dict(changed)
+    known = read_methods()[method].options
+    return {name: option.default for name, option in known.items()} | {
+        name: known[name].parse(value, name) for name, value in changed.items()
+    }
 
 
 def answers(benchmark: str, skill: float, key: str, questions: int) -> list[dict]:

@@ -1,0 +1,116 @@
+"""Which arms a control compares: pairs that differ in one thing, found by their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+
+from evals.analysis.cells import Arm
+from evals.analysis.display import method_name
+from workflows.lib.records import OptionValue
+
+RIVALS = ("grpo", "rlsd")
+PAPER_RATIO = 5  # the paper trains CEPO at 5e-6, the others at 1e-6 (section 4)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An arm and the one it is compared with; None where it was not run."""
+
+    name: str
+    arm: Arm | None
+    partner: Arm | None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Pairs that answer one question."""
+
+    question: str
+    pairs: list[Pair]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A method with options changed from its default, and the methods whose defaults it is compared with."""
+
+    name: str
+    method: str
+    changed: Mapping[str, OptionValue]
+    partners: tuple[str, ...]
+
+
+CONTROLS = {
+    "Does RLSD need the answer that the released code leaves out?": [
+        Control("RLSD shown a blank", "rlsd", {"privileged": "blank_bug"}, ("rlsd", "grpo")),
+    ],
+    "Does it matter on which tokens the evidence falls, and whose wrong answer is shown?": [
+        Control("CEPO, evidence shuffled in each response", "cepo", {"evidence_order": "shuffled"}, ("cepo", "grpo")),
+        Control("CEPO, r\u2212 of another problem", "cepo", {"wrong": "other_problem"}, ("cepo", "grpo")),
+    ],
+    "Do teachers need to see the image?": [
+        Control("CEPO, blind teachers", "cepo", {"teacher_image": False}, ("cepo",)),
+        Control("OPSD, blind teacher", "opsd", {"teacher_image": False}, ("opsd",)),
+        Control("SDPO, blind teacher", "sdpo", {"teacher_image": False}, ("sdpo",)),
+    ],
+}
+
+
+def topics(arms: Sequence[Arm]) -> list[Topic]:
+    """Every control of one scale, then the arms that are in none of them against their method's default."""
+    defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
+    found = [
+        Topic("Does CEPO lead at equal learning rates?", _rates(arms, defaults, 1)),
+        Topic(
+            f"Does it lead at {PAPER_RATIO} times the other's rate, as the paper trains it?",
+            _rates(arms, defaults, PAPER_RATIO),
+        ),
+    ]
+    for question, controls in CONTROLS.items():
+        found.append(Topic(question, [pair for control in controls for pair in _pairs(control, arms, defaults)]))
+    used = [arm for topic in found for pair in topic.pairs for arm in (pair.arm, pair.partner)]
+    others = [arm for arm in arms if arm not in used and arm.variant != "default"]
+    rest = [Pair(f"{arm.name} \u2212 {method_name(arm.method)}", arm, defaults.get(arm.method)) for arm in others]
+    return [topic for topic in [*found, Topic("Other arms", rest)] if topic.pairs]
+
+
+def changes(arm: Arm, default: Arm) -> dict[str, OptionValue]:
+    """Options in which ``arm`` differs from its method's default arm, with its own values."""
+    return {name: value for name, value in arm.options.items() if default.options.get(name) != value}
+
+
+def _rates(arms: Sequence[Arm], defaults: Mapping[str, Arm], ratio: float) -> list[Pair]:
+    """CEPO at each learning rate it was run with, against each rival at that rate divided by ``ratio``.
+
+    At equal rates a rival that was not run is a pair without partner; at others it is left out.
+    """
+    pairs = []
+    for cepo in _at_rates(arms, defaults, "cepo"):
+        for rival in RIVALS:
+            rate = float(cepo.options["lr"]) / ratio
+            others = _at_rates(arms, defaults, rival)
+            partner = next((arm for arm in others if isclose(float(arm.options["lr"]), rate)), None)
+            if partner is not None or ratio == 1:
+                name = f"CEPO at {float(cepo.options['lr']):g} \u2212 {method_name(rival)} at {rate:g}"
+                pairs.append(Pair(name, cepo, partner))
+    return pairs
+
+
+def _at_rates(arms: Sequence[Arm], defaults: Mapping[str, Arm], method: str) -> list[Arm]:
+    """Arms of a method that differ from its default in nothing but the learning rate, slowest first."""
+    if (default := defaults.get(method)) is None:
+        return []
+    found = [arm for arm in arms if arm.method == method and changes(arm, default).keys() <= {"lr"}]
+    return sorted(found, key=lambda arm: float(arm.options["lr"]))
+
+
+def _pairs(control: Control, arms: Sequence[Arm], defaults: Mapping[str, Arm]) -> list[Pair]:
+    default = defaults.get(control.method)
+    same = [
+        arm for arm in arms if default and arm.method == control.method and changes(arm, default) == control.changed
+    ]
+    return [
+        Pair(f"{control.name} \u2212 {method_name(partner)}", same[0] if same else None, defaults.get(partner))
+        for partner in control.partners
+    ]
