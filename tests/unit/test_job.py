@@ -57,6 +57,13 @@ def test_a_full_disk_is_one_line_with_a_way_out(tmp_path: Path):
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_does_not_hide_the_error(tmp_path: Path):
+    code = f"{BEFORE}with job('/dev/full', 'x'):\n    raise DataError('a', 'b', 'c')\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "DataError: a: b; c\n")
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
     errno = "import errno; raise OSError(errno.EROFS, os.strerror(errno.EROFS), 'results/x')"
     status, _, stderr, _ = run(tmp_path, errno)

@@ -32,6 +32,7 @@ NOISE = (
     "Shutting down, this might take some time",
     "Exiting because a job execution failed",
     "Select jobs to execute",
+    "Execute ",
     "Moving output file",
     "Symlinking output file",
     "Config file ",

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workflows.lib.errors import DataError, UserError
@@ -33,12 +33,13 @@ def job(log: Path | str, name: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            traceback.print_exc()
             line = one_line(error, name, log)
-            print(line, flush=True)
             os.write(stderr, f"{line}\n".encode())
+            with suppress(OSError):  # a full disk must not hide the line above
+                traceback.print_exc()
+                print(line)
             raise SystemExit(1) from None
-        print(f"{name}: done in {time.perf_counter() - started:.1f} s", flush=True)
+        print(f"{name}: done in {time.perf_counter() - started:.1f} s")
 
 
 def one_line(error: Exception, name: str, log: Path | str) -> str:
@@ -67,7 +68,8 @@ def _redirected(log: Path) -> Iterator[None]:
 
 
 def _flush_and_point(stdout: int, stderr: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):  # a log on a full disk loses lines, no more
+        sys.stdout.flush()
+        sys.stderr.flush()
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)

@@ -91,10 +91,10 @@ class Study:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.recipes.evaluation(self.grid.cell(self.key(wildcards)))
 
-    def adapter(self, wildcards: Wildcards) -> list[str]:
+    def adapter(self, wildcards: Wildcards) -> str | list[str]:
         """Input of evaluation: the trained adapter; the untrained base has none."""
         key = self.key(wildcards)
-        return [] if key.method == BASE else [f"{self.folder(key)}/adapter"]
+        return [] if key.method == BASE else f"{self.folder(key)}/adapter"
 
     def base_check(self, wildcards: Wildcards) -> list[str]:
         """Input of training: the report that the base model is fit for it, where the config asks for that."""

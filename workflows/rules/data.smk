@@ -7,9 +7,9 @@ rule problems:
         validation="<results>/data/validation.parquet",
         test="<results>/data/test.parquet",
     log:
-        "<results>/data/problems.log",
+        "<results>/logs/problems.log",
     benchmark:
-        "<results>/data/problems.tsv"
+        "<results>/logs/problems.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:
@@ -23,9 +23,9 @@ rule benchmarks:
     output:
         expand("<results>/benchmarks/{name}.parquet", name=BENCHMARKS),
     log:
-        "<results>/benchmarks/benchmarks.log",
+        "<results>/logs/benchmarks.log",
     benchmark:
-        "<results>/benchmarks/benchmarks.tsv"
+        "<results>/logs/benchmarks.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

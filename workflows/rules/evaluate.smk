@@ -52,7 +52,7 @@ rule score:
     log:
         "<cell>/eval/score.log",
     benchmark:
-        "<cell>/eval/score.tsv"
+        "<cell>/eval/score.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

@@ -31,7 +31,7 @@ rule check_rollouts:
     log:
         "<model>/check.log",
     benchmark:
-        "<model>/check.tsv"
+        "<model>/check.time.tsv"
     conda:
         "../../envs/local.yaml"
     resources:
@@ -50,9 +50,9 @@ rule check_benchmarks:
     output:
         "<results>/models/check.json",
     log:
-        "<results>/models/check.log",
+        "<results>/logs/check.log",
     benchmark:
-        "<results>/models/check.tsv"
+        "<results>/logs/check.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

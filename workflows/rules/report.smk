@@ -12,9 +12,9 @@ rule table:
         tex="<results>/tables/{table}.tex",
         html=report("<results>/tables/{table}.html", caption="../report/table.rst", category="Tables"),
     log:
-        "<results>/tables/{table}.log",
+        "<results>/logs/{table}.log",
     benchmark:
-        "<results>/tables/{table}.tsv"
+        "<results>/logs/{table}.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:
@@ -36,9 +36,9 @@ rule figures:
         ),
         expand("<results>/figures/{figure}.png", figure=["figure1", "reward"]),
     log:
-        "<results>/figures/figures.log",
+        "<results>/logs/figures.log",
     benchmark:
-        "<results>/figures/figures.tsv"
+        "<results>/logs/figures.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

@@ -8,9 +8,9 @@ rule track:
     output:
         "<results>/tracked.json",
     log:
-        "<results>/track.log",
+        "<results>/logs/track.log",
     benchmark:
-        "<results>/track.tsv"
+        "<results>/logs/track.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

@@ -16,7 +16,7 @@ with job(snakemake.log[0], f"evaluate {cell.name}"):
         evaluate(
             cell.name,
             base=Path(snakemake.input.base),
-            adapter=Path(snakemake.input.adapter) if snakemake.input.get("adapter") else None,
+            adapter=Path(snakemake.input.adapter) if snakemake.input.adapter else None,
             benchmarks={Path(path).stem: Path(path) for path in snakemake.input.benchmarks},
             settings=EvalSettings.model_validate_json(snakemake.params.settings),
             seed=cell.seed,
