@@ -131,7 +131,7 @@ def test_mistakes_are_one_line(change: dict[str, Any], message: str):
         ({"cell": "grpo/small/default/1"}, "--config: cell: 'grpo/small/default/1' is not a cell; "),
         ({"cell": "gpo/small/default/s1"}, "--config: cell: no method 'gpo'; "),
         ({"cell": "grpo/smal/default/s1"}, "--config: cell: no scale 'smal'; there is small; did you mean 'small'?"),
-        ({"cell": "grpo/small/no_decay/s1"}, "--config: cell: no variant 'no_decay'; there is default, "),
+        ({"cell": "grpo/small/no_decay/s1"}, "--config: cell: no variant 'no_decay'; there is "),
         ({"cell": "base/small/released/s1"}, "--config: cell: the untrained base has no variant 'released'; "),
         (
             {"cell": "grpo/small/sharp/s1"},

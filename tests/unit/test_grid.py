@@ -13,6 +13,7 @@ from workflows.lib.grid import Grid, Key
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.options import read_methods
 from workflows.lib.recipes import Recipes
+from workflows.lib.study import Study
 
 SCALES = {name: {"model_name": name.title(), "base_model": f"micro://{name}"} for name in ("small", "large")}
 SOURCE = Source("my.yaml")
@@ -54,6 +55,16 @@ def test_experiments_restrict_extend_and_share_cells():
         "cepo/small/default/s1", "cepo/small/default/s7", "cepo/large/default/s1", "cepo/large/default/s7",
     ]  # fmt: skip
     assert len(made.wanted) == 8 + 4 - 1  # cepo/small/default/s1 is in both
+
+
+def test_a_cell_knows_all_experiments_it_is_in():
+    first = {"title": "", "arms": [{"methods": ["cepo"]}], "scales": ["small"], "seeds": [1]}
+    made = grid(
+        {"first": first, "all": {"title": "", "arms": [{}]}, "other": first | {"scales": ["huge"]}},
+        experiments=["first"],
+    )
+    study = Study(made.config, made, made.recipes)
+    assert study.membership(None) == {"first": ["cepo/small/default/s1"], "all": ["cepo/small/default/s1"]}
 
 
 def test_a_variant_has_one_meaning():

@@ -14,6 +14,7 @@ from workflows.lib.records import OptionValue
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
 Options = dict[str, OptionValue]
+Table = Literal["table2", "table4", "table5", "controls"]  # modules of evals/analysis
 MICRO = "micro://"  # base models that this project builds itself
 
 
@@ -84,7 +85,7 @@ class Experiment(Model):
     variants: dict[Name, Variant] = Field(
         default={}, description="variants that only this experiment needs; known everywhere"
     )
-    tables: list[Literal["table2"]] = Field(default=[], description="tables made from these cells")
+    tables: list[Table] = Field(default=[], description="tables made from these cells")
     figures: bool = Field(default=False, description="draw Figure 1 and the reward curves of these cells")
 
 

@@ -87,6 +87,11 @@ class Grid:
                 found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
         return list(dict.fromkeys(found))
 
+    def fitting(self) -> dict[str, list[Key]]:
+        """Cells of every experiment whose scales this config has."""
+        scales = self.config.scales.keys()
+        return {name: self.of_experiment(name) for name, e in self.experiments.items() if scales >= set(e.scales or [])}
+
     def parse(self, text: str, place: str) -> Key:
         """``cepo/small/default/s1`` as a key."""
         parts = text.split("/")

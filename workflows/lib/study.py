@@ -179,9 +179,11 @@ class Study:
         key = Key(wildcards["method"], wildcards["scale"], wildcards["variant"], int(wildcards["seed"]))
         return int(self.grid.cell(key).options["steps"])
 
-    def membership(self, wildcards: Wildcards) -> dict[str, list[str]]:
-        """``params`` of tracking: the cells of each chosen experiment."""
-        return {name: [key.name for key in self.grid.of_experiment(name)] for name in self.config.experiments}
+    def membership(self, wildcards: Wildcards | None) -> dict[str, list[str]]:
+        """``params`` of tracking: which of the wanted cells each experiment holds, chosen now or not."""
+        wanted = set(self.grid.wanted)
+        held = {name: [key.name for key in keys if key in wanted] for name, keys in self.grid.fitting().items()}
+        return {name: cells for name, cells in held.items() if cells}
 
     @property
     def store(self) -> str:
