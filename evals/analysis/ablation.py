@@ -29,9 +29,7 @@ class Ablation:
     rows: Mapping[Key, str]  # names in order; {option} stands for that option of the arm
     key: Callable[[Mapping[str, OptionValue]], Key]  # from an arm's options
     about: Sequence[str]  # sentences of the caption
-    same: Mapping[Key, Key] = field(
-        default_factory=dict
-    )  # rows that are another row's arm, so that they are not trained
+    same: Mapping[Key, Key] = field(default_factory=dict)  # rows that are another row's arm, not trained again
 
 
 def write_ablation(ablation: Ablation, cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -62,7 +60,7 @@ def _lines(ablation: Ablation, arms: Sequence[Arm], published: Published) -> lis
     for arm in arms:  # default variants come first
         if arm.method == "cepo":
             found.setdefault(ablation.key(arm.options), arm)
-    against = {"default": arm for arm in arms if (arm.method, arm.variant) == ("cepo", "default")}
+    against = {arm.variant: arm for arm in arms if (arm.method, arm.variant) == ("cepo", "default")}
     lines = []
     for key, name in ablation.rows.items():
         arm = found.get(key) or found.get(ablation.same.get(key, key))

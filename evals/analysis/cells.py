@@ -136,6 +136,14 @@ def read_arms(cells: Sequence[Path]) -> list[Arm]:
     return [Arm(*key, tuple(groups[key])) for key in order]
 
 
+def trained(arms: Sequence[Arm]) -> list[Arm]:
+    """Without the untrained base; DataError if nothing else was given."""
+    found = [arm for arm in arms if arm.method != "base"]
+    if not found:
+        raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
+    return found
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms
+from evals.analysis.cells import Arm, read_arms, trained
 from evals.analysis.curves import WINDOW, Curve, paper_curve, reward, validation
 from evals.analysis.display import PAPER_ORDER
 from evals.analysis.published import Exhibit, load
 from evals.analysis.style import SETTINGS, Look, looks, save
-from workflows.lib.errors import DataError
 
 PANEL = (3.0, 2.6)  # inches
 Looks = dict[tuple[str, str], Look]
@@ -29,9 +28,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     base is skipped. ``published``: the folder of the paper's numbers. The same cells give the same bytes. Raises
     DataError if a file is broken or no cell was trained.
     """
-    arms = [arm for arm in read_arms(cells) if arm.method != "base"]
-    if not arms:
-        raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
+    arms = trained(read_arms(cells))
     paper = load(published).figure1
     with rc_context(SETTINGS):
         figures = {"figure1": figure1(arms, paper), "reward": rewards(arms)}

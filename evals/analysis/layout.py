@@ -1,4 +1,4 @@
-"""Tables as rows of cells, once for all formats; arms on benchmarks: accuracies beside the paper's, then differences."""
+"""Tables as rows of cells, once for all formats; arms on benchmarks: accuracies and the paper's, then differences."""
 
 from __future__ import annotations
 

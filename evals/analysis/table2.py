@@ -30,10 +30,9 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def _lines(arms: Sequence[Arm], published: Published) -> list[Line]:
-    references = {arm.method: arm for arm in arms if arm.method in REFERENCES and arm.variant == "default"}
-    return [
-        _line(arm, {name: references[name] for name in REFERENCES if name in references}, published) for arm in arms
-    ]
+    defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
+    references = {name: defaults[name] for name in REFERENCES if name in defaults}
+    return [_line(arm, references, published) for arm in arms]
 
 
 def _line(arm: Arm, references: dict[str, Arm], published: Published) -> Line:

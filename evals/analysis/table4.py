@@ -29,8 +29,8 @@ TABLE4 = Ablation(
     key=_key,
     about=[
         "Rows: whose weights the two teachers of CEPO have; the student is trained alike in all.",
-        "A copy made at steps 0 and 25 is the base model until step 25, and lambda is 0 from then on: under the default "
-        "schedule the copy every 25 steps is the fixed teacher wherever a teacher is asked.",
+        "A copy made at steps 0 and 25 is the base model until step 25, and lambda is 0 from then on: under the "
+        "default schedule the copy every 25 steps is the fixed teacher wherever a teacher is asked.",
     ],
 )
 

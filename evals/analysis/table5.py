@@ -25,8 +25,8 @@ TABLE5 = Ablation(
     },
     key=_key,
     about=[
-        "Rows: what the teacher shown r+ and the teacher shown r\u2212 read besides the problem. Answers are the right one "
-        "and that of a wrong rollout of the group; rollouts are a right and a wrong one of the group.",
+        "Rows: what the teacher shown r+ and the teacher shown r\u2212 read besides the problem. Answers are the right "
+        "one and that of a wrong rollout of the group; rollouts are a right and a wrong one of the group.",
         "The paper states no length for prefixes and suffixes; the released scripts say 512 tokens, which is also the "
         "whole of any shorter rollout.",
     ],

@@ -79,7 +79,8 @@ def _first_columns(part: Part) -> set[int]:
 def _head(part: Part) -> str:
     spans = "".join(f'<th colspan="{len(group.columns)}">{escape(group.heading)}</th>' for group in part.groups)
     names = "".join(f'<th scope="col">{escape(column)}</th>' for group in part.groups for column in group.columns)
-    return f'<thead><tr class="group"><th></th>{spans}</tr><tr><th scope="col">{escape(part.stub)}</th>{names}</tr></thead>'
+    stub = f'<th scope="col">{escape(part.stub)}</th>'
+    return f'<thead><tr class="group"><th></th>{spans}</tr><tr>{stub}{names}</tr></thead>'
 
 
 def _cells(entries: list[Entry], firsts: set[int]) -> str:

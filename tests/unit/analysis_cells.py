@@ -49,7 +49,7 @@ def write_cell(
     (folder / "eval" / "scores.json").write_text(scores(cell, rows).model_dump_json())
     if method != "base":
         (folder / "run.json").write_text(run(cell).model_dump_json())
-        lines = [step(number, skill, seed).model_dump_json() for number in range(1, 51)]
+        lines = [step(number, skill, seed, method).model_dump_json() for number in range(1, 51)]
         (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -119,7 +119,7 @@ def run(cell: Cell) -> Run:
     )  # fmt: skip
 
 
-def step(number: int, skill: float, seed: int) -> Step:
+def step(number: int, skill: float, seed: int, method: str = "grpo") -> Step:
     """Line ``number`` of train.jsonl: reward moves from 0.35 to ``skill``, validation every 10 steps."""
     rng = np.random.default_rng([seed, number, int(1000 * skill)])
     level = 0.35 + (skill - 0.35) * (1 - np.exp(-number / 15)) + rng.normal(0, 0.03)
@@ -127,9 +127,17 @@ def step(number: int, skill: float, seed: int) -> Step:
     return Step(
         step=number, reward_mean=reward, accuracy=reward, format_rate=1.0, all_right=0.1, mixed=0.7, all_wrong=0.2,
         response_length=40.0, truncated=0.0, loss=0.01, grad_norm=0.2, lr=1e-3, entropy=0.5, delta_w=0.1 * number,
-        seconds={"rollout": 1.0}, tokens=10000,
+        seconds=seconds(number, seed, method), tokens=10000,
         val_accuracy=float(np.clip(level + rng.normal(0, 0.02), 0, 1)) if number % 10 == 0 else None,
     )  # fmt: skip
+
+
+def seconds(number: int, seed: int, method: str) -> dict[str, float]:
+    """Seconds of a step: about 1 s, and 0.2 s per teacher while it is asked."""
+    noise = np.random.default_rng([seed, number, len(method)]).uniform(0.9, 1.1, 3)
+    teachers = {"grpo": 0, "rlsd": number <= 25, "cepo": 2 * (number <= 25)}.get(method, 1)
+    found = {"rollout": 0.55 * noise[0], "verify": 0.01, "update": 0.44 * noise[1]}
+    return found | ({"teacher": 0.2 * teachers * noise[2]} if teachers else {})
 
 
 def write_grid(root: Path, methods: tuple[str, ...] = tuple(SKILL), seeds: tuple[int, ...] = (1,)) -> list[Path]:

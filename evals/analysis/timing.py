@@ -1,0 +1,84 @@
+"""How long training took: seconds per step by phase, and time over GRPO's with intervals over steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.analysis.cells import Arm
+from evals.analysis.statistics import Ratio, ratio_of_means
+from workflows.lib.records import Step
+
+PHASES = ("rollout", "verify", "score", "teacher", "update")  # in the order of a step; others follow by name
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One arm; means over the steps of all its seeds."""
+
+    phases: dict[str, float]  # seconds per step
+    step: float  # seconds per step, all phases
+    spread: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
+    tokens: float  # response tokens per step
+    minutes: float  # of a whole run: its steps, loading, validating and saving
+    memory_mb: float  # the most of all seeds
+    over: dict[str, Ratio]  # time over GRPO's: "all steps", "teachers asked", "per token"
+
+
+def timing(arm: Arm, grpo: Arm | None) -> Timing:
+    """What the logs of an arm's seeds say; ``over`` is empty without ``grpo`` and for GRPO itself."""
+    steps = [step for folder in arm.folders for step in folder.steps]
+    seconds = np.array([_all(step) for step in steps])
+    runs = [folder.run for folder in arm.folders if folder.run is not None]
+    low, high = np.quantile(seconds, [0.1, 0.9])
+    return Timing(
+        phases={
+            name: float(np.mean([step.seconds.get(name, 0.0) for step in steps]))
+            for name in in_order(name for s in steps for name in s.seconds)
+        },
+        step=float(seconds.mean()),
+        spread=(float(low), float(high)),
+        tokens=float(np.mean([step.tokens for step in steps])),
+        minutes=float(np.mean([sum(run.seconds.values()) for run in runs])) / 60,
+        memory_mb=max(run.peak_memory_mb for run in runs),
+        over={} if grpo is None or grpo is arm else _over(arm, grpo),
+    )
+
+
+def in_order(phases: Iterable[str]) -> list[str]:
+    """Names of phases, each once, in the order of a step."""
+    found = set(phases)
+    return [name for name in PHASES if name in found] + sorted(found - set(PHASES))
+
+
+def _all(step: Step) -> float:
+    return sum(step.seconds.values())
+
+
+def _asked(step: Step) -> bool:
+    return step.seconds.get("teacher", 0.0) > 0
+
+
+def _per_token(step: Step) -> float:
+    return _all(step) / step.tokens
+
+
+def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
+    """Ratios over the steps that both sides have; the problems of a step are the same for all methods of a seed."""
+    pairs = [
+        (step, same)
+        for one, other in zip(arm.folders, grpo.folders, strict=False)
+        for step in one.steps
+        for same in other.steps[step.step - 1 : step.step]
+    ]
+    asked = [pair for pair in pairs if _asked(pair[0])]
+    found = {"all steps": _ratio(pairs, _all), "per token": _ratio(pairs, _per_token)}
+    return found | ({"teachers asked": _ratio(asked, _all)} if asked else {})
+
+
+def _ratio(pairs: list[tuple[Step, Step]], measure: Callable[[Step], float]) -> Ratio:
+    ours, theirs = (np.array([measure(step) for step in side]) for side in zip(*pairs, strict=True))
+    _, kinds = np.unique([_asked(step) for step, _ in pairs], return_inverse=True)
+    return ratio_of_means(ours, theirs, kinds)
