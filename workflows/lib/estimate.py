@@ -11,7 +11,7 @@ class Timing(NamedTuple):
 
     kind: tuple[Hashable, ...]  # jobs of one kind take about as long; the first part is the rule
     spent: float | None  # seconds so far; None: has not begun
-    share: float | None  # of the job that is done, in [0, 1]; None: unknown
+    left: float | None  # seconds still to go, as its own pace tells; None: unknown
     ended: bool
 
     @property
@@ -19,7 +19,7 @@ class Timing(NamedTuple):
         """Seconds this job takes in all, as far as it has shown; None if it has not."""
         if self.ended or self.spent is None:
             return self.spent
-        return self.spent / self.share if self.share else None
+        return None if self.left is None else self.spent + self.left
 
 
 def seconds_left(timings: Sequence[Timing], cores: int) -> tuple[float, bool]:

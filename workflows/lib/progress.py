@@ -48,6 +48,7 @@ class Job:
     started: float | None = None  # monotonic seconds
     ended: float | None = None
     failed: bool = False
+    first: tuple[float, int] | None = None  # when progress was first seen, and at which step: a run may be resumed
 
     @property
     def subject(self) -> str:
@@ -111,7 +112,7 @@ class Monitor(logging.Handler):
         if job is None:
             return
         if event == "job_info":
-            job.started, job.ended, job.failed = now, None, False
+            job.started, job.ended, job.failed, job.first = now, None, False, None
         elif event == "job_finished":
             job.ended = now
         elif event == "job_error":
@@ -142,8 +143,8 @@ class Monitor(logging.Handler):
 
     def _timing(self, job: Job, reading: Reading | None, now: float) -> Timing:
         spent = None if job.started is None else (job.ended or now) - job.started
-        share = reading.step / reading.steps if reading is not None and reading.steps else None
-        return Timing((job.rule, job.wildcards.get("scale", "")), spent, share, job.ended is not None)
+        left = None if reading is None else _seconds_left(job, reading, now)
+        return Timing((job.rule, job.wildcards.get("scale", "")), spent, left, job.ended is not None)
 
     def _read(self, job: Job) -> Reading | None:
         """The last progress record of a running job; None before there is one."""
@@ -174,6 +175,14 @@ def last_record(path: Path) -> dict[str, Any] | None:
         except ValueError:
             continue  # being written
     return None
+
+
+def _seconds_left(job: Job, reading: Reading, now: float) -> float | None:
+    """Seconds to go at the pace since progress was first seen; None until there is some."""
+    if job.first is None:
+        job.first = now, reading.step
+    since, done = now - job.first[0], reading.step - job.first[1]
+    return (reading.steps - reading.step) * since / done if done > 0 else None
 
 
 def _running(name: str, reading: Reading | None) -> str:
