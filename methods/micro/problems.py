@@ -52,7 +52,7 @@ def split_of(family: str, numbers: Numbers) -> Split:
 def pose(family: Family, numbers: Numbers, drawing: int) -> Problem:
     """Draws one problem."""
     canvas = Canvas(Random(f"{family.name}-{numbers}-{drawing}"))  # noqa: S311 - not for secrets
-    question, plan = family.draw(canvas, *numbers)
+    question, plan = family.pose(canvas, *numbers)
     return Problem(family.name, numbers, drawing, question, plan, canvas)
 
 
