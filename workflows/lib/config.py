@@ -14,7 +14,7 @@ from workflows.lib.records import OptionValue
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
 Options = dict[str, OptionValue]
-Table = Literal["table2", "table4", "table5", "controls"]  # modules of evals/analysis
+Table = Literal["table2", "table3", "table4", "table5", "controls"]  # modules of evals/analysis
 MICRO = "micro://"  # base models that this project builds itself
 
 

@@ -127,7 +127,8 @@ class Study:
     def table_results(self, wildcards: Wildcards) -> list[str]:
         """Input of a table: what its cells answered, and how they were trained."""
         cells = self._cells_of(wildcards.table)
-        return self._files(cells, "eval/samples.parquet", "eval/scores.json") + self._files(_trained(cells), "run.json")
+        answers = self._files(cells, "eval/samples.parquet", "eval/scores.json")
+        return answers + self._files(_trained(cells), "train.jsonl", "run.json")
 
     def table_recipe(self, wildcards: Wildcards) -> str:
         """``params`` of a table."""
