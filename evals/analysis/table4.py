@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evals.analysis.ablation import Ablation, Key, write_ablation
+from evals.analysis.ablation import Ablation, Choice, Key, write_ablation
 from workflows.lib.records import OptionValue
 
 
@@ -14,19 +14,24 @@ def _key(options: Mapping[str, OptionValue]) -> Key:
     return source, float(options["teacher_sync"]) if source == "synced" else None
 
 
-TABLE4 = Ablation(
-    exhibit="table4",
-    stub="Teacher's weights",
+SOURCES = Choice(
     rows={
         ("actor", None): "actor, before the step's update",
-        ("synced", 1.0): "copied every step (the actor: the same cells)",
+        ("synced", 1.0): "copied every step: the same cells",
         ("synced", 5.0): "copied every 5 steps",
         ("synced", 10.0): "copied every 10 steps",
         ("synced", 25.0): "copied every 25 steps",
         ("fixed", None): "fixed: the base model",
     },
-    same={("synced", 1.0): ("actor", None)},
+    options=frozenset({"teacher_weights", "teacher_sync"}),
     key=_key,
+    same={("synced", 1.0): ("actor", None)},
+)
+TABLE4 = Ablation(
+    stem="table4",
+    exhibit="table4",
+    stub="Teachers' weights",
+    choices=[SOURCES],
     about=[
         "Rows: whose weights the two teachers of CEPO have; the student is trained alike in all.",
         "A copy made at steps 0 and 25 is the base model until step 25, and lambda is 0 from then on: under the "

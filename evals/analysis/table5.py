@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evals.analysis.ablation import Ablation, Key, write_ablation
+from evals.analysis.ablation import Ablation, Choice, Key, write_ablation
 from workflows.lib.records import OptionValue
 
 
@@ -13,9 +13,7 @@ def _key(options: Mapping[str, OptionValue]) -> Key:
     return f"{options.get('right')}/{options.get('wrong')}", None
 
 
-TABLE5 = Ablation(
-    exhibit="table5",
-    stub="r+ / r\u2212",
+FEEDBACK = Choice(
     rows={
         ("answer/answer", None): "answer / answer",
         ("answer/full", None): "answer / whole rollout",
@@ -23,7 +21,14 @@ TABLE5 = Ablation(
         ("prefix/prefix", None): "first {cot_k} tokens / first {cot_k}",
         ("suffix/suffix", None): "last {cot_k} tokens / last {cot_k}",
     },
+    options=frozenset({"right", "wrong", "cot_k"}),
     key=_key,
+)
+TABLE5 = Ablation(
+    stem="table5",
+    exhibit="table5",
+    stub="r+ / r\u2212",
+    choices=[FEEDBACK],
     about=[
         "Rows: what the teacher shown r+ and the teacher shown r\u2212 read besides the problem. Answers are the right "
         "one and that of a wrong rollout of the group; rollouts are a right and a wrong one of the group.",
