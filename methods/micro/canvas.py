@@ -1,7 +1,7 @@
 """A 64 x 64 diagram: grey lines, black labels on the 8-pixel patch grid.
 
-Labels snap to the grid so that each glyph fills one vision patch, and numbers start in an even column so that their first two
-digits share one merged vision token. Off the grid, reading the numbers is not learned within the budget of a base model.
+Labels snap to the grid so that each glyph fills one vision patch, and numbers start in an even column so that their
+first two digits share one merged vision token. Off the grid, reading is not learned within the budget of a base model.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class Canvas:
         """A circle around (x, y), in pixels."""
         self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=GREY)
 
-    def label(self, x: float, y: float, text: str | int) -> None:
-        """Writes ``text`` in the free cells nearest to (x, y) pixels, one row up or down at random."""
+    def label(self, x: float, y: float, text: str | int, by: int = 1) -> None:
+        """Writes ``text`` in the free cells nearest to (x, y) pixels, up to ``by`` rows up or down at random."""
         word = str(text)
-        column, row = self._free(round(x / 16) * 2, round(y / PATCH) + self.rng.randint(-1, 1), len(word))
+        column, row = self._free(round(x / 16) * 2, round(y / PATCH) + self.rng.randint(-by, by), len(word))
         for i, char in enumerate(word):
             self.image.paste(_glyph(char), ((column + i) * PATCH, row * PATCH))
             self.grid[row, column + i] = GLYPHS.index(char) + 1

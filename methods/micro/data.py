@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def write_table(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), part)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def write_splits(settings: MicroSettings, folder: Path) -> None:

@@ -104,4 +104,5 @@ def boxes(canvas: Canvas, *rows: tuple[Mark, ...]) -> None:
         for i, mark in enumerate(row):
             x, y = start + width * i, height * r
             canvas.polygon([(x, y), (x + width, y), (x + width, y + height - 1), (x, y + height - 1)], by=0)
-            labels(canvas, (x + width / 2 - 8, y + height / 2 - 4, mark))
+            if mark is not None:
+                canvas.label(x + width / 2 - 8, y + height / 2 - 4, mark, by=0)

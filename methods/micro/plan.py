@@ -5,6 +5,7 @@ A plan is data, so one walk writes right and wrong solutions alike and a parser 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -12,7 +13,17 @@ from typing import Literal
 Operator = Literal["+", "-", "*", "/"]
 SlipKind = Literal["fact", "read", "operate", "calculate"]
 KINDS: tuple[SlipKind, ...] = ("fact", "read", "operate", "calculate")
-WRONG_FACTS = {180: (90, 360), 90: (180, 60), 360: (180, 90), 2: (4, 3), 4: (2, 3), 3: (4, 2), 5: (6, 4), 6: (5, 4)}
+# Facts of geometry are mistaken for each other; any other number is misread, see `near`.
+WRONG_FACTS: dict[int, Sequence[int]] = {
+    180: (90, 360),
+    90: (180, 60),
+    360: (180, 90),
+    2: (4, 3),
+    4: (2, 3),
+    3: (4, 2),
+    5: (6, 4),
+    6: (5, 4),
+}
 WRONG_OPERATORS: dict[Operator, Operator] = {"-": "+", "+": "-", "*": "+", "/": "-"}
 LARGEST = 999  # three digits; also the largest number a slipped chain may reach
 
@@ -117,7 +128,7 @@ def slips(plan: Plan, kind: SlipKind) -> list[Slip]:
         raise ValueError(f"{plan} leaves the range of the micro world")
     found: list[Slip] = []
     if kind == "fact" and plan.fact is not None:
-        found = [Slip("fact", -1, wrong) for wrong in WRONG_FACTS[plan.fact]]
+        found = [Slip("fact", -1, wrong) for wrong in WRONG_FACTS.get(plan.fact, near(plan.fact))]
     for i, (step, line) in enumerate(zip(plan.steps, right[1], strict=True)):
         if kind == "operate":
             found.append(Slip("operate", i, WRONG_OPERATORS[step.op]))

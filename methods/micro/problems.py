@@ -39,7 +39,7 @@ class Problem:
 
 
 def split_of(family: str, numbers: Numbers) -> Split:
-    """The split of a (family, numbers) pair, by hash, so that no pair is in two; the order of the numbers does not matter."""
+    """The split of a (family, numbers) pair, by hash, so that no pair is in two; the numbers' order does not matter."""
     key = "-".join([family, *map(str, sorted(numbers))])
     bucket = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % 100
     for split, share in SHARES.items():

@@ -1,7 +1,7 @@
 """A small byte-level BPE tokenizer with Qwen's chat and vision tokens, digits one by one.
 
-Text of the micro world is about one token a word; any other text can be encoded too, down to bytes. The instructions that every
-prompt of a format repeats are one word, so one token each: they would be half of every context otherwise.
+Text of the micro world is about one token a word; any other text can be encoded too, down to bytes. The instructions
+that every prompt of a format repeats are one word, so one token each: they would be half of every context otherwise.
 """
 
 from __future__ import annotations
