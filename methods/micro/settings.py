@@ -25,13 +25,15 @@ class ModelShape(Strict):
 class BaseTraining(Strict):
     """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
 
-    vision_steps: int = Field(140, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_steps: int = Field(110, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(128, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(3e-3, gt=0)
-    steps: int = Field(1200, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(1300, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(64, gt=0, description="demonstrations per step")
-    lr: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(50, ge=0)
+    part: int = Field(32, gt=0, description="demonstrations of similar length in one forward and backward pass")
+    matrix_lr: float = Field(0.03, gt=0, description="peak learning rate of Muon, for the text layers' matrices")
+    lr: float = Field(3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
+    warmup_steps: int = Field(15, ge=1)
     weight_decay: float = Field(0.01, ge=0)
 
 
@@ -40,6 +42,7 @@ class MicroSettings(Strict):
 
     seed: int = Field(0, ge=0, description="decides every problem, benchmark item and base model")
     vocabulary: int = Field(600, gt=264, description="largest number of BPE entries, the 256 bytes among them")
+    pool: int = Field(12000, gt=0, description="problems that base training draws its demonstrations from")
     train: int = Field(1600, gt=0, description="training problems")
     validation: int = Field(256, gt=0)
     test: int = Field(256, gt=0)
