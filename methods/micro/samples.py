@@ -1,4 +1,4 @@
-"""What a base model reads: noisy demonstrations in the training prompt, many of them hinted, and the benchmarks' formats."""
+"""What a base model reads: noisy, often hinted demonstrations in the training prompt, and the benchmarks' formats."""
 
 from __future__ import annotations
 
@@ -67,4 +67,5 @@ class Sampler:
 
 def encode_response(tokenizer: PreTrainedTokenizerFast, text: str) -> tuple[int, ...]:
     """Response ids, end-of-turn token included."""
-    return (*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id)
+    ids = tokenizer.encode(f"{text}{tokenizer.eos_token}", add_special_tokens=False)
+    return tuple(ids)

@@ -70,7 +70,7 @@ def train_vision(
     classes = torch.from_numpy(np.stack([glyph_classes(c) for c in canvases]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = nn.Linear(model.config.text_config.hidden_size, MERGE * MERGE * CLASSES)
+        head = nn.Linear(model.lm_head.in_features, MERGE * MERGE * CLASSES)
     weights = [*model.model.visual.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=budget.vision_lr, weight_decay=0.0)
     accuracy = None
