@@ -23,11 +23,10 @@ name = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
 with open("ran.txt", "a") as file:
     print(name, file=file)
 for path in map(Path, snakemake.output):
-    if path.suffix:
-        path.write_text(name)
-    else:
+    if not path.suffix:
         path.mkdir(parents=True, exist_ok=True)
-        (path / "file").write_text(name)
+        path = path / "file"
+    path.write_text(name + str(snakemake.params))
 """
 
 

@@ -33,14 +33,16 @@ def test_nothing_runs_again_for_what_decides_nothing(project: Project):
 
 
 def test_an_edit_of_a_method_retrains_it_and_undoing_it_is_free(project: Project):
+    folder = project.root / "results/smoke/micro/cells/cepo/tiny/default/s1"
+    results = [folder / name for name in ("train.jsonl", "adapter/file", "eval/samples.parquet", "eval/lmms/file")]
+    before = [path.read_text() for path in results]
     project.edit("methods/cepo.py", '= "answer"', '= "full"')
     assert project.planned() == cell(CEPO) | AGGREGATES
     assert project.run() == cell(CEPO) | AGGREGATES
+    assert not set(before) & {path.read_text() for path in results}
     project.edit("methods/cepo.py", '= "full"', '= "answer"')
     assert project.run() == cell(CEPO, "score") | AGGREGATES  # training and evaluation come from the cache
-    folder = project.root / "results/smoke/micro/cells/cepo/tiny/default/s1"
-    assert (folder / "train.jsonl").read_text() == f"train {CEPO}"
-    assert (folder / "adapter" / "file").read_text() == f"train {CEPO}"
+    assert [path.read_text() for path in results] == before
     assert project.planned() == set()
 
 
