@@ -15,7 +15,7 @@ from evals.analysis.cells import Arm, read_arms, trained
 from evals.analysis.curves import WINDOW, Curve, paper_curve, reward, validation
 from evals.analysis.display import PAPER_ORDER
 from evals.analysis.published import Exhibit, load
-from evals.analysis.style import SETTINGS, Look, looks, save
+from evals.analysis.style import SETTINGS, Look, looks, save, set_apart
 
 PANEL = (3.0, 2.6)  # inches
 Looks = dict[tuple[str, str], Look]
@@ -107,8 +107,7 @@ def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
         error = 100 * (share * (1 - share) / paper.questions) ** 0.5
         text = f"standard error of a point,\n{paper.questions} questions: {error:.1f}"
         ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=6.5, color="#444444")
-    ax.set_facecolor("#f1f1f1")
-    ax.grid(color="white")
+    set_apart(ax)
     ax.set(title="the paper, read off its Figure 1\nQwen3-VL-2B, Geo3k test", xlabel="training step")
     ax.set_ylabel("accuracy (%), own scale")
 

@@ -122,7 +122,7 @@ def _leads(table: Table2, scale: str) -> str:
     for over in ("base", "grpo", "rlsd"):
         if gain := gains(table, scale, over):
             rows = [row for row in (table.row(scale, "cepo"), table.row(scale, over)) if row is not None]
-            error = sqrt(sum(_average_error(row) ** 2 for row in rows))
+            error = sqrt(sum(average_error(row) ** 2 for row in rows))
             size = f"{gain['average']:.2f} points ({gain['average'] / error:.1f} standard errors)"
             leads.append(f"{method_name(over)} by {size}")
     if not leads:
@@ -131,7 +131,8 @@ def _leads(table: Table2, scale: str) -> str:
     return f"CEPO on {table.scales[scale]} leads {listed(leads)}; {rest}."
 
 
-def _average_error(row: Row) -> float:
+def average_error(row: Row) -> float:
+    """Standard error in points of a row's average that the sampling of its answers implies; all cells must be known."""
     shares = {name: _known(row, name) / 100 for name in BENCHMARKS}
     return 100 * sqrt(sum(p * (1 - p) / BENCHMARKS[name].items for name, p in shares.items())) / len(shares)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evals.analysis.display import PAPER_ORDER
@@ -61,6 +62,12 @@ def looks(names: list[tuple[str, str]]) -> dict[tuple[str, str], Look]:
 def _look(number: int) -> Look:
     """Colours and markers repeat after 7, dashes after 5, so 35 looks differ."""
     return Look(COLOURS[number % 7], MARKERS[number % 7], DASHES[number % 5])
+
+
+def set_apart(ax: Axes) -> None:
+    """Shade a panel that shows another world on a scale of its own."""
+    ax.set_facecolor("#f1f1f1")
+    ax.grid(color="white")
 
 
 def save(figure: Figure, out: Path, stem: str) -> list[Path]:
