@@ -114,7 +114,7 @@ def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
     run.begin(2, at=0.0)
     run.begin(3, at=0.0)
     (tmp_path / "models/large").mkdir(parents=True)
-    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 1, "steps": 4, "loss": 2.0}\n{"step": 2, "ste')
+    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
     with counting(tmp_path / "cells/cepo/small/default/s1/eval/progress.json") as note:
         note(25, 100)
         lines = run.monitor.lines(10.0)
@@ -153,4 +153,4 @@ def test_counting_notes_the_last_one(tmp_path: Path):
     with counting(path) as note:
         for done in range(1, 6):
             note(done, 5)
-        assert json.loads(path.read_text()) == {"step": 5, "steps": 5}
+        assert json.loads(path.read_text()) == {"step": 5, "of": 5}

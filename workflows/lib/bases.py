@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 from workflows.lib.config import MICRO, Scale
@@ -18,14 +17,12 @@ def provide(scale: Scale, building: str, model: Path, report: Path) -> None:
 
     ``building``: MicroSettings as JSON, for a model of the micro world. Raises DataError if a model is not complete.
     """
-    started = time.perf_counter()
     if scale.is_micro:
         facts = _build(scale.base_model.removeprefix(MICRO), building, model, report.with_name("progress.jsonl"))
     else:
         source = Path(scale.base_model).expanduser() if scale.is_folder else _download(scale)
         _link(source, model)
         facts = {"source": scale.base_model, "revision": scale.revision}
-    facts["seconds"] = time.perf_counter() - started
     write_text(report, json.dumps(facts, indent=1))
 
 

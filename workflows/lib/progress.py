@@ -31,7 +31,7 @@ def counting(path: Path) -> Iterator[Callable[[int, int], None]]:
         nonlocal last
         if time.monotonic() - last >= 1 or done == total:
             last = time.monotonic()
-            write_text(path, json.dumps({"step": done, "steps": total}))
+            write_text(path, json.dumps({"step": done, "of": total}))
 
     try:
         yield note
@@ -158,9 +158,9 @@ class Monitor(logging.Handler):
             "base_model": self.results / "models" / job.subject / "progress.jsonl",
         }
         record = last_record(paths[job.rule]) if job.rule in paths else None
-        if record is None or not {"step", "steps"} <= record.keys():
+        if record is None:
             return None
-        return Reading(record["step"], record["steps"], f"loss {record['loss']:.2f}" if "loss" in record else "")
+        return Reading(record["step"], record["of"], f"loss {record['loss']:.2f}" if "loss" in record else "")
 
 
 def last_record(path: Path) -> dict[str, Any] | None:
