@@ -58,10 +58,14 @@ CHAT_TEMPLATE = """\
 """
 
 
-def split_words(instructions: Sequence[str]) -> pre_tokenizers.PreTokenizer:
-    """Cuts text into words in UTF-8 bytes; each of ``instructions`` is one word."""
-    whole = "|".join(re.escape(text) for text in sorted(instructions, key=len, reverse=True))
-    pattern = f"{whole}|{WORDS}" if whole else WORDS
+def either(whole: Sequence[str]) -> str:
+    """Pattern that matches any of ``whole``, the longest first."""
+    return "|".join(re.escape(text) for text in sorted(whole, key=len, reverse=True))
+
+
+def split_words(whole: Sequence[str]) -> pre_tokenizers.PreTokenizer:
+    """Cuts text into words in UTF-8 bytes; each of ``whole`` is one word."""
+    pattern = f"{either(whole)}|{WORDS}"
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pattern), "isolated"),
@@ -70,8 +74,8 @@ def split_words(instructions: Sequence[str]) -> pre_tokenizers.PreTokenizer:
     )
 
 
-def train_bpe(texts: Iterable[str], instructions: Sequence[str], limit: int) -> Tokenizer:
-    """BPE of at most ``limit`` entries learned from ``texts``, and one more entry per instruction."""
+def train_bpe(texts: Iterable[str], whole: Sequence[str], limit: int) -> Tokenizer:
+    """BPE of at most ``limit`` entries learned from ``texts``, and one more entry for each of ``whole``."""
     trainer = trainers.BpeTrainer(
         vocab_size=limit,
         special_tokens=list(SPECIAL),
@@ -79,17 +83,19 @@ def train_bpe(texts: Iterable[str], instructions: Sequence[str], limit: int) -> 
         show_progress=False,
     )
     learned = Tokenizer(models.BPE())
-    learned.pre_tokenizer = split_words([])
+    learned.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(either(whole)), "removed"), split_words(whole)]
+    )
     learned.train_from_iterator(texts, trainer)
     model = json.loads(learned.to_str())["model"]
     vocabulary, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]
-    for text in instructions:
-        ((word, _),) = split_words(instructions).pre_tokenize_str(text)
+    for text in whole:
+        ((word, _),) = split_words(whole).pre_tokenize_str(text)
         vocabulary[word] = len(vocabulary)
     # ignore_merges: a word that is an entry is that token, without merges that lead to it.
     bpe = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=True))
     bpe.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in SPECIAL])
-    bpe.pre_tokenizer = split_words(instructions)
+    bpe.pre_tokenizer = split_words(whole)
     bpe.decoder = decoders.ByteLevel()
     return bpe
 
@@ -97,7 +103,7 @@ def train_bpe(texts: Iterable[str], instructions: Sequence[str], limit: int) -> 
 def train_tokenizer(texts: Iterable[str], instructions: Sequence[str], limit: int) -> PreTrainedTokenizerFast:
     """The tokenizer of :func:`train_bpe` with Qwen's chat template, special tokens and thinking tags."""
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=train_bpe(texts, instructions, limit),
+        tokenizer_object=train_bpe(texts, [*instructions, *TAGS], limit),
         eos_token="<|im_end|>",  # noqa: S106 - a token of text
         pad_token=END,
         additional_special_tokens=[t for t in SPECIAL if t not in (END, "<|im_end|>")],
@@ -105,6 +111,5 @@ def train_tokenizer(texts: Iterable[str], instructions: Sequence[str], limit: in
         clean_up_tokenization_spaces=False,
         model_max_length=32768,
     )
-    tokenizer.add_tokens([AddedToken(t, normalized=False) for t in TAGS])
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
