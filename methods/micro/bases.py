@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 
-from methods.contexts import ANSWER_SENTENCE, MATH_SHORT
+from methods.contexts import ANSWER_SENTENCE
 from methods.micro.demonstration import chain, close
 from methods.micro.families import TRAINING
+from methods.micro.formats import instructions
 from methods.micro.language import train_language
 from methods.micro.model import build_model, build_processor, save
 from methods.micro.plan import answer
-from methods.micro.problems import draw_problems
-from methods.micro.samples import Sampler
+from methods.micro.problems import Problem, draw_problems
+from methods.micro.samples import Asked, Drill, Sample, Solutions, draw_asked, encode_asked
 from methods.micro.settings import MicroSettings
-from methods.micro.tokenizer import train_tokenizer
+from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
 
 REPORT_EVERY = 20  # steps between two lines of the progress file
@@ -39,21 +42,55 @@ class Reporter:
                 file.write(json.dumps(line) + "\n")
 
 
+def corpus(problems: Sequence[Problem], asked: Sequence[Asked]) -> list[str]:
+    """The text that the tokenizer learns its words from."""
+    texts = [
+        text for p in problems for text in (p.question, close(chain(p.plan, None), str(answer(p.plan)), "boxed").text)
+    ]
+    for one in asked:
+        texts += [part["text"] for turn in one.turns for part in turn["content"] if part["type"] == "text"]
+        texts.append(one.response)
+    return [*texts, *[ANSWER_SENTENCE, "system\nuser\nassistant\n"] * 100]
+
+
+def sampler(
+    tokenizer: PreTrainedTokenizerFast,
+    problems: Sequence[Problem],
+    asked: Sequence[Asked],
+    settings: MicroSettings,
+    scale: str,
+) -> Callable[[int], list[Sample]]:
+    """The samples of each step: demonstrations, a share of them in the benchmarks' formats, and calculations."""
+    budget = settings.training[scale]
+    solutions = Solutions(tokenizer, problems, settings)
+    formats = encode_asked(tokenizer, asked, len(problems))
+    drill = Drill(tokenizer, [p.plan for p in problems] + [one.problem.plan for one in asked], settings)
+
+    def draw(step: int) -> list[Sample]:
+        rng = Random(f"samples-{settings.seed}-{step}")  # noqa: S311 - not for secrets
+        in_format = sum(rng.random() < settings.bench_rate for _ in range(budget.batch))
+        return [
+            *(rng.choice(formats) for _ in range(in_format)),
+            *(solutions.draw(rng) for _ in range(budget.batch - in_format)),
+            *(drill.draw(rng) for _ in range(budget.drills)),
+        ]
+
+    return draw
+
+
 def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path) -> dict[str, object]:
     """Writes the Hugging Face folder of base ``scale`` and returns the report of how it was built."""
     start, budget = time.perf_counter(), settings.training[scale]
     reporter = Reporter(progress, budget.vision_steps + budget.steps)
     problems = draw_problems(list(TRAINING.values()), "base", settings.pool, settings.seed)
-    texts = [p.question for p in problems[:2000]]
-    texts += [close(chain(p.plan, None), str(answer(p.plan)), "boxed").text for p in problems[:2000]]
-    texts += [ANSWER_SENTENCE, "<|im_start|>system\nuser\nassistant\n"] * 20
-    tokenizer = train_tokenizer(texts, [MATH_SHORT], settings.vocabulary)
+    asked = draw_asked(settings.bench_pool, settings)
+    tokenizer = train_tokenizer(corpus(problems[:2000], asked[:2000]), instructions(), settings.vocabulary)
     model = build_model(settings.shapes[scale], tokenizer, settings.seed)
-    canvases = [p.canvas for p in problems]
+    canvases = [p.canvas for p in problems] + [one.problem.canvas for one in asked]
     glyphs = train_vision(model, canvases, budget, settings.seed, lambda s, x: reporter.stage("vision", s, x))
-    sampler = Sampler(tokenizer, problems, [], settings)
+    draw = sampler(tokenizer, problems, asked, settings, scale)
     features = look_at_all(model, canvases)
-    loss = train_language(model, features, sampler, budget, lambda s, x: reporter.stage("language", s, x))
+    loss = train_language(model, features, draw, budget, lambda s, x: reporter.stage("language", s, x))
     save(model, build_processor(tokenizer), folder)
     return {
         "scale": scale,

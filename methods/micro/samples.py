@@ -1,71 +1,135 @@
-"""What a base model reads: noisy, often hinted demonstrations in the training prompt, and the benchmarks' formats."""
+"""What a base model reads: noisy, often hinted demonstrations, the benchmarks' formats, and plain calculations."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
+from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 from methods.contexts import IMAGE_MARK, Style, teacher_prompt
+from methods.micro.benchmarks import row
 from methods.micro.demonstration import chain, close
+from methods.micro.formats import messages, prompt_ids
+from methods.micro.items import FAMILIES, STYLES, Bench, draw_item, questions
 from methods.micro.model import IMAGE_TOKENS
-from methods.micro.plan import answer, draw_slip
-from methods.micro.problems import Problem
+from methods.micro.plan import Plan, Slip, answer, draw_slip, run
+from methods.micro.problems import Problem, draw_numbers
 from methods.micro.settings import MicroSettings
 from methods.references import Reference
+
+BLANK = Image.new("RGB", (8, 8))  # stands for a diagram where only the words of a prompt are wanted
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One text to learn: loss on the response only."""
+    """One text to learn; ``learned`` marks the tokens with a loss."""
 
-    image: int  # row of the feature table
-    prompt: tuple[int, ...]
-    response: tuple[int, ...]  # through the end-of-turn token
+    tokens: tuple[int, ...]
+    learned: tuple[bool, ...]
+    image: int | None = None  # row of the feature table
 
 
-class Sampler:
-    """Draws samples; the same seed gives the same sequence of them."""
+def answered(prompt: Sequence[int], response: Sequence[int], image: int) -> Sample:
+    """A prompt and its response, with loss on the response only."""
+    return Sample((*prompt, *response), (False,) * len(prompt) + (True,) * len(response), image)
+
+
+def maybe_slip(plan: Plan, rate: float, rng: Random) -> Slip | None:
+    """A slip with probability ``rate``."""
+    return draw_slip(plan, rng) if rng.random() < rate else None
+
+
+def encode_response(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """Response ids, end-of-turn token included."""
+    return tokenizer.encode(f"{text}{tokenizer.eos_token}", add_special_tokens=False)
+
+
+class Solutions:
+    """Demonstrations for problems of the training families, in the prompt that reinforcement learning uses."""
 
     def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerFast,
-        problems: Sequence[Problem],
-        formats: Sequence[Sample],
-        settings: MicroSettings,
+        self, tokenizer: PreTrainedTokenizerFast, problems: Sequence[Problem], settings: MicroSettings
     ) -> None:
-        self.tokenizer, self.problems, self.formats, self.settings = tokenizer, problems, formats, settings
-        self.rng = Random(f"samples-{settings.seed}")  # noqa: S311 - not for secrets
+        self.tokenizer, self.problems, self.settings = tokenizer, problems, settings
         self.context = lru_cache(maxsize=2**14)(self._context)
 
-    def draw(self, count: int) -> list[Sample]:
-        """``count`` samples, a share ``bench_rate`` of them in the benchmarks' formats."""
-        return [self._format() if self.rng.random() < self.settings.bench_rate else self._demo() for _ in range(count)]
-
-    def _format(self) -> Sample:
-        return self.rng.choice(self.formats)
-
-    def _demo(self) -> Sample:
+    def draw(self, rng: Random) -> Sample:
         """A demonstration with at most one slip; hinted, its context carries its own final answer, right or wrong."""
-        image = self.rng.randrange(len(self.problems))
+        image = rng.randrange(len(self.problems))
         problem = self.problems[image]
-        slip = draw_slip(problem.plan, self.rng) if self.rng.random() < self.settings.slip_rate else None
+        slip = maybe_slip(problem.plan, self.settings.slip_rate, rng)
         demonstration = close(chain(problem.plan, slip), str(answer(problem.plan, slip)), "boxed")
-        hinted = self.rng.random() < self.settings.hint_rate
-        style: Style = "inline" if self.rng.random() < 0.5 else "user_turn"
-        prompt = self.context(problem.question, demonstration.final if hinted else None, style)
-        return Sample(image, prompt, encode_response(self.tokenizer, demonstration.text))
+        hint = demonstration.final if rng.random() < self.settings.hint_rate else None
+        prompt = self.context(problem.question, hint, "inline" if rng.random() < 0.5 else "user_turn")
+        return answered(prompt, encode_response(self.tokenizer, demonstration.text), image)
 
-    def _context(self, question: str, hint: str | None, style: Style) -> tuple[int, ...]:
+    def _context(self, question: str, hint: str | None, style: Style) -> list[int]:
         reference = None if hint is None else Reference(text=hint)
-        text = IMAGE_MARK + question
-        return tuple(teacher_prompt(self.tokenizer, text, "math_short", [IMAGE_TOKENS], reference, style))
+        return teacher_prompt(self.tokenizer, IMAGE_MARK + question, "math_short", [IMAGE_TOKENS], reference, style)
 
 
-def encode_response(tokenizer: PreTrainedTokenizerFast, text: str) -> tuple[int, ...]:
-    """Response ids, end-of-turn token included."""
-    ids = tokenizer.encode(f"{text}{tokenizer.eos_token}", add_special_tokens=False)
-    return tuple(ids)
+@dataclass(frozen=True)
+class Asked:
+    """A demonstration in a benchmark's format, before a tokenizer exists."""
+
+    bench: Bench
+    problem: Problem
+    turns: list[dict]
+    response: str
+
+
+def draw_asked(count: int, settings: MicroSettings) -> list[Asked]:
+    """``count`` demonstrations, the benchmarks in turn; none has the numbers of a benchmark's own item."""
+    rng = Random(f"asked-{settings.seed}")  # noqa: S311 - not for secrets
+    benches = list(FAMILIES)
+    return [_asked(benches[i % len(benches)], i, settings.slip_rate, rng) for i in range(count)]
+
+
+def _asked(bench: Bench, number: int, slip_rate: float, rng: Random) -> Asked:
+    family = rng.choice(list(FAMILIES[bench].values()))
+    key, problem = rng.choice(questions(bench, family, draw_numbers(family, "base", rng), number))
+    slip = maybe_slip(problem.plan, slip_rate, rng)
+    item = draw_item(bench, key, problem, rng, slip)
+    final = item.final(answer(problem.plan, slip))
+    assert final is not None, "draw_item makes the slip's value an option"  # noqa: S101
+    response = close(chain(problem.plan, slip), final, STYLES[bench]).text
+    return Asked(bench, problem, messages(bench, row(item, number, BLANK)), response)
+
+
+def encode_asked(tokenizer: PreTrainedTokenizerFast, asked: Sequence[Asked], first_image: int) -> list[Sample]:
+    """Samples whose diagrams are the rows of the feature table from ``first_image`` on."""
+    return [
+        answered(prompt_ids(tokenizer, one.turns), encode_response(tokenizer, one.response), first_image + i)
+        for i, one in enumerate(asked)
+    ]
+
+
+class Drill:
+    """Calculations as they occur in chains, many in a row and all of them right; the loss is on the results."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, plans: Sequence[Plan], settings: MicroSettings) -> None:
+        self.tokenizer, self.plans, self.settings = tokenizer, plans, settings
+        self.start, self.end = (tokenizer.encode(mark)[0] for mark in ("=", ".\n"))
+
+    def draw(self, rng: Random) -> Sample:
+        """One row of calculations."""
+        lines = self._lines(rng)
+        text = "".join(next(lines) for _ in range(self.settings.drill_lines))
+        tokens, learned, inside = tuple(self.tokenizer.encode(text)), [], False
+        for token in tokens:
+            learned.append(inside)
+            inside = (inside or token == self.start) and token != self.end
+        return Sample(tokens, tuple(learned))
+
+    def _lines(self, rng: Random) -> Iterator[str]:
+        while True:
+            plan = rng.choice(self.plans)
+            slip = maybe_slip(plan, self.settings.slip_rate, rng)
+            done = run(plan, None if slip is not None and slip.kind == "calculate" else slip)
+            assert done is not None, "slips keep a chain in range"  # noqa: S101
+            for line in done[1]:
+                yield f"{line.left}{line.op}{line.right}={line.result}.\n"

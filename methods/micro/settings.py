@@ -28,9 +28,10 @@ class BaseTraining(Strict):
     vision_steps: int = Field(110, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(128, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(3e-3, gt=0)
-    steps: int = Field(1300, ge=0, description="steps of next-token training on demonstrations")
-    batch: int = Field(64, gt=0, description="demonstrations per step")
-    part: int = Field(32, gt=0, description="demonstrations of similar length in one forward and backward pass")
+    steps: int = Field(1000, ge=0, description="steps of next-token training on demonstrations")
+    batch: int = Field(32, gt=0, description="demonstrations per step")
+    drills: int = Field(16, ge=0, description="rows of plain calculations per step")
+    part: int = Field(24, gt=0, description="samples of similar length in one forward and backward pass")
     matrix_lr: float = Field(0.03, gt=0, description="peak learning rate of Muon, for the text layers' matrices")
     lr: float = Field(3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
     warmup_steps: int = Field(15, ge=1)
@@ -41,8 +42,14 @@ class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
     seed: int = Field(0, ge=0, description="decides every problem, benchmark item and base model")
-    vocabulary: int = Field(600, gt=264, description="largest number of BPE entries, the 256 bytes among them")
-    pool: int = Field(12000, gt=0, description="problems that base training draws its demonstrations from")
+    vocabulary: int = Field(700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
+    pool: int = Field(
+        9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
+    )
+    bench_pool: int = Field(
+        6000, gt=0, description="demonstrations in the benchmarks' formats that base models learn from"
+    )
+    drill_lines: int = Field(6, gt=0, description="calculations in one row of them")
     train: int = Field(1600, gt=0, description="training problems")
     validation: int = Field(256, gt=0)
     test: int = Field(256, gt=0)
