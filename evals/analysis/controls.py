@@ -67,7 +67,7 @@ def _sections(
 
 def _averages(table: Comparison, row: Row) -> list[Entry]:
     found, by = row.accuracy.get(AVERAGE), row.versus.get(PARTNER, {}).get(AVERAGE)
-    accuracy = Entry(percent(found.value), (interval(found), rates(row, AVERAGE))) if found else Entry(ABSENT)
+    accuracy = Entry(percent(found.value), (f"{interval(found)} {rates(row, AVERAGE)}",)) if found else Entry(ABSENT)
     if found is None or by is None:
         return [accuracy, Entry(ABSENT), Entry(ABSENT)]
     return [accuracy, Entry(percent(found.value - by.value)), change(by)]

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from evals.analysis import provenance
 from evals.analysis.ablation import PAPER_SCALE, Placed, place
-from evals.analysis.cells import read_arms
+from evals.analysis.cells import Arm, read_arms
 from evals.analysis.comparison import Block, Comparison, Row, by_scale, compare
 from evals.analysis.lint import average_error
 from evals.analysis.published import Published, load
@@ -51,28 +51,17 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     ``published``: the folder of the paper's numbers. The same cells give the same bytes. Raises DataError if a file is
     broken or there is no default.
     """
-    paper = load(published)
-    placed = {scale: place(SWEEPS, arms, paper) for scale, arms in by_scale(read_arms(cells)).items()}
-    table = compare({scale: [line for _, line in lines] for scale, lines in placed.items()}, paper)
-    levels = [_level(block, placed[block.scale]) for block in table.blocks]
+    arms, paper = read_arms(cells), load(published)
     with rc_context(SETTINGS):
-        figure = figure3(levels, paper, table)
+        figure = figure3(arms, paper)
     return save(figure, out, "figure3")
 
 
-def _level(block: Block, placed: Placed) -> Level:
-    points: dict[str, dict[float, Row]] = {series: {} for series in AXES}
-    for (key, _), row in zip(placed, block.rows, strict=True):
-        if key is not None and key[1] is not None and AVERAGE in row.accuracy:
-            points[key[0]][key[1]] = row
-    known = {(row.arm.method, row.arm.variant): row for row in block.rows if row.arm and AVERAGE in row.accuracy}
-    if ("cepo", "default") not in known:
-        raise DataError("cells", f"no default of cepo on all benchmarks at scale {block.scale}", "add its cells")
-    return Level(f"{block.scale}: {block.model}", points, known["cepo", "default"], known.get(("grpo", "default")))
-
-
-def figure3(levels: Sequence[Level], paper: Published, table: Comparison) -> Figure:
+def figure3(arms: Sequence[Arm], paper: Published) -> Figure:
     """A row of three panels per scale, and below it the paper's points, shaded."""
+    placed = {scale: place(SWEEPS, members, paper) for scale, members in by_scale(arms).items()}
+    table = compare({scale: [line for _, line in lines] for scale, lines in placed.items()}, paper)
+    levels = [_level(block, placed[block.scale]) for block in table.blocks]
     heights = [HEIGHT] * len(levels) + [PAPER_HEIGHT]
     figure = Figure(figsize=(3 * WIDTH, sum(heights) + 1.1), layout="constrained")
     grid = figure.subplots(len(heights), 3, height_ratios=heights, sharex="col", sharey="row", squeeze=False)
@@ -85,6 +74,17 @@ def figure3(levels: Sequence[Level], paper: Published, table: Comparison) -> Fig
     grid[-1][0].set_ylabel("the paper (Qwen3-VL-2B)\naverage, own scale (%)")
     _finish(figure, levels, paper, table)
     return figure
+
+
+def _level(block: Block, placed: Placed) -> Level:
+    points: dict[str, dict[float, Row]] = {series: {} for series in AXES}
+    for (key, _), row in zip(placed, block.rows, strict=True):
+        if key is not None and key[1] is not None and AVERAGE in row.accuracy:
+            points[key[0]][key[1]] = row
+    known = {(row.arm.method, row.arm.variant): row for row in block.rows if row.arm and AVERAGE in row.accuracy}
+    if ("cepo", "default") not in known:
+        raise DataError("cells", f"no default of cepo on all benchmarks at scale {block.scale}", "add its cells")
+    return Level(f"{block.scale}: {block.model}", points, known["cepo", "default"], known.get(("grpo", "default")))
 
 
 def _draw(ax: Axes, series: str, level: Level) -> None:

@@ -31,7 +31,7 @@ def _table(part: Part, caption: str, notes: list[str]) -> list[str]:
         r"\begin{table*}[t]",
         r"\centering",
         rf"\caption{{{escape(caption)}}}",
-        r"\resizebox{\textwidth}{!}{%",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",  # shrink, never blow up
         *_tabular(part),
         r"}",
         *([r"\par\smallskip\raggedright\scriptsize", " \\\\\n".join(notes)] if notes else []),

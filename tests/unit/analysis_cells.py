@@ -10,6 +10,7 @@ import numpy as np
 
 from evals.benchmarks import BENCHMARKS
 from evals.samples import write_samples
+from workflows.lib.loading import read_experiments
 from workflows.lib.options import read_methods
 from workflows.lib.records import BenchScore, Cell, OptionValue, Run, Scores, Step
 
@@ -146,5 +147,20 @@ def write_grid(root: Path, methods: tuple[str, ...] = tuple(SKILL), seeds: tuple
         write_cell(root, method, scale, seed, skill=min(SKILL.get(method, 0.4) + bonus, 0.9))
         for scale, bonus in (("small", 0.0), ("large", 0.08))
         for method in methods
+        for seed in seeds
+    ]
+
+
+def write_experiment(
+    root: Path, name: str, seeds: tuple[int, ...] = (1,), skip: tuple[str, ...] = (), questions: int = QUESTIONS
+) -> list[Path]:
+    """The cells of a file of workflows/configs/experiments, at the small scale; variants of ``skip`` are not run."""
+    experiment = read_experiments()[name]
+    micro = {"lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 0, "max_response": 64}
+    arms = [(m, v) for arm in experiment.arms for m in arm.methods or () for v in arm.variants if v not in skip]
+    changed = {v: micro | (experiment.variants[v].set if v in experiment.variants else {}) for _, v in arms}
+    return [
+        write_cell(root, m, "small", seed, v, changed=changed[v], questions=questions)
+        for m, v in arms
         for seed in seeds
     ]
