@@ -75,7 +75,14 @@ def test_digest_does_not_depend_on_where_the_project_is(root: Path, tmp_path_fac
 
 
 @pytest.mark.parametrize(
-    "line", ["import methods.maths", "from methods import maths", "from . import maths", "from .maths import clip"]
+    "line",
+    [
+        "import methods.maths",
+        "from methods import maths",
+        "from . import maths",
+        "from .maths import clip",
+        'run("maths.py")',  # a script beside it, run as a process of its own
+    ],
 )
 def test_every_way_to_import_is_followed(root: Path, line: str):
     edit(root, "plain", "pass", f"def f(self):\n        {line}")

@@ -73,7 +73,7 @@ def _path(module: str, root: Path) -> Path:
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names that may be modules: ``from a import b`` gives a.b, ``import a.b`` gives a.b."""
+    """Dotted names that may be modules: ``from a import b`` and ``import a.b`` give a.b, "b.py" the script beside."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -81,6 +81,8 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
             above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             source = ".".join(part for part in (above, node.module) if part)
             yield from (f"{source}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".py"):
+            yield f"{package}.{node.value.removesuffix('.py')}"
 
 
 def _project_modules(name: str, root: Path) -> Iterator[str]:
