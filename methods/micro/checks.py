@@ -66,7 +66,7 @@ def measure_rollouts(base: Path, validation: Path) -> dict[str, float]:
 
 
 def check_benchmarks(scores: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """Accuracies of the untrained bases by scale, smallest first; DataError if one is at chance, too good or in disorder.
+    """Accuracies of the untrained bases by scale, smallest first; DataError if one is at chance, too good or misplaced.
 
     Bases are named by the folders of their ``scores.json``: ``cells/base/<scale>/...``.
     """
