@@ -19,8 +19,8 @@ _LINE = re.compile(r"(\d+)([-+*/])(\d+)=(\d+)")
 def parse(plan: Plan, text: str) -> tuple[Piece, ...] | None:
     """``text`` (without its end-of-turn token) cut into pieces with flags, or None if it leaves the grammar.
 
-    Decisive are the fact's number, numbers read, operators, results and the final answer. Slipped is what is wrong by itself:
-    a number that differs from the plan's, another operator, or a result that does not follow from its own line. What
+    Decisive are the fact's number, numbers read, operators, results and the final answer. Slipped is what is wrong by
+    itself: a number that differs from the plan's, another operator, a result that its own line does not give. What
     merely follows from an earlier slip is not slipped.
     """
     match = _RESPONSE.fullmatch(text)
