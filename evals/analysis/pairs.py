@@ -8,9 +8,11 @@ from math import isclose
 
 from evals.analysis.cells import Arm
 from evals.analysis.display import method_name
+from workflows.lib.errors import DataError
 from workflows.lib.records import OptionValue
 
 RIVALS = ("grpo", "rlsd")
+MOST_CHANGES = 3  # options that are named in a row
 PAPER_RATIO = 5  # the paper trains CEPO at 5e-6, the others at 1e-6 (section 4)
 
 
@@ -57,9 +59,9 @@ CONTROLS = {
 }
 
 
-def topics(arms: Sequence[Arm]) -> list[Topic]:
+def controls(arms: Sequence[Arm]) -> list[Topic]:
     """Every control of one scale, then the arms that are in none of them against their method's default."""
-    defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
+    defaults = _defaults(arms)
     found = [
         Topic("Does CEPO lead at equal learning rates?", _rates(arms, defaults, 1)),
         Topic(
@@ -67,12 +69,42 @@ def topics(arms: Sequence[Arm]) -> list[Topic]:
             _rates(arms, defaults, PAPER_RATIO),
         ),
     ]
-    for question, controls in CONTROLS.items():
-        found.append(Topic(question, [pair for control in controls for pair in _pairs(control, arms, defaults)]))
+    for question, members in CONTROLS.items():
+        found.append(Topic(question, [pair for control in members for pair in _pairs(control, arms, defaults)]))
     used = [arm for topic in found for pair in topic.pairs for arm in (pair.arm, pair.partner)]
     others = [arm for arm in arms if arm not in used and arm.variant != "default"]
     rest = [Pair(f"{arm.name} \u2212 {method_name(arm.method)}", arm, defaults.get(arm.method)) for arm in others]
     return [topic for topic in [*found, Topic("Other arms", rest)] if topic.pairs]
+
+
+def against_defaults(arms: Sequence[Arm]) -> list[Topic]:
+    """Each arm but the defaults against its method's default, by method; DataError if there is none."""
+    defaults = _defaults(arms)
+    found: dict[str, list[Pair]] = {}
+    for arm in arms:
+        if arm.variant != "default":
+            default = defaults.get(arm.method)
+            found.setdefault(arm.method, []).append(Pair(_changed(arm, default), arm, default))
+    if not found:
+        raise DataError("cells", "all are defaults", "add cells of other variants")
+    return [Topic(f"{method_name(method)}, default changed in", pairs) for method, pairs in found.items()]
+
+
+def _defaults(arms: Sequence[Arm]) -> dict[str, Arm]:
+    return {arm.method: arm for arm in arms if arm.variant == "default"}
+
+
+def _changed(arm: Arm, default: Arm | None) -> str:
+    """``CEPO: lora_alpha 64 (32)``, the default's value in brackets; the variant's name if that would say too much."""
+    found = changes(arm, default) if default else {}
+    if default is None or not 0 < len(found) <= MOST_CHANGES:
+        return f"{method_name(arm.method)}: {arm.variant}" + (f" ({len(found)} options)" if found else "")
+    words = [f"{name} {_word(value)} ({_word(default.options[name])})" for name, value in found.items()]
+    return f"{method_name(arm.method)}: {', '.join(words)}"
+
+
+def _word(value: OptionValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def changes(arm: Arm, default: Arm) -> dict[str, OptionValue]:

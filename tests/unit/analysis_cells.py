@@ -10,6 +10,7 @@ import numpy as np
 
 from evals.benchmarks import BENCHMARKS
 from evals.samples import write_samples
+from workflows.lib.config import Experiment
 from workflows.lib.loading import read_experiments
 from workflows.lib.options import read_methods
 from workflows.lib.records import BenchScore, Cell, OptionValue, Run, Scores, Step
@@ -17,6 +18,7 @@ from workflows.lib.records import BenchScore, Cell, OptionValue, Run, Scores, St
 QUESTIONS = 60
 GENERATION = {"temperature": 1.0, "top_p": 1.0, "top_k": 40, "presence_penalty": 2.0, "max_new_tokens": 96}
 MODELS = {"small": "micro-qwen3vl-0.6M", "large": "micro-qwen3vl-1.1M"}
+MICRO = {"lr": 1e-3, "max_response": 64}  # of the micro world
 SKILL = {"base": 0.35, "grpo": 0.45, "opsd": 0.02, "sdpo": 0.33, "rlsd": 0.44, "cepo": 0.55}
 
 
@@ -156,11 +158,15 @@ def write_experiment(
 ) -> list[Path]:
     """The cells of a file of workflows/configs/experiments, at the small scale; variants of ``skip`` are not run."""
     experiment = read_experiments()[name]
-    micro = {"lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 0, "max_response": 64}
     arms = [(m, v) for arm in experiment.arms for m in arm.methods or () for v in arm.variants if v not in skip]
-    changed = {v: micro | (experiment.variants[v].set if v in experiment.variants else {}) for _, v in arms}
     return [
-        write_cell(root, m, "small", seed, v, changed=changed[v], questions=questions)
+        write_cell(root, m, "small", seed, v, changed=MICRO | overrides(experiment, m, v), questions=questions)
         for m, v in arms
         for seed in seeds
     ]
+
+
+def overrides(experiment: Experiment, method: str, variant: str) -> dict[str, OptionValue]:
+    """What a variant, or a preset of that name, changes."""
+    preset = read_methods()[method].presets.get(variant, {})
+    return preset | (experiment.variants[variant].set if variant in experiment.variants else {})

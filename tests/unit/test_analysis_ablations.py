@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis_cells import write_cell, write_experiment
+from analysis_cells import MICRO, write_cell, write_experiment
 
 from evals.analysis import sweeps, table4, table5
 from evals.analysis.ablation import Ablation, place
@@ -106,9 +106,8 @@ def test_without_the_default_there_is_nothing_to_compare_with(tmp_path: Path) ->
 
 def test_an_arm_that_differs_otherwise_is_no_row_of_the_paper(tmp_path: Path) -> None:
     cells = write_experiment(tmp_path / "cells", "table4", skip=("teacher=fixed",))
-    micro = {"lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 0, "max_response": 64}
     cells.append(
-        write_cell(tmp_path / "cells", "cepo", variant="both", changed=micro | {"teacher_weights": "fixed", "lam": 0.9})
+        write_cell(tmp_path / "cells", "cepo", variant="both", changed=MICRO | {"teacher_weights": "fixed", "lam": 0.9})
     )
     found = where(TABLE4, cells)
     assert found["fixed", None] is None

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis_cells import write_cell, write_experiment
+from analysis_cells import MICRO, write_cell, write_experiment
 
+from evals.analysis import audit
 from evals.analysis.cells import read_arms
 from evals.analysis.controls import write
-from evals.analysis.pairs import Topic, topics
+from evals.analysis.pairs import Topic, against_defaults, controls
+from workflows.lib.errors import DataError
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
-MICRO = {"lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 0, "max_response": 64}
 
 
 def pairs(found: list[Topic]) -> dict[str, tuple[str | None, str | None]]:
@@ -34,7 +35,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_the_experiment_answers_every_question(cells: list[Path]) -> None:
-    found = pairs(topics(read_arms(cells)))
+    found = pairs(controls(read_arms(cells)))
     assert len(found) == 6 + 4 + 2 + 4 + 3
     assert all(arm and partner for arm, partner in found.values())
     assert found["CEPO at 0.0002 \u2212 GRPO at 0.0002"] == ("CEPO (lr_fifth)", "GRPO (lr_fifth)")
@@ -49,7 +50,7 @@ def test_pairs_follow_the_rates_not_the_names(tmp_path: Path) -> None:
     papers = {"cepo": 5e-6, "grpo": 1e-6, "rlsd": 1e-6}
     cells = [write_cell(tmp_path, method, changed={"lr": rate}) for method, rate in papers.items()]
     cells.append(write_cell(tmp_path, "grpo", variant="fast", changed={"lr": 5e-6}))
-    found = pairs(topics(read_arms(cells)))
+    found = pairs(controls(read_arms(cells)))
     assert found["CEPO at 5e-06 \u2212 GRPO at 5e-06"] == ("CEPO", "GRPO (fast)")
     assert found["CEPO at 5e-06 \u2212 RLSD at 5e-06"] == ("CEPO", None)
     assert found["CEPO at 5e-06 \u2212 GRPO at 1e-06"] == ("CEPO", "GRPO")
@@ -57,7 +58,7 @@ def test_pairs_follow_the_rates_not_the_names(tmp_path: Path) -> None:
 
 def test_an_unknown_arm_is_compared_with_its_methods_default(tmp_path: Path) -> None:
     cells = [write_cell(tmp_path, "cepo"), write_cell(tmp_path, "cepo", variant="mine", changed={"eps_w": 0.9})]
-    found = pairs(topics(read_arms(cells)))
+    found = pairs(controls(read_arms(cells)))
     assert found["CEPO (mine) \u2212 CEPO"] == ("CEPO (mine)", "CEPO")
 
 
@@ -91,3 +92,23 @@ def test_a_default_that_was_not_run_leaves_a_number_without_partner(tmp_path: Pa
     cells = [write_cell(tmp_path / "cells", "cepo", changed=MICRO)]
     text = texts(write(cells, PUBLISHED, tmp_path))["md"]
     assert "CEPO at 0.001 \u2212 GRPO at 0.001 (partner not run)" in text
+
+
+def test_the_audit_names_what_each_arm_changes(tmp_path: Path) -> None:
+    cells = write_experiment(tmp_path / "cells", "audit", questions=20)
+    found = pairs(against_defaults(read_arms(cells)))
+    assert len(found) == len({cell.parent for cell in cells}) - 5  # one row for each arm but the five defaults
+    assert found["CEPO: lora_alpha 64 (32)"] == ("CEPO (lora_alpha=64)", "CEPO")
+    assert found["CEPO: exclude_self true (false)"] == ("CEPO (exclude_self)", "CEPO")
+    assert found["RLSD: teacher_weights synced (actor), teacher_sync 10 (25), decay_steps 50 (25)"][1] == "RLSD"
+    assert found["CEPO: released (8 options)"] == (
+        "CEPO (released)",
+        "CEPO",
+    )  # two of its ten are the micro world's too
+    text = texts(audit.write(cells, PUBLISHED, tmp_path))["md"]
+    assert "small: GRPO, default changed in" in text
+
+
+def test_the_audit_needs_an_arm_that_changes_something(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="all are defaults"):
+        audit.write([write_cell(tmp_path / "cells", "cepo")], PUBLISHED, tmp_path)
