@@ -76,6 +76,11 @@ def test_a_variant_has_one_meaning():
     grid({"a": one(0.1), "b": one(0.1)}, experiments=["a"])
 
 
+def test_a_table_needs_a_module():
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: tables: no table 'table9'; there is "):
+        grid({"a": {"title": "", "arms": [{}], "tables": ["table9"]}}, experiments=["a"])
+
+
 def test_later_layers_win():
     made = grid(
         options={"all": {"lr": 1e-3, "eps_w": 0.3, "lora_alpha": 8}, "cepo": {"lr": 2e-3}},

@@ -14,7 +14,6 @@ from workflows.lib.records import OptionValue
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
 Options = dict[str, OptionValue]
-Table = Literal["table2", "table3", "table4", "table5", "controls"]  # modules of evals/analysis
 MICRO = "micro://"  # base models that this project builds itself
 
 
@@ -85,7 +84,7 @@ class Experiment(Model):
     variants: dict[Name, Variant] = Field(
         default={}, description="variants that only this experiment needs; known everywhere"
     )
-    tables: list[Table] = Field(default=[], description="tables made from these cells")
+    tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
     figures: bool = Field(default=False, description="draw Figure 1 and the reward curves of these cells")
 
 
