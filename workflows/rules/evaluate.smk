@@ -9,6 +9,8 @@ rule untrained:
         "<results>/cells/base/{scale}/default/s{seed}/cell.json",
     log:
         "<results>/cells/base/{scale}/default/s{seed}/untrained.log",
+    benchmark:
+        "<results>/cells/base/{scale}/default/s{seed}/untrained.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:
