@@ -10,13 +10,14 @@ from random import Random
 
 from methods.contexts import ANSWER_SENTENCE
 from methods.micro.demonstration import chain, close
+from methods.micro.drills import calculations, encode_drill, lookups
 from methods.micro.families import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
 from methods.micro.model import build_model, build_processor, save
 from methods.micro.plan import answer
 from methods.micro.problems import Problem, draw_problems
-from methods.micro.samples import Asked, Drill, Sample, Solutions, draw_asked, encode_asked
+from methods.micro.samples import Exchange, Sample, Solutions, draw_exchanges, encode_exchanges
 from methods.micro.settings import MicroSettings
 from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
@@ -42,12 +43,12 @@ class Reporter:
                 file.write(json.dumps(line) + "\n")
 
 
-def corpus(problems: Sequence[Problem], asked: Sequence[Asked]) -> list[str]:
+def corpus(problems: Sequence[Problem], exchanges: Sequence[Exchange]) -> list[str]:
     """The text that the tokenizer learns its words from."""
     texts = [
         text for p in problems for text in (p.question, close(chain(p.plan, None), str(answer(p.plan)), "boxed").text)
     ]
-    for one in asked:
+    for one in exchanges:
         texts += [part["text"] for turn in one.turns for part in turn["content"] if part["type"] == "text"]
         texts.append(one.response)
     return [*texts, *[ANSWER_SENTENCE, "system\nuser\nassistant\n"] * 100]
@@ -56,15 +57,15 @@ def corpus(problems: Sequence[Problem], asked: Sequence[Asked]) -> list[str]:
 def sampler(
     tokenizer: PreTrainedTokenizerFast,
     problems: Sequence[Problem],
-    asked: Sequence[Asked],
+    exchanges: Sequence[Exchange],
     settings: MicroSettings,
     scale: str,
 ) -> Callable[[int], list[Sample]]:
-    """The samples of each step: demonstrations, a share of them in the benchmarks' formats, and calculations."""
+    """The samples of each step: demonstrations, a share of them in the benchmarks' formats, and drills."""
     budget = settings.training[scale]
     solutions = Solutions(tokenizer, problems, settings)
-    formats = encode_asked(tokenizer, asked, len(problems))
-    drill = Drill(tokenizer, [p.plan for p in problems] + [one.problem.plan for one in asked], settings)
+    formats = encode_exchanges(tokenizer, exchanges, len(problems))
+    plans = [p.plan for p in problems] + [one.problem.plan for one in exchanges]
 
     def draw(step: int) -> list[Sample]:
         rng = Random(f"samples-{settings.seed}-{step}")  # noqa: S311 - not for secrets
@@ -72,7 +73,11 @@ def sampler(
         return [
             *(rng.choice(formats) for _ in range(in_format)),
             *(solutions.draw(rng) for _ in range(budget.batch - in_format)),
-            *(drill.draw(rng) for _ in range(budget.drills)),
+            *(
+                encode_drill(tokenizer, calculations(plans, settings.slip_rate, rng))
+                for _ in range(budget.calculations)
+            ),
+            *(encode_drill(tokenizer, lookups(rng)) for _ in range(budget.lookups)),
         ]
 
     return draw
@@ -83,12 +88,12 @@ def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path
     start, budget = time.perf_counter(), settings.training[scale]
     reporter = Reporter(progress, budget.vision_steps + budget.steps)
     problems = draw_problems(list(TRAINING.values()), "base", settings.pool, settings.seed)
-    asked = draw_asked(settings.bench_pool, settings)
-    tokenizer = train_tokenizer(corpus(problems[:2000], asked[:2000]), instructions(), settings.vocabulary)
+    exchanges = draw_exchanges(settings.bench_pool, settings)
+    tokenizer = train_tokenizer(corpus(problems[:2000], exchanges[:2000]), instructions(), settings.vocabulary)
     model = build_model(settings.shapes[scale], tokenizer, settings.seed)
-    canvases = [p.canvas for p in problems] + [one.problem.canvas for one in asked]
+    canvases = [p.canvas for p in problems] + [one.problem.canvas for one in exchanges]
     glyphs = train_vision(model, canvases, budget, settings.seed, lambda s, x: reporter.stage("vision", s, x))
-    draw = sampler(tokenizer, problems, asked, settings, scale)
+    draw = sampler(tokenizer, problems, exchanges, settings, scale)
     features = look_at_all(model, canvases)
     loss = train_language(model, features, draw, budget, lambda s, x: reporter.stage("language", s, x))
     save(model, build_processor(tokenizer), folder)

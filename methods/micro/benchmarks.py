@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +23,7 @@ PROBLEMS: dict[Bench, int] = {
     "mathvision": 26,
     "mmmu": 30,
 }  # per family
+SELECT = " Select from A, B, C and D."  # as LogicVista asks
 SUBJECTS = {  # MMMU's name of the subject a family goes under
     "marked": "Design",
     "completes_corner": "Architecture_and_Engineering",
@@ -106,6 +107,16 @@ def row(item: Item, number: int, image: object) -> dict[str, Any]:
     }[item.bench](item, number, image)
 
 
+def listed(bench: Bench, options: Sequence[int]) -> str:
+    """Options as the prompt of a multiple-choice benchmark lists them; MMMU's list is lmms-eval's own."""
+    lettered = zip(LETTERS, options, strict=False)
+    if bench == "logicvista":
+        return " ".join(f"({letter}) {value}" for letter, value in lettered)
+    separator = "\n" if bench == "mmmu" else "; "
+    last = [] if bench == "mmmu" else [f"{LETTERS[len(options)]}. {NO_OPTION}"]
+    return separator.join([*(f"{letter}. {value}" for letter, value in lettered), *last])
+
+
 def _solution(item: Item) -> str:
     return "".join(piece.text for piece in chain(item.problem.plan, None))
 
@@ -126,10 +137,9 @@ def _dynamath(item: Item, number: int, image: object) -> dict[str, Any]:
 
 
 def _logicvista(item: Item, number: int, image: object) -> dict[str, Any]:
-    choices = " ".join(f"({letter}) {value}" for letter, value in zip(LETTERS, item.options, strict=False))
     return {
         "id": f"micro_{number}",
-        "question": f"{item.problem.question} Select from A, B, C and D. {choices}",
+        "question": f"{item.problem.question}{SELECT} {listed('logicvista', item.options)}",
         "answer": item.answer,
         "reasoning": _solution(item),
         "image": image,
@@ -143,13 +153,12 @@ def _logicvista(item: Item, number: int, image: object) -> dict[str, Any]:
 
 
 def _wemath(item: Item, number: int, image: object) -> dict[str, Any]:
-    choices = [*map(str, item.options), NO_OPTION]
     return {
         "ID": f"{item.key.split('_')[0]}_{number}",
         "split": "testmini",
         "knowledge concept": item.problem.family,
         "question": item.problem.question,
-        "option": "; ".join(f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=True)),
+        "option": listed("wemath", item.options),
         "answer": item.answer,
         "image_path": image,
         "key": item.key,

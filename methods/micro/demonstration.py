@@ -9,6 +9,12 @@ from methods.micro.plan import Plan, Ref, Slip, run
 
 Style = Literal["boxed", "tags", "letter"]  # \boxed{7}; <think>..</think><answer>7</answer>; The answer is B.
 
+CLOSINGS: dict[Style, tuple[str, str]] = {  # what stands before and after the final answer
+    "boxed": ("\n\\boxed{", "}"),
+    "tags": ("</think><answer>", "</answer>"),
+    "letter": ("\nThe answer is ", "."),
+}
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -57,11 +63,7 @@ def chain(plan: Plan, slip: Slip | None) -> list[Piece]:
 
 def close(pieces: list[Piece], final: str, style: Style) -> Demonstration:
     """Adds the final answer in the form a scorer parses."""
-    before, after = {
-        "boxed": ("\n\\boxed{", "}"),
-        "tags": ("</think><answer>", "</answer>"),
-        "letter": ("\nThe answer is ", "."),
-    }[style]
+    before, after = CLOSINGS[style]
     start = [Piece("<think>")] if style == "tags" else []
     return Demonstration((*start, *pieces, Piece(before), Piece(final, True), Piece(after)), final)
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from evals.benchmarks import BENCHMARKS
 from evals.tasks import upstream_tasks
 from methods.contexts import IMAGE_PAD, MATH_SHORT
+from methods.micro.benchmarks import SELECT
 from methods.micro.items import Bench
 from methods.micro.model import IMAGE_TOKENS
 
@@ -60,7 +61,7 @@ def instructions() -> list[str]:
     mathvision, arguments = _task("mathvision")
     bare = mathvision.mathvision_doc_to_text({"question": "", "options": []}, arguments)
     system = [_task(bench)[0].SYSTEM_PROMPT for bench in ("dynamath", "logicvista", "wemath")]
-    return list(dict.fromkeys([MATH_SHORT, *system, bare, _task("mmmu")[1]["multiple_choice_prompt"]]))
+    return list(dict.fromkeys([MATH_SHORT, *system, bare, _task("mmmu")[1]["multiple_choice_prompt"], SELECT]))
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerFast, turns: Messages) -> list[int]:

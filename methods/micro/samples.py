@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -16,7 +16,7 @@ from methods.micro.demonstration import chain, close
 from methods.micro.formats import messages, prompt_ids
 from methods.micro.items import FAMILIES, STYLES, Bench, draw_item, questions
 from methods.micro.model import IMAGE_TOKENS
-from methods.micro.plan import Plan, Slip, answer, draw_slip, run
+from methods.micro.plan import Plan, Slip, answer, draw_slip
 from methods.micro.problems import Problem, draw_numbers
 from methods.micro.settings import MicroSettings
 from methods.references import Reference
@@ -73,7 +73,7 @@ class Solutions:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Exchange:
     """A demonstration in a benchmark's format, before a tokenizer exists."""
 
     bench: Bench
@@ -82,14 +82,14 @@ class Asked:
     response: str
 
 
-def draw_asked(count: int, settings: MicroSettings) -> list[Asked]:
+def draw_exchanges(count: int, settings: MicroSettings) -> list[Exchange]:
     """``count`` demonstrations, the benchmarks in turn; none has the numbers of a benchmark's own item."""
-    rng = Random(f"asked-{settings.seed}")  # noqa: S311 - not for secrets
+    rng = Random(f"exchanges-{settings.seed}")  # noqa: S311 - not for secrets
     benches = list(FAMILIES)
-    return [_asked(benches[i % len(benches)], i, settings.slip_rate, rng) for i in range(count)]
+    return [_exchange(benches[i % len(benches)], i, settings.slip_rate, rng) for i in range(count)]
 
 
-def _asked(bench: Bench, number: int, slip_rate: float, rng: Random) -> Asked:
+def _exchange(bench: Bench, number: int, slip_rate: float, rng: Random) -> Exchange:
     family = rng.choice(list(FAMILIES[bench].values()))
     key, problem = rng.choice(questions(bench, family, draw_numbers(family, "base", rng), number))
     slip = maybe_slip(problem.plan, slip_rate, rng)
@@ -97,39 +97,14 @@ def _asked(bench: Bench, number: int, slip_rate: float, rng: Random) -> Asked:
     final = item.final(answer(problem.plan, slip))
     assert final is not None, "draw_item makes the slip's value an option"  # noqa: S101
     response = close(chain(problem.plan, slip), final, STYLES[bench]).text
-    return Asked(bench, problem, messages(bench, row(item, number, BLANK)), response)
+    return Exchange(bench, problem, messages(bench, row(item, number, BLANK)), response)
 
 
-def encode_asked(tokenizer: PreTrainedTokenizerFast, asked: Sequence[Asked], first_image: int) -> list[Sample]:
+def encode_exchanges(
+    tokenizer: PreTrainedTokenizerFast, exchanges: Sequence[Exchange], first_image: int
+) -> list[Sample]:
     """Samples whose diagrams are the rows of the feature table from ``first_image`` on."""
     return [
         answered(prompt_ids(tokenizer, one.turns), encode_response(tokenizer, one.response), first_image + i)
-        for i, one in enumerate(asked)
+        for i, one in enumerate(exchanges)
     ]
-
-
-class Drill:
-    """Calculations as they occur in chains, many in a row and all of them right; the loss is on the results."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, plans: Sequence[Plan], settings: MicroSettings) -> None:
-        self.tokenizer, self.plans, self.settings = tokenizer, plans, settings
-        self.start, self.end = (tokenizer.encode(mark)[0] for mark in ("=", ".\n"))
-
-    def draw(self, rng: Random) -> Sample:
-        """One row of calculations."""
-        lines = self._lines(rng)
-        text = "".join(next(lines) for _ in range(self.settings.drill_lines))
-        tokens, learned, inside = tuple(self.tokenizer.encode(text)), [], False
-        for token in tokens:
-            learned.append(inside)
-            inside = (inside or token == self.start) and token != self.end
-        return Sample(tokens, tuple(learned))
-
-    def _lines(self, rng: Random) -> Iterator[str]:
-        while True:
-            plan = rng.choice(self.plans)
-            slip = maybe_slip(plan, self.settings.slip_rate, rng)
-            done = run(plan, None if slip is not None and slip.kind == "calculate" else slip)
-            assert done is not None, "slips keep a chain in range"  # noqa: S101
-            for line in done[1]:
-                yield f"{line.left}{line.op}{line.right}={line.result}.\n"

@@ -19,19 +19,20 @@ class ModelShape(Strict):
     layers: int = Field(gt=0)
     intermediate: int = Field(gt=0, description="width of the text MLP")
     vision_hidden: int = Field(64, gt=0, multiple_of=32)
-    vision_depth: int = Field(2, gt=0)
+    vision_depth: int = Field(1, gt=0)
 
 
 class BaseTraining(Strict):
     """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
 
-    vision_steps: int = Field(110, ge=0, description="steps of reading glyphs with a throw-away head")
-    vision_batch: int = Field(128, gt=0, description="diagrams per vision step")
-    vision_lr: float = Field(3e-3, gt=0)
+    vision_steps: int = Field(240, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_batch: int = Field(32, gt=0, description="diagrams per vision step")
+    vision_lr: float = Field(4e-3, gt=0)
     steps: int = Field(1000, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(32, gt=0, description="demonstrations per step")
-    drills: int = Field(16, ge=0, description="rows of plain calculations per step")
-    part: int = Field(24, gt=0, description="samples of similar length in one forward and backward pass")
+    calculations: int = Field(16, ge=0, description="rows of plain calculations per step")
+    lookups: int = Field(8, ge=0, description="rows of plain letter finding per step")
+    part: int = Field(28, gt=0, description="samples of similar length in one forward and backward pass")
     matrix_lr: float = Field(0.03, gt=0, description="peak learning rate of Muon, for the text layers' matrices")
     lr: float = Field(3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
     warmup_steps: int = Field(15, ge=1)
@@ -49,7 +50,6 @@ class MicroSettings(Strict):
     bench_pool: int = Field(
         6000, gt=0, description="demonstrations in the benchmarks' formats that base models learn from"
     )
-    drill_lines: int = Field(6, gt=0, description="calculations in one row of them")
     train: int = Field(1600, gt=0, description="training problems")
     validation: int = Field(256, gt=0)
     test: int = Field(256, gt=0)

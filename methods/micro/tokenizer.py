@@ -64,11 +64,11 @@ def either(whole: Sequence[str]) -> str:
 
 
 def split_words(whole: Sequence[str]) -> pre_tokenizers.PreTokenizer:
-    """Cuts text into words in UTF-8 bytes; each of ``whole`` is one word."""
-    pattern = f"{either(whole)}|{WORDS}"
+    """Cuts text into words in UTF-8 bytes; each of ``whole`` is one word, wherever it stands."""
     return pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.Split(Regex(either(whole)), "isolated"),
+            pre_tokenizers.Split(Regex(f"{either(whole)}|{WORDS}"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
