@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, ROOT, Project
+from copies import CONFIG, ROOT, Project
 
 from workflows.lib.console import LOCKED
 

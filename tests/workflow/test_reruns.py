@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from conftest import CONFIG, Project
+from copies import CONFIG, Project
 
 DATA = {"problems", "benchmarks", "base_model tiny"}
 AGGREGATES = {"table table2", "figures", "track"}
