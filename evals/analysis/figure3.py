@@ -144,7 +144,7 @@ def _finish(figure: Figure, levels: Sequence[Level], paper: Published, table: Co
         f"{table.world.capitalize()} world, {provenance.seeds(table.arms)}. Bars: 95 % intervals of the paired "
         "difference to the default; a bar that does not reach the black line excludes 0.",
         f"The shaded panels are {'another world' if table.world != 'paper' else 'the published numbers'} on a scale of "
-        "their own: compare shapes. Their lines are the paper's Table 2; 'called': what its text says without a number.",
+        "their own: compare shapes. Their lines are the paper's Table 2; 'called': its text's words.",
         *_noise(paper),
         f"{provenance.origin(table.arms)}.",
     ]

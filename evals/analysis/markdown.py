@@ -35,7 +35,8 @@ def _tables(part: Part) -> list[tuple[str, list[str], Rows]]:
                 continue  # its only column stands beside the others
             rows = [(name, [entries[index] for index in picked]) for name, entries in section.rows]
             heading = f"**{_escape(section.heading)}** · {group.heading}"
-            tables.append((heading, columns, [row for row in rows if any(entry.main for entry in row[1])]))
+            if shown := [row for row in rows if any(entry.main for entry in row[1])]:
+                tables.append((heading, columns, shown))
     return tables
 
 

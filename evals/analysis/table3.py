@@ -93,7 +93,7 @@ def _entries(row: Row, phases: Sequence[str]) -> list[Entry]:
         return [Entry(ABSENT)] * (len(phases) + 1 + len(OVER) + 3) + theirs
     low, high = found.spread
     step = Entry(f"{found.step:.2f}", (f"[{low:.2f}, {high:.2f}]",))
-    run = [f"{found.minutes:.1f}", f"{found.tokens:.0f}", f"{found.memory_mb:.0f}"]
+    run = [f"{found.minutes:.2f}", f"{found.tokens:.0f}", f"{found.memory_mb:.0f}"]
     each = [Entry(f"{found.phases[name]:.3f}" if name in found.phases else ABSENT) for name in phases]
     return [*each, step, *(_over(found.over.get(name)) for name in OVER), *map(Entry, run), *theirs]
 
