@@ -10,7 +10,7 @@ from random import Random
 
 from methods.contexts import ANSWER_SENTENCE
 from methods.micro.demonstration import chain, close
-from methods.micro.drills import calculations, encode_drill, lookups
+from methods.micro.drills import calculations, encode_drill, hinted, lookups
 from methods.micro.families import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
@@ -78,6 +78,7 @@ def sampler(
                 for _ in range(budget.calculations)
             ),
             *(encode_drill(tokenizer, lookups(rng)) for _ in range(budget.lookups)),
+            *(encode_drill(tokenizer, hinted(plans, rng)) for _ in range(budget.hinted)),
         ]
 
     return draw

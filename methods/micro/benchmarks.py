@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +12,7 @@ from datasets import Features, Image, List, Value
 from methods.micro.data import image_cell, write_table
 from methods.micro.demonstration import chain
 from methods.micro.families import Family, Numbers
-from methods.micro.items import FAMILIES, LETTERS, NO_OPTION, Bench, Item, draw_item, held_out, questions
+from methods.micro.items import FAMILIES, LETTERS, NO_OPTION, Bench, Item, held_out, options, questions
 from methods.micro.settings import MicroSettings
 
 TEXT, NUMBER, PICTURE, TEXTS = Value("string"), Value("int64"), Image(), List(Value("string"))
@@ -107,13 +107,14 @@ def row(item: Item, number: int, image: object) -> dict[str, Any]:
     }[item.bench](item, number, image)
 
 
-def listed(bench: Bench, options: Sequence[int]) -> str:
+def listed(bench: Bench) -> str:
     """Options as the prompt of a multiple-choice benchmark lists them; MMMU's list is lmms-eval's own."""
-    lettered = zip(LETTERS, options, strict=False)
+    found = options(bench)
+    lettered = zip(LETTERS, found, strict=False)
     if bench == "logicvista":
         return " ".join(f"({letter}) {value}" for letter, value in lettered)
     separator = "\n" if bench == "mmmu" else "; "
-    last = [] if bench == "mmmu" else [f"{LETTERS[len(options)]}. {NO_OPTION}"]
+    last = [] if bench == "mmmu" else [f"{LETTERS[len(found)]}. {NO_OPTION}"]
     return separator.join([*(f"{letter}. {value}" for letter, value in lettered), *last])
 
 
@@ -139,7 +140,7 @@ def _dynamath(item: Item, number: int, image: object) -> dict[str, Any]:
 def _logicvista(item: Item, number: int, image: object) -> dict[str, Any]:
     return {
         "id": f"micro_{number}",
-        "question": f"{item.problem.question}{SELECT} {listed('logicvista', item.options)}",
+        "question": f"{item.problem.question}{SELECT} {listed('logicvista')}",
         "answer": item.answer,
         "reasoning": _solution(item),
         "image": image,
@@ -158,7 +159,7 @@ def _wemath(item: Item, number: int, image: object) -> dict[str, Any]:
         "split": "testmini",
         "knowledge concept": item.problem.family,
         "question": item.problem.question,
-        "option": listed("wemath", item.options),
+        "option": listed("wemath"),
         "answer": item.answer,
         "image_path": image,
         "key": item.key,
@@ -185,7 +186,7 @@ def _mmmu(item: Item, number: int, image: object) -> dict[str, Any]:
     return {
         "id": f"validation_{SUBJECTS[item.problem.family]}_{number}",
         "question": f"<image 1> {item.problem.question}",
-        "options": str([str(value) for value in item.options]),
+        "options": str(options("mmmu")),
         "explanation": _solution(item),
         "img_type": "['Diagrams']",
         "answer": item.answer,
@@ -205,7 +206,7 @@ def draw_items(bench: Bench, seed: int) -> Iterator[tuple[int, Item]]:
         for drawing, numbers in enumerate(distinct(family, PROBLEMS[bench], rng)):
             number += 1
             for key, problem in questions(bench, family, numbers, drawing):
-                yield number, draw_item(bench, key, problem, rng)
+                yield number, Item(bench, problem, key)
 
 
 def distinct(family: Family, count: int, rng: Random) -> list[Numbers]:

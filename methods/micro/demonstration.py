@@ -49,12 +49,12 @@ def chain(plan: Plan, slip: Slip | None) -> list[Piece]:
         pieces += [Piece(" "), Piece(str(fact), True, slip is not None and slip.kind == "fact")]
     for i, (step, line) in enumerate(zip(plan.steps, lines, strict=True)):
         here = slip if slip and slip.step == i else None
-        read = here is not None and here.kind == "read"
+        misread = here.side if here is not None and here.kind == "read" else None
         pieces += [
             Piece(".\n"),
-            Piece(str(line.left), not isinstance(step.left, Ref), read and here.side == "left"),
+            Piece(str(line.left), not isinstance(step.left, Ref), misread == "left"),
             Piece(line.op, True, here is not None and here.kind == "operate"),
-            Piece(str(line.right), not isinstance(step.right, Ref), read and here.side == "right"),
+            Piece(str(line.right), not isinstance(step.right, Ref), misread == "right"),
             Piece("="),
             Piece(str(line.result), True, here is not None and here.kind == "calculate"),
         ]

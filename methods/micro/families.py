@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from methods.micro import figures
 from methods.micro.canvas import Canvas
@@ -21,7 +22,7 @@ class Family:
 
     name: str
     numbers: Draw
-    pose: Callable[..., Asked]  # canvas, *numbers -> question and plan
+    pose: Callable[..., Any]  # canvas, *numbers -> question and plan; in WeMath one such pair per step and the whole
 
 
 def between(*ranges: tuple[int, int]) -> Draw:
@@ -46,10 +47,10 @@ def parts(total: int, count: int, least: int = 10) -> Draw:
     return numbers
 
 
-def family(registry: dict[str, Family], numbers: Draw) -> Callable[[Callable[..., Asked]], Callable[..., Asked]]:
+def family(registry: dict[str, Family], numbers: Draw) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers a function as a family of its own name; names hold no hyphen, which separates the parts of an id."""
 
-    def register(pose: Callable[..., Asked]) -> Callable[..., Asked]:
+    def register(pose: Callable[..., Any]) -> Callable[..., Any]:
         registry[pose.__name__] = Family(pose.__name__, numbers, pose)
         return pose
 

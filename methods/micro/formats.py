@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast
 from evals.benchmarks import BENCHMARKS
 from evals.tasks import upstream_tasks
 from methods.contexts import IMAGE_PAD, MATH_SHORT
-from methods.micro.benchmarks import SELECT
-from methods.micro.items import Bench
+from methods.micro.benchmarks import SELECT, listed
+from methods.micro.items import CHOICE, Bench
 from methods.micro.model import IMAGE_TOKENS
 
 Messages = list[dict[str, Any]]
@@ -61,7 +61,8 @@ def instructions() -> list[str]:
     mathvision, arguments = _task("mathvision")
     bare = mathvision.mathvision_doc_to_text({"question": "", "options": []}, arguments)
     system = [_task(bench)[0].SYSTEM_PROMPT for bench in ("dynamath", "logicvista", "wemath")]
-    return list(dict.fromkeys([MATH_SHORT, *system, bare, _task("mmmu")[1]["multiple_choice_prompt"], SELECT]))
+    direct = _task("mmmu")[1]["multiple_choice_prompt"]
+    return list(dict.fromkeys([MATH_SHORT, *system, bare, direct, SELECT, *map(listed, CHOICE)]))
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerFast, turns: Messages) -> list[int]:

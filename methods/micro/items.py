@@ -1,8 +1,10 @@
-"""Benchmark items: a problem of a benchmark's families, with options where the benchmark is multiple choice."""
+"""Benchmark items: a problem of a benchmark's families, answered by its value or by the letter of a range."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Literal
 
@@ -12,7 +14,7 @@ from methods.micro.families import Family, Numbers
 from methods.micro.families_dynamath import DYNAMATH
 from methods.micro.families_puzzles import LOGICVISTA, MATHVISION
 from methods.micro.families_steps import MMMU, WEMATH
-from methods.micro.plan import KINDS, Plan, Slip, answer, near, slips
+from methods.micro.plan import answer
 from methods.micro.problems import Problem, pose, split_of
 
 Bench = Literal["dynamath", "logicvista", "wemath", "mathvision", "mmmu"]
@@ -32,9 +34,10 @@ STYLES: dict[Bench, Style] = {  # what each benchmark's scorer parses
 }
 CHOICE: tuple[Bench, ...] = ("logicvista", "wemath", "mmmu")
 LETTERS = "ABCDE"
-OPTIONS = 4
-NO_OPTION = "No correct answer"  # WeMath's last option
-NO_OPTION_RATE = 0.1  # share of WeMath items whose answer it is
+# Multiple choice is between ranges of the value: the last value of each range but the open one. The ranges are near the
+# quartiles of each benchmark's values, so that no letter is right much more often than another.
+RANGES: dict[Bench, tuple[int, ...]] = {"logicvista": (19, 39, 69), "wemath": (20, 41, 74), "mmmu": (49, 89, 139)}
+NO_OPTION = "No correct answer"  # WeMath's last option; never right here
 
 
 @dataclass(frozen=True)
@@ -43,23 +46,28 @@ class Item:
 
     bench: Bench
     problem: Problem
-    options: tuple[int, ...] = ()  # empty: a free answer
     key: str = ""  # WeMath's place in a problem, such as 2steps_1 or 2steps_multi
 
-    def final(self, value: int) -> str | None:
-        """``value`` as the item wants it answered: itself or an option's letter; None if it is no option."""
-        if not self.options:
-            return str(value)
-        if value in self.options:
-            return LETTERS[self.options.index(value)]
-        return LETTERS[OPTIONS] if self.bench == "wemath" else None
+    def final(self, value: int) -> str:
+        """``value`` as the item wants it answered: itself or the letter of its range."""
+        return letter(self.bench, value) if self.bench in CHOICE else str(value)
 
     @property
     def answer(self) -> str:
         """The right final answer."""
-        final = self.final(answer(self.problem.plan))
-        assert final is not None, "the right value is an option"  # noqa: S101
-        return final
+        return self.final(answer(self.problem.plan))
+
+
+def letter(bench: Bench, value: int) -> str:
+    """The letter of the range that ``value`` lies in."""
+    return LETTERS[bisect_left(RANGES[bench], value)]
+
+
+def options(bench: Bench) -> list[str]:
+    """The ranges of a multiple-choice benchmark in words."""
+    last = RANGES[bench]
+    between = [f"{low + 1} to {high}" for low, high in pairwise(last)]
+    return [f"at most {last[0]}", *between, f"{last[-1] + 1} or more"]
 
 
 def held_out(family: str, numbers: Numbers) -> bool:
@@ -79,25 +87,3 @@ def questions(bench: Bench, family: Family, numbers: Numbers, drawing: int) -> l
         (f"{count}steps_{part}", Problem(family.name, numbers, drawing, question, plan, canvas))
         for part, (question, plan) in zip(parts, asked, strict=True)
     ]
-
-
-def draw_item(bench: Bench, key: str, problem: Problem, rng: Random, slip: Slip | None = None) -> Item:
-    """An item whose options hold the right value (WeMath: nearly always) and the value that ``slip`` leads to."""
-    if bench not in CHOICE:
-        return Item(bench, problem, (), key)
-    right = answer(problem.plan)
-    wanted = {right} if bench != "wemath" or rng.random() >= NO_OPTION_RATE else set()
-    if slip is not None:
-        wanted.add(answer(problem.plan, slip))
-    others = [value for value in distractors(problem.plan) if value not in wanted and value != right]
-    options = [*sorted(wanted), *rng.sample(others, OPTIONS - len(wanted))]
-    rng.shuffle(options)
-    return Item(bench, problem, tuple(options), key)
-
-
-def distractors(plan: Plan) -> list[int]:
-    """Values that slips lead to, then more that lie near the right one; at least four."""
-    found = {answer(plan, slip) for kind in KINDS for slip in slips(plan, kind)}
-    right = answer(plan)
-    found |= {v for v in (*near(right), right + 5, right + 20) if v != right}
-    return sorted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -27,8 +28,8 @@ CONTEXT = 4096  # tokens
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
     """Turns a 64 x 64 diagram into 16 merged vision tokens; larger images into proportionally more, up to 256."""
-    patches = {"patch_size": PATCH, "temporal_patch_size": FRAMES, "merge_size": MERGE}
-    scaling = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    patches: dict[str, Any] = {"patch_size": PATCH, "temporal_patch_size": FRAMES, "merge_size": MERGE}
+    scaling: dict[str, Any] = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     size = {"shortest_edge": SIZE * SIZE, "longest_edge": 16 * SIZE * SIZE}
     return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=size, **patches, **scaling),
@@ -40,7 +41,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
 
 def build_config(shape: ModelShape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
     """The architecture of one scale; vision features enter at the input and, DeepStack, after the first layer."""
-    ids = {t: tokenizer.convert_tokens_to_ids(t) for t in tokenizer.get_added_vocab()}
+    ids: dict[str, Any] = {t: tokenizer.convert_tokens_to_ids(t) for t in tokenizer.get_added_vocab()}
     heads = shape.hidden // HEAD
     return Qwen3VLConfig(
         text_config={
@@ -88,7 +89,7 @@ def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3VLForConditionalGeneration(build_config(shape, tokenizer))
-    ends = tokenizer.convert_tokens_to_ids(["<|im_end|>", END])
+    ends: Any = tokenizer.convert_tokens_to_ids(["<|im_end|>", END])
     model.generation_config.eos_token_id = ends
     model.generation_config.pad_token_id = ends[1]
     return model

@@ -14,13 +14,15 @@ from methods.contexts import IMAGE_MARK, Style, teacher_prompt
 from methods.micro.benchmarks import row
 from methods.micro.demonstration import chain, close
 from methods.micro.formats import messages, prompt_ids
-from methods.micro.items import FAMILIES, STYLES, Bench, draw_item, questions
+from methods.micro.items import FAMILIES, STYLES, Bench, Item, questions
 from methods.micro.model import IMAGE_TOKENS
 from methods.micro.plan import Plan, Slip, answer, draw_slip
 from methods.micro.problems import Problem, draw_numbers
 from methods.micro.settings import MicroSettings
 from methods.references import Reference
 
+# Given its final answer, how likely a chain is does not depend on how many chains slip; wrong ones teach more.
+HINTED_SLIP_RATE = 0.8
 BLANK = Image.new("RGB", (8, 8))  # stands for a diagram where only the words of a prompt are wanted
 
 
@@ -61,10 +63,11 @@ class Solutions:
         """A demonstration with at most one slip; hinted, its context carries its own final answer, right or wrong."""
         image = rng.randrange(len(self.problems))
         problem = self.problems[image]
-        slip = maybe_slip(problem.plan, self.settings.slip_rate, rng)
+        hinted = rng.random() < self.settings.hint_rate
+        slip = maybe_slip(problem.plan, HINTED_SLIP_RATE if hinted else self.settings.slip_rate, rng)
         demonstration = close(chain(problem.plan, slip), str(answer(problem.plan, slip)), "boxed")
-        hint = demonstration.final if rng.random() < self.settings.hint_rate else None
-        prompt = self.context(problem.question, hint, "inline" if rng.random() < 0.5 else "user_turn")
+        style: Style = "inline" if rng.random() < 0.5 else "user_turn"
+        prompt = self.context(problem.question, demonstration.final if hinted else None, style)
         return answered(prompt, encode_response(self.tokenizer, demonstration.text), image)
 
     def _context(self, question: str, hint: str | None, style: Style) -> list[int]:
@@ -93,9 +96,8 @@ def _exchange(bench: Bench, number: int, slip_rate: float, rng: Random) -> Excha
     family = rng.choice(list(FAMILIES[bench].values()))
     key, problem = rng.choice(questions(bench, family, draw_numbers(family, "base", rng), number))
     slip = maybe_slip(problem.plan, slip_rate, rng)
-    item = draw_item(bench, key, problem, rng, slip)
+    item = Item(bench, problem, key)
     final = item.final(answer(problem.plan, slip))
-    assert final is not None, "draw_item makes the slip's value an option"  # noqa: S101
     response = close(chain(problem.plan, slip), final, STYLES[bench]).text
     return Exchange(bench, problem, messages(bench, row(item, number, BLANK)), response)
 

@@ -18,46 +18,49 @@ class ModelShape(Strict):
     hidden: int = Field(gt=0, multiple_of=32, description="text hidden size")
     layers: int = Field(gt=0)
     intermediate: int = Field(gt=0, description="width of the text MLP")
-    vision_hidden: int = Field(64, gt=0, multiple_of=32)
-    vision_depth: int = Field(1, gt=0)
+    vision_hidden: int = Field(default=64, gt=0, multiple_of=32)
+    vision_depth: int = Field(default=1, gt=0)
 
 
 class BaseTraining(Strict):
     """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
 
-    vision_steps: int = Field(240, ge=0, description="steps of reading glyphs with a throw-away head")
-    vision_batch: int = Field(32, gt=0, description="diagrams per vision step")
-    vision_lr: float = Field(4e-3, gt=0)
-    steps: int = Field(1000, ge=0, description="steps of next-token training on demonstrations")
-    batch: int = Field(32, gt=0, description="demonstrations per step")
-    calculations: int = Field(16, ge=0, description="rows of plain calculations per step")
-    lookups: int = Field(8, ge=0, description="rows of plain letter finding per step")
-    part: int = Field(28, gt=0, description="samples of similar length in one forward and backward pass")
-    matrix_lr: float = Field(0.03, gt=0, description="peak learning rate of Muon, for the text layers' matrices")
-    lr: float = Field(3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
-    warmup_steps: int = Field(15, ge=1)
-    weight_decay: float = Field(0.01, ge=0)
+    vision_steps: int = Field(default=110, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_batch: int = Field(default=128, gt=0, description="diagrams per vision step")
+    vision_lr: float = Field(default=3e-3, gt=0)
+    steps: int = Field(default=1000, ge=0, description="steps of next-token training on demonstrations")
+    batch: int = Field(default=32, gt=0, description="demonstrations per step")
+    calculations: int = Field(default=12, ge=0, description="rows of plain calculations per step")
+    lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
+    hinted: int = Field(default=8, ge=0, description="rows of calculations with a known answer per step")
+    part: int = Field(default=28, gt=0, description="samples of similar length in one forward and backward pass")
+    matrix_lr: float = Field(default=0.03, gt=0, description="peak learning rate of Muon, for the layers' matrices")
+    lr: float = Field(default=3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
+    warmup_steps: int = Field(default=15, ge=1)
+    weight_decay: float = Field(default=0.01, ge=0)
 
 
 class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
-    seed: int = Field(0, ge=0, description="decides every problem, benchmark item and base model")
-    vocabulary: int = Field(700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
+    seed: int = Field(default=0, ge=0, description="decides every problem, benchmark item and base model")
+    vocabulary: int = Field(default=700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
     pool: int = Field(
-        9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
+        default=9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
     )
     bench_pool: int = Field(
-        6000, gt=0, description="demonstrations in the benchmarks' formats that base models learn from"
+        default=6000, gt=0, description="demonstrations in the benchmarks' formats that base models learn from"
     )
-    train: int = Field(1600, gt=0, description="training problems")
-    validation: int = Field(256, gt=0)
-    test: int = Field(256, gt=0)
-    slip_rate: float = Field(0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
+    train: int = Field(default=1600, gt=0, description="training problems")
+    validation: int = Field(default=256, gt=0)
+    test: int = Field(default=256, gt=0)
+    slip_rate: float = Field(default=0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
-        0.4, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+        default=0.4, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
     )
-    bench_rate: float = Field(0.4, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats")
+    bench_rate: float = Field(
+        default=0.4, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
+    )
     shapes: dict[str, ModelShape] = Field(
         default={
             "small": ModelShape(name="Micro-VL-S", hidden=96, layers=3, intermediate=288),
