@@ -25,9 +25,9 @@ class ModelShape(Strict):
 class BaseTraining(Strict):
     """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
 
-    vision_steps: int = Field(default=110, ge=0, description="steps of reading glyphs with a throw-away head")
-    vision_batch: int = Field(default=128, gt=0, description="diagrams per vision step")
-    vision_lr: float = Field(default=3e-3, gt=0)
+    vision_steps: int = Field(default=240, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
+    vision_lr: float = Field(default=4e-3, gt=0)
     steps: int = Field(default=1000, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=12, ge=0, description="rows of plain calculations per step")
