@@ -136,7 +136,7 @@ def test_generation_runs_and_padding_changes_nothing(tiny_base: Path, processor)
 
 
 def rows_of_real_benchmarks() -> list[str]:
-    """Questions from parquet files under $REAL_BENCHMARKS; none if it is not set. Their licences keep them out of here."""
+    """Questions from parquet files under $REAL_BENCHMARKS, if set; their licences keep them out of here."""
     folder = os.environ.get("REAL_BENCHMARKS")
     files = sorted(Path(folder).glob("*/*.parquet")) if folder else []
     return [question for file in files for question in pq.read_table(file)["question"].to_pylist()]
