@@ -32,7 +32,7 @@ class BaseTraining(Strict):
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=12, ge=0, description="rows of plain calculations per step")
     lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
-    hinted: int = Field(default=8, ge=0, description="rows of calculations with a known answer per step")
+    hinted: int = Field(default=10, ge=0, description="rows of calculations with a known answer per step")
     part: int = Field(default=28, gt=0, description="samples of similar length in one forward and backward pass")
     matrix_lr: float = Field(default=0.03, gt=0, description="peak learning rate of Muon, for the layers' matrices")
     lr: float = Field(default=3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
@@ -56,7 +56,7 @@ class MicroSettings(Strict):
     test: int = Field(default=256, gt=0)
     slip_rate: float = Field(default=0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
-        default=0.4, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+        default=0.5, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
     )
     bench_rate: float = Field(
         default=0.4, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
@@ -67,4 +67,4 @@ class MicroSettings(Strict):
             "large": ModelShape(name="Micro-VL-L", hidden=128, layers=4, intermediate=384),
         }
     )
-    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining()})
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=700)})
