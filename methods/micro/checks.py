@@ -35,14 +35,18 @@ WAY_OUT = "change micro.training, micro.shapes or micro.slip_rate in the config"
 def check_rollouts(base: Path, validation: Path, limit: int = 256, seed: int = 0) -> dict[str, float]:
     """Roll out groups on the first ``limit`` problems of ``validation``; what was measured if all is as required."""
     problems = load_problems(validation)[:limit]
-    members = rollouts(base, problems, seed)
-    right = np.array([m.correct for m in members]).reshape(len(problems), METHOD.group_size)
+    return judge(base, rollouts(base, problems, seed))
+
+
+def judge(base: Path, members: Sequence[Member]) -> dict[str, float]:
+    """Accuracy, share of mixed groups and format rate of whole groups of rollouts, if all are as required."""
+    right = np.array([m.correct for m in members]).reshape(-1, METHOD.group_size)
     share = right.mean(1)
     found = {
         "accuracy": float(share.mean()),
         "mixed": float(((share > 0) & (share < 1)).mean()),
         "format": float(np.mean([m.answer is not None for m in members])),
-        "problems": len(problems),
+        "problems": len(right),
         "group_size": METHOD.group_size,
     }
     low, high = ACCURACY

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from methods.micro import checks
-from methods.micro.checks import check_benchmarks, check_rollouts, rollouts
+from methods.micro.checks import check_benchmarks, check_rollouts, judge, rollouts
 from methods.micro.data import write_splits
 from methods.micro.settings import MicroSettings
 from methods.references import Member
@@ -88,16 +87,14 @@ def group(right: int, boxed: int = 8) -> list[Member]:
         ([group(3, boxed=7)] * 4, "format rate is 0.875"),
     ],
 )
-def test_a_base_that_leaves_nothing_to_learn_fails(monkeypatch, validation: Path, groups, cause: str):
-    monkeypatch.setattr(checks, "rollouts", lambda base, problems, seed: [m for g in groups for m in g])
+def test_a_base_that_leaves_nothing_to_learn_fails(groups, cause: str):
     with pytest.raises(DataError, match=cause) as error:
-        check_rollouts(Path("model"), validation)
+        judge(Path("model"), [member for members in groups for member in members])
     assert "\n" not in str(error.value)
 
 
-def test_a_base_that_passes_is_measured(monkeypatch, validation: Path):
-    monkeypatch.setattr(checks, "rollouts", lambda base, problems, seed: group(3) * 4)
-    assert check_rollouts(Path("model"), validation) == {
+def test_a_base_that_passes_is_measured():
+    assert judge(Path("model"), group(3) * 4) == {
         "accuracy": 0.375,
         "mixed": 1.0,
         "format": 1.0,
