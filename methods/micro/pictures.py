@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from random import Random
 from textwrap import fill
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -22,7 +23,7 @@ from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import draw_problems, find_problem
 from workflows.lib.files import replacing
 
-STYLE = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}
+STYLE: dict[Any, Any] = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}
 FILLER, DECISIVE, SLIPPED = "0.55", "tab:blue", "tab:red"
 SHOWN = "quadrilateral-85-70-41-0"  # the problem whose demonstrations are shown
 
