@@ -46,7 +46,10 @@ def figure1(arms: Sequence[Arm], paper: Exhibit) -> Figure:
     _share_scale(axes[:-1])
     _draw_paper(axes[-1], paper, known)
     _finish(
-        figure, arms, known, "Greedy accuracy on held-out problems. The shaded panel is another world: compare shapes"
+        figure,
+        arms,
+        known,
+        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes",
     )
     return figure
 

@@ -81,7 +81,7 @@ class Step(Record):
     delta_w: float = Field(description="Frobenius norm of the LoRA update summed over layers, sqrt of sum of squares")
     seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update")
     tokens: int = Field(description="response tokens sampled in this step")
-    val_accuracy: float | None = Field(None, description="greedy accuracy on validation problems after this step")
+    val_accuracy: float | None = Field(None, description="accuracy on validation problems after this step, sampled")
 
 
 class Run(Record):
