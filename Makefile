@@ -37,7 +37,7 @@ test: $(READY) ## all tests
 	@$(BIN)/pytest -n $(JOBS)
 
 check: $(READY) ## style, types, workflow lint, schemas
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/snakefmt --check Snakefile workflows
