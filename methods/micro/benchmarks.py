@@ -23,7 +23,7 @@ PROBLEMS: dict[Bench, int] = {
     "mathvision": 26,
     "mmmu": 30,
 }  # per family
-SELECT = " Select from A, B, C and D."  # as LogicVista asks
+SELECT = " Select from A, B, C, D, E and F."  # as LogicVista asks
 SUBJECTS = {  # MMMU's name of the subject a family goes under
     "marked": "Design",
     "completes_corner": "Architecture_and_Engineering",

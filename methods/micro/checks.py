@@ -26,7 +26,7 @@ MIXED = 0.5  # least share of groups with right and wrong rollouts
 FORMAT = 0.95  # least share of rollouts with a boxed answer
 HIGHEST = 0.8  # accuracy on a benchmark
 # What always giving the commonest letter would score at most; 0 for free answers. A test counts the letters.
-CHANCE = {"dynamath": 0.0, "mathvision": 0.0, "logicvista": 0.30, "wemath": 0.30, "mmmu": 0.30}
+CHANCE = {"dynamath": 0.0, "mathvision": 0.0, "logicvista": 0.22, "wemath": 0.22, "mmmu": 0.20}
 METHOD = Method(max_prompt=256, max_response=64)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
 WAY_OUT = "change micro.training, micro.shapes or micro.slip_rate in the config"

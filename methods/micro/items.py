@@ -33,10 +33,14 @@ STYLES: dict[Bench, Style] = {  # what each benchmark's scorer parses
     "mmmu": "letter",
 }
 CHOICE: tuple[Bench, ...] = ("logicvista", "wemath", "mmmu")
-LETTERS = "ABCDE"
-# Multiple choice is between ranges of the value: the last value of each range but the open one. The ranges are near the
-# quartiles of each benchmark's values, so that no letter is right much more often than another.
-RANGES: dict[Bench, tuple[int, ...]] = {"logicvista": (19, 39, 69), "wemath": (20, 41, 74), "mmmu": (49, 89, 139)}
+LETTERS = "ABCDEFGH"
+# Multiple choice is between ranges of the value: the last value of each range but the open one. The ranges hold
+# about equally many of a benchmark's values, so that no letter is right much more often than another.
+RANGES: dict[Bench, tuple[int, ...]] = {
+    "logicvista": (13, 26, 39, 56, 90),
+    "wemath": (15, 27, 42, 60, 100),
+    "mmmu": (24, 44, 66, 85, 107, 134, 160),
+}
 NO_OPTION = "No correct answer"  # WeMath's last option; never right here
 
 

@@ -28,12 +28,12 @@ class BaseTraining(Strict):
     vision_steps: int = Field(default=240, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(default=4e-3, gt=0)
-    steps: int = Field(default=1000, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(default=850, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=12, ge=0, description="rows of plain calculations per step")
-    lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
+    lookups: int = Field(default=3, ge=0, description="rows of plain letter finding per step")
     hinted: int = Field(default=10, ge=0, description="rows of calculations with a known answer per step")
-    part: int = Field(default=28, gt=0, description="samples of similar length in one forward and backward pass")
+    part: int = Field(default=20, gt=0, description="samples of similar length in one forward and backward pass")
     matrix_lr: float = Field(default=0.03, gt=0, description="peak learning rate of Muon, for the layers' matrices")
     lr: float = Field(default=3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
     warmup_steps: int = Field(default=15, ge=1)
@@ -64,7 +64,7 @@ class MicroSettings(Strict):
     shapes: dict[str, ModelShape] = Field(
         default={
             "small": ModelShape(name="Micro-VL-S", hidden=96, layers=3, intermediate=288),
-            "large": ModelShape(name="Micro-VL-L", hidden=128, layers=4, intermediate=384),
+            "large": ModelShape(name="Micro-VL-L", hidden=128, layers=3, intermediate=384),
         }
     )
-    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=700)})
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining()})

@@ -118,7 +118,7 @@ def run(cell: Cell) -> Run:
         cell=cell.name, cell_digest=cell.digest, git_sha="0123456789abcdef", git_dirty=False,
         versions={"torch": "2.14.1", "transformers": "5.23.0", "peft": "0.21.2"}, device="cpu", machine="Linux x86_64",
         threads=1, seeds={"data": 1}, started="2026-11-23T04:00:00Z", wall_seconds=100.0, seconds={"rollout": 50.0},
-        peak_memory_mb=900.0, val_accuracy_start=0.35,
+        peak_memory_mb=900.0, val_accuracy_start=0.35, val_problems=256,
     )  # fmt: skip
 
 

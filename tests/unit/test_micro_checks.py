@@ -42,7 +42,7 @@ def test_bases_within_the_bands_pass_and_are_reported(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("bench", "accuracy"), [("mmmu", 0.29), ("wemath", 0.81), ("dynamath", 0.0), ("mathvision", 0.9)]
+    ("bench", "accuracy"), [("mmmu", 0.19), ("wemath", 0.81), ("dynamath", 0.0), ("mathvision", 0.9)]
 )
 def test_a_benchmark_at_chance_or_nearly_solved_fails(tmp_path: Path, bench: str, accuracy: float):
     path = write_scores(tmp_path / "scores.json", FAIR | {bench: accuracy}, "base/small/default/s1")

@@ -102,6 +102,7 @@ class Run(Record):
     peak_memory_mb: float
     resumed_at: list[int] = Field(default_factory=list, description="steps at which the run was resumed")
     val_accuracy_start: float | None = None
+    val_problems: int | None = Field(None, description="validation problems, answered once each per validation")
 
 
 class BenchScore(Record):

@@ -36,7 +36,7 @@ class Started:
 
 def run_record(
     cell: Cell, steps: Sequence[Step], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
-    accuracy_start: float | None,
+    accuracy_start: float | None, val_problems: int,
 ) -> Run:  # fmt: skip
     """The record of a finished run; ``outside`` are seconds of phases that belong to no step."""
     seconds = dict(outside)
@@ -60,6 +60,7 @@ def run_record(
         peak_memory_mb=peak_memory_mb(),
         resumed_at=list(resumed_at),
         val_accuracy_start=accuracy_start,
+        val_problems=val_problems,
     )
 
 
