@@ -82,6 +82,17 @@ def test_a_table_needs_a_module():
         grid({"a": {"title": "", "arms": [{}], "tables": ["table9"]}}, experiments=["a"])
 
 
+@pytest.mark.parametrize("module", ["layout", "figures", "figure3", "pairtable"])
+def test_a_table_is_a_module_that_writes_one(module: str):
+    with pytest.raises(ConfigError, match=rf"^experiments/a.yaml: tables: no table '{module}'; there is audit, "):
+        grid({"a": {"title": "", "arms": [{}], "tables": [module]}}, experiments=["a"])
+
+
+def test_a_figure_is_one_of_two():
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: figures: no figure 'figure2'; there is figure1, fig"):
+        grid({"a": {"title": "", "arms": [{}], "figures": ["figure2"]}}, experiments=["a"])
+
+
 def test_later_layers_win():
     made = grid(
         options={"all": {"lr": 1e-3, "eps_w": 0.3, "lora_alpha": 8}, "cepo": {"lr": 2e-3}},

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +42,9 @@ class Project:
         command = [sys.executable, "-m", "snakemake", *OPTIONS, *arguments]
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
 
-    def planned(self, *arguments: str) -> set[str]:
+    def planned(self, *arguments: str, config: Sequence[str] = CONFIG) -> set[str]:
         """Jobs that would run, as ``rule wildcards``; targets are left out."""
-        done = self.snakemake("-n", *arguments, *CONFIG)
+        done = self.snakemake("-n", *arguments, *config)
         assert done.returncode == 0, done.stderr
         jobs = set()
         for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE):

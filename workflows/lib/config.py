@@ -85,7 +85,9 @@ class Experiment(Model):
         default={}, description="variants that only this experiment needs; known everywhere"
     )
     tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
-    figures: bool = Field(default=False, description="draw Figure 1 and the reward curves of these cells")
+    figures: list[Name] = Field(
+        default=[], description="figures drawn from these cells: figure1 (with the reward curves) or figure3"
+    )
 
 
 class Progress(Model):

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 from methods.limits import check_limits
@@ -14,10 +13,10 @@ from workflows.lib.config import Config, Experiment, Variant
 from workflows.lib.errors import ConfigError, nearest
 from workflows.lib.loading import Source
 from workflows.lib.options import MethodSource
+from workflows.lib.products import FIGURES, table_names
 from workflows.lib.recipes import Recipes
 from workflows.lib.records import Cell, OptionValue
 
-ROOT = Path(__file__).parents[2]
 BASE = "base"  # the untrained model, as a method
 DEFAULT = "default"
 
@@ -60,7 +59,9 @@ class Grid:
         for name in config.experiments:
             self.of_experiment(name)
             for table in self.experiments[name].tables:
-                known(table, self.tables, "table", f"experiments/{name}.yaml: tables")
+                known(table, dict.fromkeys(table_names()), "table", f"experiments/{name}.yaml: tables")
+            for figure in self.experiments[name].figures:
+                known(figure, FIGURES, "figure", f"experiments/{name}.yaml: figures")
         if config.cell is not None:
             self.parse(config.cell, place("cell"))
 
@@ -73,11 +74,6 @@ class Grid:
                 if found.setdefault(variant, meaning) != meaning:
                     raise ConfigError(f"experiments/{name}.yaml: variants.{variant}", "means something else elsewhere")
         return found
-
-    @cached_property
-    def tables(self) -> dict[str, Path]:
-        """Modules of ``evals/analysis`` that a table can be made with, by name."""
-        return {path.stem: path for path in (ROOT / "evals" / "analysis").glob("[a-z]*.py")}
 
     @cached_property
     def wanted(self) -> list[Key]:

@@ -126,27 +126,38 @@ class Study:
 
     def table_results(self, wildcards: Wildcards) -> list[str]:
         """Input of a table: what its cells answered, and how they were trained."""
-        cells = self._cells_of(wildcards.table)
-        answers = self._files(cells, "eval/samples.parquet", "eval/scores.json")
-        return answers + self._files(_trained(cells), "train.jsonl", "run.json")
+        return self._results(self._cells_of(wildcards.table))
 
     def table_recipe(self, wildcards: Wildcards) -> str:
         """``params`` of a table."""
         cells = [self.grid.cell(key) for key in self._cells_of(wildcards.table)]
         return self.recipes.analysis(f"evals.analysis.{wildcards.table}", cells)
 
-    def figure_cells(self, wildcards: Wildcards) -> list[str]:
-        """Input of the figures: the records of their cells."""
-        return self._files(_trained(self._cells_of("figures")), "cell.json")
+    def curve_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figure 1 and the reward curves: the records of their cells."""
+        return self._files(_trained(self._cells_of("figure1")), "cell.json")
 
-    def figure_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of the figures: every training step."""
-        return self._files(_trained(self._cells_of("figures")), "train.jsonl", "run.json")
+    def curve_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figure 1 and the reward curves: every training step."""
+        return self._files(_trained(self._cells_of("figure1")), "train.jsonl", "run.json")
 
-    def figure_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of the figures."""
-        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figures"))]
+    def curve_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of Figure 1 and the reward curves."""
+        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figure1"))]
         return self.recipes.analysis("evals.analysis.figures", cells)
+
+    def figure3_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figure 3: the records of its cells."""
+        return self._files(self._cells_of("figure3"), "cell.json")
+
+    def figure3_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figure 3: what its cells answered, and how they were trained."""
+        return self._results(self._cells_of("figure3"))
+
+    def figure3_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of Figure 3."""
+        cells = [self.grid.cell(key) for key in self._cells_of("figure3")]
+        return self.recipes.analysis("evals.analysis.figure3", cells)
 
     def tracked_cells(self, wildcards: Wildcards) -> list[str]:
         """Input of tracking: the records of all wanted cells."""
@@ -163,17 +174,17 @@ class Study:
         experiments = [self.grid.experiments[name] for name in self.config.experiments]
         tables = dict.fromkeys(table for experiment in experiments for table in experiment.tables)
         found = [f"{self.results}/tables/{table}.md" for table in tables]
-        if any(experiment.figures for experiment in experiments):
-            found.append(f"{self.results}/figures/figure1.svg")
+        figures = dict.fromkeys(figure for experiment in experiments for figure in experiment.figures)
+        found += [f"{self.results}/figures/{figure}.svg" for figure in figures]
         if self.config.check_bases:
             found.append(f"{self.results}/models/check.json")
         return found
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
-        """Input of the check of the bases: their scores, in the order of the config's scales."""
-        return self._files(
-            [Key(BASE, scale, DEFAULT, self.config.seeds[0]) for scale in self.config.scales], "eval/scores.json"
-        )
+        """Input of the check of the bases that are used: their scores, in the order of the config's scales."""
+        used = {key.scale for key in self.grid.wanted}
+        bases = [Key(BASE, scale, DEFAULT, self.config.seeds[0]) for scale in self.config.scales if scale in used]
+        return self._files(bases, "eval/scores.json")
 
     def training_steps(self, wildcards: dict[str, str]) -> int:
         """Rollout steps of the cell with these wildcards, for the status lines."""
@@ -199,12 +210,15 @@ class Study:
         return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
 
     def _cells_of(self, product: str) -> list[Key]:
-        """Cells of the chosen experiments that ask for a product: a table's name, or ``figures``."""
+        """Cells of the chosen experiments that ask for a product: the name of a table or a figure."""
         experiments = {name: self.grid.experiments[name] for name in self.config.experiments}
-        chosen = [
-            name for name, e in experiments.items() if product in e.tables or (product == "figures" and e.figures)
-        ]
+        chosen = [name for name, e in experiments.items() if product in (*e.tables, *e.figures)]
         return list(dict.fromkeys(key for name in chosen for key in self.grid.of_experiment(name)))
+
+    def _results(self, cells: list[Key]) -> list[str]:
+        """What cells answered, and how they were trained."""
+        answers = self._files(cells, "eval/samples.parquet", "eval/scores.json")
+        return answers + self._files(_trained(cells), "train.jsonl", "run.json")
 
     def _files(self, keys: list[Key], *names: str) -> list[str]:
         return [f"{self.folder(key)}/{name}" for key in keys for name in names]

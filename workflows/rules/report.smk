@@ -25,8 +25,8 @@ rule table:
 
 rule figures:
     input:
-        cells=study.figure_cells,
-        results=study.figure_results,
+        cells=study.curve_cells,
+        results=study.curve_results,
         published=PUBLISHED,
     output:
         report(
@@ -42,6 +42,26 @@ rule figures:
     conda:
         "../../envs/local.yaml"
     params:
-        recipe=study.figure_recipe,
+        recipe=study.curve_recipe,
     script:
         "../scripts/figures.py"
+
+
+rule figure3:
+    input:
+        cells=study.figure3_cells,
+        results=study.figure3_results,
+        published=PUBLISHED,
+    output:
+        report("<results>/figures/figure3.svg", caption="../report/figure3.rst", category="Figures"),
+        "<results>/figures/figure3.png",
+    log:
+        "<results>/logs/figure3.log",
+    benchmark:
+        "<results>/logs/figure3.time.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        recipe=study.figure3_recipe,
+    script:
+        "../scripts/figure3.py"

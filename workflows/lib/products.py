@@ -1,0 +1,24 @@
+"""Tables and figures that an experiment may ask for: modules of ``evals/analysis``, found without importing them."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ANALYSIS = Path(__file__).parents[2] / "evals" / "analysis"
+FIGURES = {"figure1": "figures", "figure3": "figure3"}  # name in an experiment -> module that draws it
+ARGUMENTS = ["cells", "published", "out"]  # of the function ``write`` of a table's or figure's module
+
+
+@cache
+def table_names() -> tuple[str, ...]:
+    """Modules that write a table: those with ``write(cells, published, out)`` that draw no figure."""
+    found = [path for path in sorted(ANALYSIS.glob("[a-z]*.py")) if path.stem not in FIGURES.values()]
+    return tuple(path.stem for path in found if _writes(path))
+
+
+def _writes(path: Path) -> bool:
+    body = ast.parse(path.read_bytes()).body
+    functions = {node.name: node.args for node in body if isinstance(node, ast.FunctionDef)}
+    return "write" in functions and [argument.arg for argument in functions["write"].args] == ARGUMENTS
