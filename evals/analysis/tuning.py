@@ -17,7 +17,7 @@ from evals.analysis.document import write_document
 from evals.analysis.layout import ABSENT, Entry, Group, Part, Section
 from evals.analysis.statistics import Estimate
 
-Rates = Mapping[float, Arm]  # arms of one method by learning rate
+Rates = dict[float, Arm]  # arms of one method by learning rate
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def _by_method(arms: Sequence[Arm]) -> dict[str, Rates]:
-    found: dict[str, dict[float, Arm]] = {}
+    found: dict[str, Rates] = {}
     for arm in arms:
         found.setdefault(arm.method, {})[float(arm.options["lr"])] = arm
     return found

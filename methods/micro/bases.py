@@ -8,12 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from methods.base import Method
-from methods.contexts import ANSWER_SENTENCE, Style
-from methods.engines.local.policy import Policy
+from methods.contexts import ANSWER_SENTENCE
 from methods.micro.demonstration import chain, close
 from methods.micro.drills import calculations, encode_drill, hinted, lookups
-from methods.micro.evidence import measure_evidence
 from methods.micro.families import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
@@ -26,7 +23,6 @@ from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
 
 REPORT_EVERY = 20  # steps between two lines of the progress file
-EVIDENCE_PROBLEMS = 160
 
 
 class Reporter:
@@ -108,14 +104,5 @@ def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path
         "parameters": sum(p.numel() for p in model.parameters()),
         "glyph_accuracy": glyphs,
         "loss": loss,
-        "evidence": evidence(folder, settings) if budget.steps else None,
         "seconds": round(time.perf_counter() - start, 1),
     }
-
-
-def evidence(folder: Path, settings: MicroSettings) -> dict[str, dict[str, float]]:
-    """Evidence of the saved base on validation problems, by where a teacher's context holds the answer."""
-    policy = Policy(folder, Method(), "cpu", "float32", settings.seed)
-    problems = draw_problems(list(TRAINING.values()), "validation", EVIDENCE_PROBLEMS, settings.seed)
-    styles: tuple[Style, ...] = ("inline", "user_turn")
-    return {style: measure_evidence(policy, problems, style, settings.seed) for style in styles}

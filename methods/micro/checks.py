@@ -16,6 +16,7 @@ from methods.engines.local.experience import look_at, read_members, student_cont
 from methods.engines.local.policy import Policy
 from methods.engines.local.rollout import Sampling, roll_out
 from methods.engines.local.weights import frozen
+from methods.micro.evidence import evidence_of
 from methods.references import Member
 from methods.rewards import Grader
 from workflows.lib.errors import DataError
@@ -30,6 +31,11 @@ CHANCE = {"dynamath": 0.0, "mathvision": 0.0, "logicvista": 0.22, "wemath": 0.22
 METHOD = Method(max_prompt=256, max_response=64)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
 WAY_OUT = "change micro.training, micro.shapes or micro.slip_rate in the config"
+
+
+def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:
+    """What was measured of a base whose rollouts are as required, and how well a known answer tells chains apart."""
+    return {**check_rollouts(base, validation), "evidence": evidence_of(base, seed)}
 
 
 def check_rollouts(base: Path, validation: Path, limit: int = 256, seed: int = 0) -> dict[str, float]:

@@ -7,6 +7,7 @@ that the chain itself ends in (CEPO section 3). If hints mean anything, it is la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -14,17 +15,28 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.stats import mannwhitneyu
 
+from methods.base import Method
 from methods.contexts import Style, teacher_prompt
 from methods.engines.local.passes import chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import make_prompt
 from methods.engines.local.rollout import Responses
 from methods.micro.demonstration import Demonstration, chain, close, merge
+from methods.micro.families import TRAINING
 from methods.micro.plan import answer, draw_slip
-from methods.micro.problems import Problem
+from methods.micro.problems import Problem, draw_problems
 from methods.references import Reference
 
 ROWS = 256  # chains in one pass
+PROBLEMS = 160  # validation problems whose chains are measured
+
+
+def evidence_of(base: Path, seed: int) -> dict[str, dict[str, float]]:
+    """Evidence of a base model on validation problems, by where a teacher's context holds the answer."""
+    policy = Policy(base, Method(), "cpu", "float32", seed)
+    problems = draw_problems(list(TRAINING.values()), "validation", PROBLEMS, seed)
+    styles: tuple[Style, ...] = ("inline", "user_turn")
+    return {style: measure_evidence(policy, problems, style, seed) for style in styles}
 
 
 def measure_evidence(policy: Policy, problems: Sequence[Problem], style: Style, seed: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 
 from methods.micro.checks import check_benchmarks, check_rollouts, judge, rollouts
 from methods.micro.data import write_splits
+from methods.micro.evidence import evidence_of
 from methods.micro.settings import MicroSettings
 from methods.references import Member
 from workflows.lib.errors import DataError
@@ -109,3 +110,9 @@ def test_rollouts_come_in_groups_and_an_untrained_base_fails_the_check(tiny_base
     assert len(rollouts(tiny_base, load_problems(validation)[:2], 0)) == 16
     with pytest.raises(DataError, match="rollout accuracy"):
         check_rollouts(tiny_base, validation, limit=2)
+
+
+def test_evidence_is_measured_for_both_places_of_an_answer(tiny_base: Path):
+    found = evidence_of(tiny_base, 0)
+    assert set(found) == {"inline", "user_turn"}
+    assert all(0 <= one["auroc"] <= 1 and one["decisive"] >= 0 and one["other"] >= 0 for one in found.values())

@@ -40,10 +40,7 @@ def learned_text(tokenizer, sample: Sample) -> str:
 
 def test_two_builds_give_the_same_bits_and_another_seed_does_not(tmp_path: Path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        report = build_base(
-            SETTINGS.model_copy(update={"seed": seed}), "small", tmp_path / name, tmp_path / f"{name}.jsonl"
-        )
-        assert report["evidence"] is not None
+        build_base(SETTINGS.model_copy(update={"seed": seed}), "small", tmp_path / name, tmp_path / f"{name}.jsonl")
     a, b, c = (load_file(tmp_path / name / "model.safetensors") for name in "abc")
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert any(not torch.equal(a[key], c[key]) for key in a)

@@ -40,6 +40,7 @@ rule check_rollouts:
         runtime=study.config.resources.minutes,
     params:
         recipe=study.recipes.checks(),
+        seed=study.config.micro.seed,
     script:
         "../scripts/check_rollouts.py"
 

@@ -7,7 +7,7 @@ from workflows.lib.files import write_text
 from workflows.lib.job import job
 
 with job(snakemake.log[0], f"check of base {snakemake.wildcards.scale}"):
-    from methods.micro.checks import check_rollouts
+    from methods.micro.checks import check_base
 
-    report = check_rollouts(Path(snakemake.input.base), Path(snakemake.input.validation))
+    report = check_base(Path(snakemake.input.base), Path(snakemake.input.validation), snakemake.params.seed)
     write_text(Path(snakemake.output[0]), json.dumps(report, indent=1))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
-from methods.engines.local.policy import Policy
+from methods.engines.local.policy import Policy, Prefix
 from methods.engines.local.prompts import Prompt, pad_prompts
 from methods.engines.local.rollout import Responses
 
 TOKENS_PER_HEAD = 4096  # hidden states turned into (tokens, V) logits at a time
+ROWS_PER_PASS = 32  # responses of similar length run together, so that few positions are padding
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,19 @@ def chunks(
         length = int(responses.mask[part].sum(1).max())
         tokens, mask = responses.tokens[part, :length], responses.mask[part, :length]
         prefix = policy.read(pad_prompts(distinct, policy.pad_token, policy.device))
-        yield Chunk(part, tokens, mask, policy.hidden(prefix, owner, tokens))
+        yield Chunk(part, tokens, mask, _hidden(policy, prefix, owner, tokens, mask.sum(1).int().tolist()))
+
+
+def _hidden(
+    policy: Policy, prefix: Prefix, owner: Int[Tensor, " b"], tokens: Int[Tensor, "b T"], lengths: Sequence[int]
+) -> Float[Tensor, "b T hidden"]:
+    """Hidden states of responses sorted by falling length, a few at a time after the one prompt pass; padding is 0."""
+    found = []
+    for start in range(0, len(lengths), ROWS_PER_PASS):
+        rows, length = slice(start, start + ROWS_PER_PASS), lengths[start]
+        part = policy.hidden(prefix, owner[rows], tokens[rows, :length])
+        found.append(pad(part, (0, 0, 0, tokens.shape[1] - length)))
+    return torch.cat(found)
 
 
 def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor, "b T"]:

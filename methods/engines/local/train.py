@@ -120,9 +120,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     with clock.phase("save"):
         save_adapter(trainer.policy, out / "adapter")
     steps = read_lines(state / "progress.jsonl")
-    record = run_record(
-        cell, steps, started, clock.seconds, resumed_at, accuracy_start, len(validator.problems)
-    )
+    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, len(validator.problems))
     write_text(out / "run.json", record.model_dump_json(indent=1))
     (state / "progress.jsonl").replace(out / "train.jsonl")
     shutil.rmtree(state)
