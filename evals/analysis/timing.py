@@ -11,7 +11,7 @@ from evals.analysis.cells import Arm
 from evals.analysis.statistics import Ratio, ratio_of_means
 from workflows.lib.records import Step
 
-PHASES = ("rollout", "verify", "score", "teacher", "update")  # in the order of a step; others follow by name
+PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the order of a step; others follow by name
 
 
 @dataclass(frozen=True)

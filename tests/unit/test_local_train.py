@@ -26,6 +26,7 @@ from methods.engines.local.update import minibatches
 from methods.rewards import Grader
 from workflows.lib.errors import DataError, TrainError
 from workflows.lib.records import Cell, Run, Step
+from workflows.lib.rollouts import read_rollouts
 
 SMALL = {"lr": 1e-2, "steps": 5, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_response": 16}
 # The untrained base never answers right, but it sometimes writes a box: the format reward gives its groups advantages.
@@ -125,6 +126,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(method, tiny_base, mic
     resumed = run(cell, tiny_base, micro_data, out)
     assert same_bits(resumed, unbroken)
     assert decisive(out / "train.jsonl") == decisive(tmp_path / "unbroken" / "train.jsonl")
+    assert read_rollouts(out / "rollouts.parquet") == read_rollouts(tmp_path / "unbroken" / "rollouts.parquet")
     assert Run.model_validate_json((out / "run.json").read_text()).resumed_at[0] in (2, 4)
 
 

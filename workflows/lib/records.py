@@ -79,7 +79,7 @@ class Step(Record):
     evidence: Evidence | None = None
     entropy: float = Field(description="mean nats per response token at rollout")
     delta_w: float = Field(description="Frobenius norm of the LoRA update summed over layers, sqrt of sum of squares")
-    seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update")
+    seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update, keep")
     tokens: int = Field(description="response tokens sampled in this step")
     val_accuracy: float | None = Field(None, description="accuracy on validation problems after this step, sampled")
 

@@ -11,6 +11,7 @@ rule train:
         cell="<cell>/cell.json",
         steps="<cell>/train.jsonl",
         run="<cell>/run.json",
+        rollouts="<cell>/rollouts.parquet",
         adapter=directory("<cell>/adapter"),
     log:
         "<cell>/train.log",

@@ -23,6 +23,7 @@ class Problem:
     """One row: text with ``<image>`` where each image goes, the ground truth, and the encoded images."""
 
     place: str  # file and row, for errors
+    id: str  # its row where the data has no ids
     text: str
     answer: str
     images: tuple[bytes, ...]
@@ -46,7 +47,8 @@ class Problem:
 def load_problems(path: Path) -> list[Problem]:
     """All problems of a parquet file; DataError naming the file, the row and what is wrong with it."""
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
+        names = pq.read_schema(path).names
+        table = pq.read_table(path, columns=[name for name in (*COLUMNS, "id") if name in names])
     except FileNotFoundError as error:
         raise DataError(str(path), "no such file", "make the data first") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -63,7 +65,8 @@ def load_problems(path: Path) -> list[Problem]:
 
 def _problem(path: Path, index: int, row: dict) -> Problem:
     images = tuple(image["bytes"] or b"" for image in row["images"] or ())
-    problem = Problem(f"{path}, row {index}", row["problem"] or "", row["answer"] or "", images)
+    place, id = f"{path}, row {index}", str(row.get("id") or index)
+    problem = Problem(place, id, row["problem"] or "", row["answer"] or "", images)
     if not problem.answer:
         raise DataError(problem.place, "empty answer", "every problem needs a ground truth")
     if problem.text.count(IMAGE_MARK) != len(images):

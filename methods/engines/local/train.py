@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from methods import seeding
 from methods.base import Method, load_method
@@ -17,6 +18,7 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.data import Problem, load_problems, step_rows
 from methods.engines.local.experience import Experience, Gatherer
 from methods.engines.local.files import read_lines, save_adapter
+from methods.engines.local.kept import join, keep
 from methods.engines.local.log import step_record
 from methods.engines.local.policy import Policy
 from methods.engines.local.run_record import Started, run_record
@@ -63,21 +65,27 @@ class Trainer:
             group["lr"] = lr
         self.teachers.start_step(step)
         rows = step_rows(self.cell.seed, step, method.prompts, len(self.problems))
-        experience = self.gatherer.gather([self.problems[r] for r in rows], step, self.cell.seed, clock)
+        problems = [self.problems[r] for r in rows]
+        experience = self.gatherer.gather(problems, step, self.cell.seed, clock)
         with clock.phase("update"):
-            updates = self._updates(experience, step)
+            updates, spread = self._updates(experience, step)
         self.teachers.moved("step")
+        with clock.phase("keep"):
+            kept, tokenizer = problems[: self.settings.kept_groups], self.policy.processor.tokenizer
+            keep(self.state / "rollouts", step, kept, experience, spread, method, tokenizer)
         return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
 
-    def _updates(self, experience: Experience, step: int) -> list[Update]:
+    def _updates(self, experience: Experience, step: int) -> tuple[list[Update], Tensor]:
+        """The updates, and what each token (B, T) got: its credit, or its divergence when its update was made."""
         method, batch = self.method, experience.rollouts
         if not method.matches_distributions:
-            credit = method.credit(batch, step)
-            moving = (credit != 0).any(1)
-            loss = credit_loss(self.policy, method, batch, credit)
+            spread = method.credit(batch, step)
+            moving = (spread != 0).any(1)
+            loss = credit_loss(self.policy, method, batch, spread)
         else:
+            spread = torch.zeros_like(batch.mask)
             moving = torch.stack(list(batch.has.values())).any(0)
-            loss = matching_loss(self.policy, method, batch, experience.teacher_hidden)
+            loss = matching_loss(self.policy, method, batch, experience.teacher_hidden, spread)
         done = []
         for rows in minibatches(method, batch.group, self.cell.seed, step):
             active = rows[moving[rows]]
@@ -87,7 +95,7 @@ class Trainer:
             )  # fmt: skip
             self._refuse_nan(done[-1], experience, step)
             self.teachers.moved("update")
-        return done
+        return done, spread
 
     def _refuse_nan(self, done: Update, experience: Experience, step: int) -> None:
         for name, value in (("loss", done.loss), ("gradient norm", done.grad_norm)):
@@ -101,7 +109,7 @@ class Trainer:
 
 
 def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
-    """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
+    """Train ``cell`` on ``data`` from ``base``; leaves adapter/, train.jsonl, rollouts.parquet and run.json in ``out``.
 
     Steps done so far stand in ``out/state/``; a run that was stopped goes on from there and ends with the same bits.
     Raises TrainError (a NaN, a damaged or foreign checkpoint) and DataError (missing or broken inputs).
@@ -119,6 +127,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
         resumed_at = run_steps(trainer, validator, state / "progress.jsonl", clock)
     with clock.phase("save"):
         save_adapter(trainer.policy, out / "adapter")
+        join(state / "rollouts", out / "rollouts.parquet")
     steps = read_lines(state / "progress.jsonl")
     record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, len(validator.problems))
     write_text(out / "run.json", record.model_dump_json(indent=1))

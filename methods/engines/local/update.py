@@ -61,15 +61,19 @@ def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[T
     return loss
 
 
-def matching_loss(policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]) -> ChunkLoss:
-    """Divergence of a chunk from its teacher, per token."""
+def matching_loss(
+    policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"], seen: Float[Tensor, "B T"]
+) -> ChunkLoss:
+    """Divergence of a chunk from its teacher, per token; also written down in ``seen``, without gradient."""
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
         with torch.no_grad():
             teacher_logits = policy.head(teacher[rows, :length]).float()
         student_logits = policy.head(chunk.hidden).float()
-        return method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
+        per_token = method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length))
+        seen[rows, :length] = per_token.detach()
+        return per_token, {}
 
     return loss
 
