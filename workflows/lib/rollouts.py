@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
 from workflows.lib.errors import DataError
+from workflows.lib.files import replacing
 from workflows.lib.records import Record
 
 SCHEMA = pa.schema(
@@ -42,6 +44,18 @@ class Rollout(Record):
     evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
 
 
+def keep_none(path: Path) -> None:
+    """An empty file in the place of what an engine did not keep."""
+    if not path.exists():
+        write_rollouts(SCHEMA.empty_table(), path)
+
+
+def write_rollouts(table: pa.Table, path: Path) -> None:
+    """Write a table of ``SCHEMA``, whole or not at all."""
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
 def read_rollouts(path: Path) -> list[Rollout]:
     """The rows of ``rollouts.parquet``; DataError if it is missing, unreadable or not of ``SCHEMA``."""
     try:
@@ -51,3 +65,44 @@ def read_rollouts(path: Path) -> list[Rollout]:
     if not table.schema.remove_metadata().equals(SCHEMA):
         raise DataError(str(path), "columns are not those of kept rollouts", "train the cell again")
     return [Rollout.model_construct(**row) for row in table.to_pylist()]  # the schema is the check; rows are many
+
+
+class CreditLine(Record):
+    """One line of ``credit.jsonl``: what the tokens of one step's kept rollouts got, scored. Absent: not computable.
+
+    Counted are rollouts that were trained on. A token's weight is its credit over the advantage of its rollout; shares
+    are of tokens, or of all credit, of the rollouts whose chain could be read.
+    """
+
+    step: int = Field(ge=1, description="1-based rollout step")
+    measure: Literal["credit", "divergence"] = Field(
+        description="divergence: distributions are matched, so a token has a loss (nats) in the place of a weight"
+    )
+    rollouts: int = Field(description="rollouts that were trained on")
+    read: float | None = Field(description="share of them whose chain could be read; absent without a parser")
+    evidence_positive: float | None = Field(
+        default=None, description="share of their tokens with evidence above 0.01 nats"
+    )
+    evidence_zero: float | None = Field(
+        default=None, description="within 0.01 nats of 0: moves a weight by less than 1 %"
+    )
+    evidence_negative: float | None = None
+    tokens: int | None = None
+    decisive: float | None = Field(default=None, description="share of tokens that carry the problem's content")
+    slipped: float | None = Field(default=None, description="share of tokens that are wrong by themselves")
+    filler: float | None = Field(default=None, description="share of tokens that are neither")
+    auroc: float | None = Field(
+        default=None,
+        description="of |weight - 1| for decisive tokens; absent where all weights are equal: nothing is ranked",
+    )
+    average_precision: float | None = Field(
+        default=None, description="of the same ranking; chance is the share decisive"
+    )
+    slip_auroc: float | None = Field(
+        default=None, description="of the weight for slipped tokens among those of rollouts with a negative advantage"
+    )
+    decisive_credit: float | None = Field(
+        default=None, description="share of all credit, without signs, on decisive tokens"
+    )
+    slip_credit: float | None = Field(default=None, description="share of all credit on slipped tokens")
+    filler_credit: float | None = Field(default=None, description="share of all credit on filler")

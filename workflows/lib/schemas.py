@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from workflows.lib.config import Config, Experiment
 from workflows.lib.files import write_text
 from workflows.lib.records import Cell, Run, Scores, Step
-from workflows.lib.rollouts import Rollout
+from workflows.lib.rollouts import CreditLine, Rollout
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
@@ -21,6 +21,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "train": Step,  # a line of train.jsonl
     "run": Run,  # run.json
     "rollouts": Rollout,  # a row of rollouts.parquet
+    "credit": CreditLine,  # a line of credit.jsonl
     "scores": Scores,  # eval/scores.json
 }
 

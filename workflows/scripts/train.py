@@ -5,6 +5,7 @@ from pathlib import Path
 from workflows.lib.files import write_text
 from workflows.lib.job import job
 from workflows.lib.records import Cell
+from workflows.lib.rollouts import keep_none
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}"):
@@ -21,4 +22,5 @@ with job(snakemake.log[0], f"train {cell.name}"):
         out=record.parent,
         settings=settings,
     )
+    keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

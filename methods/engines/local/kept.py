@@ -17,8 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from methods.base import Method, Rollouts, TokenCredit
 from methods.engines.local.data import Problem
 from methods.engines.local.experience import Experience
-from workflows.lib.files import replacing
-from workflows.lib.rollouts import SCHEMA
+from workflows.lib.rollouts import SCHEMA, write_rollouts
 
 
 def keep(
@@ -50,7 +49,7 @@ def keep(
                 "evidence": None if evidence is None or advantage == 0 else evidence[row, : len(ids)].tolist(),
             }
         )
-    _write(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"step_{step + 1:05d}.parquet")
+    write_rollouts(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"step_{step + 1:05d}.parquet")
 
 
 def asked_evidence(method: Method, rollouts: Rollouts, step: int) -> Float[Tensor, "B T"] | None:
@@ -63,9 +62,4 @@ def asked_evidence(method: Method, rollouts: Rollouts, step: int) -> Float[Tenso
 def join(folder: Path, out: Path) -> None:
     """Put the steps kept in ``folder`` into one file, in order."""
     parts = [pq.read_table(path, schema=SCHEMA) for path in sorted(folder.glob("step_*.parquet"))]
-    _write(pa.concat_tables(parts) if parts else SCHEMA.empty_table(), out)
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_rollouts(pa.concat_tables(parts) if parts else SCHEMA.empty_table(), out)
