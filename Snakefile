@@ -5,12 +5,13 @@ min_version("9.20")  # caching of named outputs
 
 
 include: "workflows/rules/common.smk"
-include: "workflows/rules/data.smk"
+include: study.data_rules
 include: "workflows/rules/models.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/evaluate.smk"
 include: "workflows/rules/report.smk"
 include: "workflows/rules/track.smk"
+include: "workflows/rules/machine.smk"
 
 
 rule all:

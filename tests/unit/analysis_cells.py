@@ -10,11 +10,12 @@ import numpy as np
 
 from evals.benchmarks import BENCHMARKS
 from evals.samples import write_samples
-from workflows.lib.config import Experiment
-from workflows.lib.loading import read_experiments
+from workflows.lib.config import Config, Variant
+from workflows.lib.loading import read_experiments, read_yaml
 from workflows.lib.options import read_methods
 from workflows.lib.records import BenchScore, Cell, OptionValue, Run, Scores, Step
 
+CONFIGS = Path(__file__).parents[2] / "workflows" / "configs"
 QUESTIONS = 60
 GENERATION = {"temperature": 1.0, "top_p": 1.0, "top_k": 40, "presence_penalty": 2.0, "max_new_tokens": 96}
 MODELS = {"small": "micro-qwen3vl-0.6M", "large": "micro-qwen3vl-1.1M"}
@@ -156,17 +157,18 @@ def write_grid(root: Path, methods: tuple[str, ...] = tuple(SKILL), seeds: tuple
 def write_experiment(
     root: Path, name: str, seeds: tuple[int, ...] = (1,), skip: tuple[str, ...] = (), questions: int = QUESTIONS
 ) -> list[Path]:
-    """The cells of a file of workflows/configs/experiments, at the small scale; variants of ``skip`` are not run."""
+    """The cells of an experiment in the micro world, at the small scale; variants of ``skip`` are not run."""
     experiment = read_experiments()[name]
+    variants = read_yaml(Config, CONFIGS / "micro.yaml").variants | experiment.variants
     arms = [(m, v) for arm in experiment.arms for m in arm.methods or () for v in arm.variants if v not in skip]
     return [
-        write_cell(root, m, "small", seed, v, changed=MICRO | overrides(experiment, m, v), questions=questions)
+        write_cell(root, m, "small", seed, v, changed=MICRO | overrides(variants, m, v), questions=questions)
         for m, v in arms
         for seed in seeds
     ]
 
 
-def overrides(experiment: Experiment, method: str, variant: str) -> dict[str, OptionValue]:
+def overrides(variants: Mapping[str, Variant], method: str, variant: str) -> dict[str, OptionValue]:
     """What a variant, or a preset of that name, changes."""
     preset = read_methods()[method].presets.get(variant, {})
-    return preset | (experiment.variants[variant].set if variant in experiment.variants else {})
+    return preset | (variants[variant].set if variant in variants else {})

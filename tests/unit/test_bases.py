@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import huggingface_hub.constants
 import pytest
 
 from workflows.lib.bases import provide
 from workflows.lib.config import Scale
 from workflows.lib.errors import DataError
+from workflows.lib.hub import read_lock
 
 
 def test_a_folder_is_linked_without_code_and_pickles(tmp_path: Path):
@@ -34,11 +34,15 @@ def test_a_folder_without_safetensors_is_one_line(tmp_path: Path):
         provide(scale, "", tmp_path / "out" / "model", tmp_path / "out" / "base.json")
 
 
-def test_a_hub_model_that_cannot_be_fetched_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+def test_a_hub_model_that_was_not_fetched_is_one_line(tmp_path: Path):
     scale = Scale(model_name="X", base_model="nobody/nothing", revision="0" * 40)
+    with pytest.raises(DataError, match=r"^nobody/nothing \(base_model\): has not been fetched; run: make fetch$"):
+        provide(scale, str(tmp_path / "x.lock.json"), tmp_path / "out" / "model", tmp_path / "out" / "base.json")
+
+
+def test_a_broken_lock_is_one_line(tmp_path: Path):
+    (tmp_path / "x.lock.json").write_text("{")
     with pytest.raises(
-        DataError, match=r"^nobody/nothing@0{40}: cannot be fetched \(.*\); check name, revision and network"
+        DataError, match=r"x.lock.json: is not a lock of fetched files \(.*\); delete it and run: make f"
     ):
-        provide(scale, "", tmp_path / "out" / "model", tmp_path / "out" / "base.json")
+        read_lock(tmp_path / "x.lock.json")

@@ -10,9 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
+from evals.benchmarks import BENCHMARKS
 from workflows.lib import preflight
 from workflows.lib.config import Config
 from workflows.lib.errors import ConfigError
+from workflows.lib.grid import Key
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.schemas import FOLDER, drifted
 from workflows.lib.study import Study
@@ -24,7 +26,7 @@ HUB = {"model_name": "Q", "base_model": "Qwen/Qwen3-VL-2B-Instruct"}
 
 def minimal(**more: Any) -> dict[str, Any]:
     """The shortest config, and more."""
-    scales = {"small": {"model_name": "S", "base_model": "micro://small"}}
+    scales = {"small": {"base_model": "micro://small"}}
     return {"world": "micro", "methods": ["grpo", "cepo"], "scales": scales, "experiments": ["smoke"], **more}
 
 
@@ -54,13 +56,52 @@ def test_schemas_are_what_the_models_say():
     assert drifted() == []
 
 
-def test_a_paper_world_can_be_written_down():
-    scales = {"2b": {**HUB, "revision": "0123456789abcdef0123456789abcdef01234567"}}
-    config = load_config(minimal(world="paper", engine="easyr1", scales=scales), {}, Source("paper.yaml"))
-    with pytest.raises(
-        ConfigError, match=r"^paper.yaml: world: this version has no data for .*'paper'; use world: micro$"
-    ):
-        preflight.check_world(config, Source("paper.yaml"))
+def paper(**more: Any) -> dict[str, Any]:
+    """The shortest config of the paper world, and more."""
+    scales = {"small": {**HUB, "revision": "0123456789abcdef0123456789abcdef01234567"}}
+    data = {name: {"repo": f"owner/{name}"} for name in BENCHMARKS}
+    world = {"world": "paper", "problems": {"repo": "owner/geo"}, "benchmark_data": data, "check_bases": False}
+    return minimal(scales=scales, **world) | more
+
+
+def test_names_of_models_stand_in_one_place():
+    micro, both = study(minimal()), study(paper())
+    assert micro.grid.cell(Key("grpo", "small", "default", 1)).model_name == micro.config.micro.shapes["small"].name
+    assert both.grid.cell(Key("grpo", "small", "default", 1)).model_name == "Q"
+
+
+def test_an_engine_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(preflight.ENGINES, "easyr1", "methods.engines.none")
+    config = load_config(paper(engine="easyr1"), {}, Source("paper.yaml"))
+    with pytest.raises(ConfigError, match=r"^paper.yaml: engine: this version has no engine 'easyr1'; use engine: lo"):
+        preflight.check_engine(config, Source("paper.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"problems": None}, "my.yaml: world paper needs problems: the hub datasets to use"),
+        ({"benchmark_data": {}, "benchmarks": ["mmmu"]}, "my.yaml: world paper needs benchmark_data.mmmu: the hub"),
+        ({"world": "micro"}, "my.yaml: world micro draws its own data; remove 'problems' and 'benchmark_data'"),
+        ({"check_bases": True}, "my.yaml: check_bases is for models of the micro world; set it to false in world pap"),
+        ({"problems": {"repo": "geo"}}, "my.yaml: problems.repo: string should match pattern"),
+        ({"problems": {"repo": "o/g", "revision": "main"}}, "my.yaml: problems.revision: string should match"),
+        ({"resources": {"train": {"gpu": 1}}}, "my.yaml: resources.train.gpu: unknown key 'gpu'; known: gpus, "),
+    ],
+)
+def test_mistakes_in_a_paper_world_are_one_line(change: dict[str, Any], message: str):
+    with pytest.raises(ConfigError) as error:
+        study(paper(**change))
+    assert str(error.value).startswith(message)
+
+
+def test_commits_of_the_data_decide_cells():
+    def digests(commit: str | None) -> dict[str, str]:
+        made = study(paper(problems={"repo": "owner/geo", "revision": commit}))
+        return made.grid.cell(Key("grpo", "small", "default", 1)).digests
+
+    assert digests("1" * 40) == digests("1" * 40)
+    assert {name for name, value in digests("1" * 40).items() if digests("2" * 40)[name] != value} == {"data"}
 
 
 def test_numbers_as_people_write_them():
@@ -85,9 +126,13 @@ def test_numbers_as_people_write_them():
         ({"experiments": ["table9"]}, "my.yaml: experiments: no experiment 'table9'; there is "),
         ({"scales": {"a/b": HUB}}, "my.yaml: scales.a/b: string should match pattern"),
         ({"scales": {"small": HUB}}, "my.yaml: scales.small: Qwen/Qwen3-VL-2B-Instruct is a hub model, so 'revision'"),
+        (
+            {"scales": {"small": {"base_model": "./x"}}},
+            "my.yaml: scales.small: ./x needs 'model_name', its name in tab",
+        ),
         ({"scales": {"small": HUB | {"revision": "main"}}}, "my.yaml: scales.small.revision: string should match"),
         (
-            {"scales": {"small": {"model_name": "S", "base_model": "micro://tiny"}}},
+            {"scales": {"small": {"base_model": "micro://tiny"}}},
             "my.yaml: scales.small.base_model: no",
         ),
         ({"options": {"cepoo": {}}}, "my.yaml: options: no method 'cepoo'; "),

@@ -16,7 +16,7 @@ from workflows.lib.options import read_methods
 from workflows.lib.recipes import Recipes
 from workflows.lib.study import Study
 
-SCALES = {name: {"model_name": name.title(), "base_model": f"micro://{name}"} for name in ("small", "large")}
+SCALES = {name: {"base_model": f"micro://{name}"} for name in ("small", "large")}
 SOURCE = Source("my.yaml")
 
 
@@ -75,6 +75,26 @@ def test_a_variant_has_one_meaning():
     with pytest.raises(ConfigError, match=r"^experiments/b.yaml: variants.x: means something else elsewhere$"):
         grid({"a": one(0.1), "b": one(0.2)}, experiments=["a"])
     grid({"a": one(0.1), "b": one(0.1)}, experiments=["a"])
+
+
+def test_an_arm_is_the_methods_its_variants_are_for():
+    arm = {"methods": ["grpo", "cepo"], "variants": ["default", "fast", "slow"]}
+    variants = {"fast": {"methods": ["grpo"], "set": {"lr": 0.1}}, "slow": {"methods": ["cepo"], "set": {"lr": 0.01}}}
+    files = {"a": {"title": "", "arms": [arm], "scales": ["small"], "seeds": [1]}}
+    made = grid(files, experiments=["a"], variants=variants)
+    assert [(k.method, k.variant) for k in made.wanted] == [
+        ("grpo", "default"), ("grpo", "fast"), ("cepo", "default"), ("cepo", "slow"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: arms.0: variant 'fast' is for opsd, not grpo; add"):
+        grid(files, experiments=["a"], variants=variants | {"fast": {"methods": ["opsd"], "set": {}}})
+
+
+def test_an_experiment_whose_variants_this_world_lacks_is_left_out():
+    lacking = {"title": "", "arms": [{"methods": ["cepo"], "variants": ["of_another_world"]}]}
+    made = grid({"a": {"title": "", "arms": [{}]}, "b": lacking}, experiments=["a"])
+    assert made.fitting().keys() == {"a"}
+    with pytest.raises(ConfigError, match=r"^experiments/b.yaml: arms.0: no variant 'of_another_world'; there is "):
+        grid({"a": {"title": "", "arms": [{}]}, "b": lacking}, experiments=["b"])
 
 
 def test_a_table_needs_a_module():

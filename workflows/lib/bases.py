@@ -1,4 +1,4 @@
-"""Puts a base model where the cells expect it: built here, from a folder, or from the Hugging Face hub."""
+"""Puts a base model where the cells expect it: built here, from a folder, or from what was fetched from the hub."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from pathlib import Path
 from workflows.lib.config import MICRO, Scale
 from workflows.lib.errors import DataError
 from workflows.lib.files import write_text
-
-WANTED = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]  # weights as safetensors only, and no code
+from workflows.lib.hub import WEIGHTS, present, read_lock
+from workflows.lib.hub import model as hub_model
 
 
 def provide(scale: Scale, building: str, model: Path, report: Path) -> None:
     """Fill the folder ``model`` and write the ``report`` of how that was done.
 
-    ``building``: MicroSettings as JSON, for a model of the micro world. Raises DataError if a model is not complete.
+    ``building``: for a model of the micro world its MicroSettings as JSON, for one of the hub the path of the lock that
+    says what was fetched. Raises DataError if a model is not complete.
     """
     if scale.is_micro:
         facts = _build(scale.base_model.removeprefix(MICRO), building, model, report.with_name("progress.jsonl"))
     else:
-        source = Path(scale.base_model).expanduser() if scale.is_folder else _download(scale)
+        folder = Path(scale.base_model).expanduser()
+        source = folder if scale.is_folder else present(hub_model("base_model", scale), read_lock(Path(building)))
         _link(source, model)
         facts = {"source": scale.base_model, "revision": scale.revision}
     write_text(report, json.dumps(facts, indent=1))
@@ -33,20 +35,9 @@ def _build(shape: str, building: str, model: Path, progress: Path) -> dict[str, 
     return build_base(MicroSettings.model_validate_json(building), shape, model, progress)
 
 
-def _download(scale: Scale) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(scale.base_model, revision=scale.revision, allow_patterns=WANTED))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        way_out = "check name, revision and network, or download it and give the folder as base_model"
-        raise DataError(f"{scale.base_model}@{scale.revision}", f"cannot be fetched ({error})", way_out) from error
-
-
 def _link(source: Path, model: Path) -> None:
     """A folder of links to the files of ``source``: weights are big, and the original stays as it is."""
-    files = sorted({path for pattern in WANTED for path in source.glob(pattern)})
+    files = sorted({path for pattern in WEIGHTS for path in source.glob(pattern)})
     if not any(path.suffix == ".safetensors" for path in files):
         raise DataError(str(source), "holds no weights as safetensors", "save the model with save_pretrained")
     model.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,9 @@ class Model(BaseModel):
 class Scale(Model):
     """One base model."""
 
-    model_name: str = Field(min_length=1, description="name printed in tables")
+    model_name: str | None = Field(
+        default=None, min_length=1, description="name printed in tables; null: micro.shapes names what is built here"
+    )
     base_model: str = Field(
         min_length=1,
         description="micro://<shape of micro.shapes>, a folder (with a slash), or a Hugging Face hub id",
@@ -55,6 +57,8 @@ class Scale(Model):
             raise ValueError(f"{self.base_model} is a hub model, so 'revision' must name its commit (40 hex digits)")
         if not hub and self.revision is not None:
             raise ValueError(f"{self.base_model} is not a hub model and has no 'revision'; remove the key")
+        if self.model_name is None and not self.is_micro:
+            raise ValueError(f"{self.base_model} needs 'model_name', its name in tables")
         return self
 
 
@@ -96,12 +100,50 @@ class Progress(Model):
     every: float = Field(default=10.0, ge=0, description="seconds between two status lines; 0 turns them off")
 
 
-class Resources(Model):
-    """What a scheduler must reserve for one job that runs a model."""
+class HubData(Model):
+    """One dataset of the Hugging Face hub, stored as parquet files of one split each."""
+
+    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", examples=["hiyouga/geometry3k"])
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="commit, 40 hex digits; null: the one `make fetch` recorded in the lock beside the config",
+    )
+
+
+class Problems(HubData):
+    """The problems to train on."""
+
+    splits: dict[Literal["train", "validation", "test"], str] = Field(
+        default={"train": "train", "validation": "validation", "test": "test"},
+        description="our file -> split of the dataset it is made of",
+    )
+
+
+class EasyR1(Model):
+    """The checkout of EasyR1 that the engine easyr1 runs, unmodified."""
+
+    repository: str = Field(
+        default="https://github.com/hiyouga/EasyR1", description="where `make fetch` clones it from"
+    )
+    commit: str = Field(default="b44b311b669bf1fd1aa2fc36f2251482ba33cb16", pattern=r"^[0-9a-f]{40}$")
+    folder: str = Field(default=".easyr1", min_length=1, description="where the checkout is")
+
+
+class Reserved(Model):
+    """What a scheduler must reserve for one job."""
 
     gpus: int = Field(default=0, ge=0)
     mem_mb: int = Field(default=2500, ge=1)
     minutes: int = Field(default=60, ge=1)
+
+
+class Resources(Model):
+    """Reservations of the jobs that run a model."""
+
+    base: Reserved = Field(default_factory=Reserved, description="making a base model, and what it can do untrained")
+    train: Reserved = Field(default_factory=Reserved, description="training one cell")
+    evaluate: Reserved = Field(default_factory=Reserved, description="one cell's answers to every benchmark")
 
 
 class Config(Model):
@@ -122,11 +164,33 @@ class Config(Model):
     evaluation: EvalSettings = Field(default_factory=EvalSettings)
     engine_settings: EngineSettings = Field(default_factory=EngineSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
+    problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")
+    benchmark_data: dict[str, HubData] = Field(default={}, description="paper world: the hub's dataset per benchmark")
+    easyr1: EasyR1 = Field(default_factory=EasyR1)
     check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
     experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
     progress: Progress = Field(default_factory=Progress)
     resources: Resources = Field(default_factory=Resources)
+
+    def model_name(self, scale: str) -> str:
+        """Name of a scale's model in tables."""
+        chosen = self.scales[scale]
+        return chosen.model_name or self.micro.shapes[chosen.base_model.removeprefix(MICRO)].name
+
+    @model_validator(mode="after")
+    def _data_of_the_world(self) -> Config:
+        given = [self.problems, *self.benchmark_data.values()]
+        if self.world == "micro" and any(given):
+            raise ValueError("world micro draws its own data; remove 'problems' and 'benchmark_data'")
+        if self.world == "paper":
+            lacking = [name for name in self.benchmarks if name not in self.benchmark_data]
+            if self.problems is None or lacking:
+                wanted = ["problems"] * (self.problems is None) + [f"benchmark_data.{name}" for name in lacking]
+                raise ValueError(f"world paper needs {', '.join(wanted)}: the hub datasets to use")
+            if self.check_bases:
+                raise ValueError("check_bases is for models of the micro world; set it to false in world paper")
+        return self
 
     @model_validator(mode="after")
     def _micro_bases_are_described(self) -> Config:

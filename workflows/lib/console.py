@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflows.lib.errors import UserError
+from workflows.lib.hub import OFFLINE
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -66,6 +69,7 @@ def set_up(workflow: Workflow, root: Path) -> None:
     for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.update(OFFLINE)
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
     output = workflow.output_settings
@@ -75,6 +79,16 @@ def set_up(workflow: Workflow, root: Path) -> None:
             handler.addFilter(shorten)
             if not asked:
                 handler.addFilter(hush)
+
+
+def planning(workflow: Workflow) -> bool:
+    """Whether this is a dry run, in the process the user started."""
+    return workflow.is_main_process and bool(workflow.output_settings and workflow.output_settings.dryrun)
+
+
+def tell_last(lines: list[str]) -> None:
+    """Show lines below the plan, where they are seen."""
+    atexit.register(lambda: print(*lines, sep="\n", file=sys.stderr) if lines else None)
 
 
 def shorten(record: logging.LogRecord) -> bool:

@@ -88,14 +88,25 @@ class Grid:
         found = []
         for number, arm in enumerate(experiment.arms):
             methods = arm.methods or self.config.methods
-            for method, variant, scale, seed in product(methods, arm.variants, scales, seeds):
+            pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
+            for (method, variant), scale, seed in product(pairs, scales, seeds):
                 found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
         return list(dict.fromkeys(found))
 
     def fitting(self) -> dict[str, list[Key]]:
-        """Cells of every experiment whose scales this config has."""
-        scales = self.config.scales.keys()
-        return {name: self.of_experiment(name) for name, e in self.experiments.items() if scales >= set(e.scales or [])}
+        """Cells of every experiment whose scales and variants this config has."""
+        scales, presets = self.config.scales.keys(), {p for m in self.methods.values() for p in m.presets}
+        variants = self.variants.keys() | presets | {DEFAULT}
+        return {
+            name: self.of_experiment(name)
+            for name, e in self.experiments.items()
+            if scales >= set(e.scales or []) and variants >= {v for arm in e.arms for v in arm.variants}
+        }
+
+    def _suited(self, methods: list[str], variant: str) -> list[str]:
+        """Those of an arm's methods that a variant is for; all of them if it is for none, so that the check says so."""
+        named = self.variants[variant].methods if variant in self.variants else methods
+        return [method for method in methods if method in named] or methods
 
     def parse(self, text: str, place: str) -> Key:
         """``cepo/small/default/s1`` as a key."""
@@ -140,7 +151,7 @@ class Grid:
             scale=key.scale,
             variant=key.variant,
             seed=key.seed,
-            model_name=config.scales[key.scale].model_name,
+            model_name=config.model_name(key.scale),
             options=self._options(key.method, key.variant),
             digests=self.recipes.cell_digests(key.method, key.scale),
         )

@@ -7,11 +7,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workflows.lib.errors import DataError, UserError
+from workflows.lib.gpus import gpu_slots
 
 WAYS_OUT = {
     errno.ENOSPC: "free disk space, or set results_dir to another disk; finished work is kept",
@@ -22,16 +23,23 @@ WAYS_OUT = {
 
 
 @contextmanager
-def job(log: Path | str, name: str) -> Iterator[None]:
+def job(log: Path | str, name: str, gpus: int = 0) -> Iterator[Callable[[str], None]]:
     """Run a block with all its output in ``log``; a failure is one line on stderr, the traceback stays in the log.
 
-    Exits with status 1 after a failure. ``name`` says what failed if the error itself does not.
+    Exits with status 1 after a failure. ``name`` says what failed if the error itself does not. The block has ``gpus``
+    GPUs of this machine for itself, and is given a function that shows a line to the user as well.
     """
     stderr = os.dup(2)
+
+    def say(line: str) -> None:
+        os.write(stderr, f"{line}\n".encode())
+        print(line)
+
     with _redirected(Path(log)):
         started = time.perf_counter()
         try:
-            yield
+            with gpu_slots(gpus):
+                yield say
         except Exception as error:
             line = one_line(error, name, log)
             os.write(stderr, f"{line}\n".encode())

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workflows.lib.config import Config
 from workflows.lib.errors import ConfigError
 from workflows.lib.loading import Source
+from workflows.lib.recipes import ENGINES, ROOT
 
+if TYPE_CHECKING:
+    from workflows.lib.study import Study
+
+USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
 FREE_MB = 500  # a micro world's results with their checkpoints
 
 
@@ -28,13 +35,21 @@ def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB) -> 
         raise ConfigError(place, cause, "free some, or set results_dir to another disk")
 
 
-def check_world(config: Config, source: Source) -> None:
-    """Raise ConfigError for a world or an engine that this version cannot run yet."""
-    if config.world != "micro":
-        cause = f"this version has no data for the world '{config.world}'"
-        raise ConfigError(source.place("world"), cause, "use world: micro")
-    if config.engine != "local":
+def check_engine(config: Config, source: Source) -> None:
+    """Raise ConfigError for an engine that this version does not have."""
+    module = ROOT / Path(*ENGINES[config.engine].split(".")).with_suffix(".py")
+    if not module.is_file():
         raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
+
+
+def check_fetched(study: Study, rules: Iterable[str]) -> None:
+    """Raise ConfigError if one of these rules is about to run and what it needs from elsewhere is not here."""
+    if USERS.isdisjoint(rules) or not (lines := study.missing()):
+        return
+    others = f" (and {len(lines) - 1} more: make doctor)" if len(lines) > 1 else ""
+    place, _, rest = lines[0].partition(": ")
+    cause, _, way_out = rest.rpartition("; ")
+    raise ConfigError(place, f"{cause}{others}", way_out)
 
 
 def check_models(config: Config, source: Source) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflows.lib.config import MICRO, Config
@@ -22,6 +23,7 @@ class Recipes:
 
     config: Config
     lock: Path = LOCK
+    commits: Mapping[str, str | None] = field(default_factory=dict)  # of the hub's datasets, by key of the config
 
     @property
     def env(self) -> str:
@@ -29,11 +31,16 @@ class Recipes:
         return lock_digest(self.lock)
 
     def problems(self) -> str:
-        """How problems are drawn; the digest of this is a cell's ``data``."""
+        """How problems are drawn, or which the hub's are; the digest of this is a cell's ``data``."""
+        if self.config.problems is not None:
+            return canonical([self.config.problems.repo, self.config.problems.splits, self.commits.get("problems")])
         return self._recipe("methods.micro.data", self.drawing())
 
     def benchmarks(self) -> str:
-        """How benchmark items are drawn."""
+        """How benchmark items are drawn, or which the hub's are."""
+        if self.config.benchmark_data:
+            data = self.config.benchmark_data
+            return canonical([[name, data[name].repo, self.commits.get(f"benchmark_data.{name}")] for name in data])
         return self._recipe("methods.micro.benchmarks", self.drawing())
 
     def base(self, scale: str) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workflows.lib import preflight
+from workflows.lib.checkout import head
 from workflows.lib.config import Config
 from workflows.lib.errors import ConfigError
 from workflows.lib.grid import BASE, DEFAULT, Grid, Key
+from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.options import read_methods
 from workflows.lib.recipes import Recipes
@@ -45,7 +47,7 @@ class Study:
         names = [str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file) for file in files]
         source = Source(", ".join(names), frozenset(overrides))
         study = Study.of(load_config(raw, overrides, source), source)
-        preflight.check_world(study.config, source)
+        preflight.check_engine(study.config, source)
         preflight.check_models(study.config, source)
         if workflow.is_main_process:
             preflight.check_results_folder(Path(study.results), source.place("results_dir"))
@@ -54,10 +56,42 @@ class Study:
     @staticmethod
     def of(config: Config, source: Source) -> Study:
         """The study of a valid config; ConfigError if it names what does not exist."""
-        recipes = Recipes(config)
+        lock = read_lock(lock_path(Path(source.file)))
+        recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})
         grid = Grid(config, read_experiments(), read_methods(), recipes, source)
         grid.check()
         return Study(config, grid, recipes)
+
+    @property
+    def hub_lock(self) -> str:
+        """``params`` of what uses the hub: the lock of what was fetched, beside the config."""
+        return str(lock_path(Path(self.grid.source.file)))
+
+    @property
+    def data_rules(self) -> str:
+        """The file of rules that makes this world's data."""
+        return "workflows/rules/data.smk" if self.config.world == "micro" else "workflows/rules/hub_data.smk"
+
+    @property
+    def problem_source(self) -> str:
+        """``params`` of the hub's problems: their entry of the config, as JSON."""
+        return self.config.problems.model_dump_json() if self.config.problems else ""
+
+    @property
+    def benchmark_sources(self) -> dict[str, str]:
+        """``params`` of the hub's benchmarks: their entries of the config, as JSON."""
+        data = self.config.benchmark_data
+        return {name: data[name].model_dump_json() for name in self.config.benchmarks if name in data}
+
+    def missing(self) -> list[str]:
+        """What this world needs from elsewhere and has not got here: a line each, with the way out."""
+        lock = read_lock(Path(self.hub_lock))
+        lines = [f"{n.place}: {n.repo}: {cause}; {FETCH}" for n in needs(self.config) if (cause := lacking(n, lock))]
+        easyr1 = self.config.easyr1
+        if self.config.engine == "easyr1" and (found := head(Path(easyr1.folder).expanduser())) != easyr1.commit:
+            where = f"{easyr1.folder} is at {found}" if found else f"{easyr1.folder} is no checkout"
+            lines.append(f"easyr1: {where}, needed is {easyr1.commit}; {FETCH}")
+        return lines
 
     @property
     def results(self) -> str:
@@ -109,8 +143,11 @@ class Study:
         return self.config.scales[wildcards.scale].model_dump_json()
 
     def base_building(self, wildcards: Wildcards) -> str:
-        """``params`` of a base model that is built here: what the builder needs, as JSON; empty for others."""
-        return self.recipes.building(wildcards.scale) if self.config.scales[wildcards.scale].is_micro else ""
+        """``params`` of a base model: what its builder needs, as JSON; for one of the hub, the lock that names it."""
+        scale = self.config.scales[wildcards.scale]
+        if scale.is_micro:
+            return self.recipes.building(wildcards.scale)
+        return "" if scale.is_folder else self.hub_lock
 
     def untrained_json(self, wildcards: Wildcards) -> str:
         """``params`` of the untrained base's record: the complete cell."""

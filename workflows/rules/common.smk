@@ -3,6 +3,7 @@ from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
 from workflows.lib import console
+from workflows.lib.preflight import check_fetched
 from workflows.lib.progress import Monitor
 from workflows.lib.study import Study
 
@@ -19,7 +20,13 @@ monitor = Monitor(Path(study.results), study.training_steps, study.config.progre
 PUBLISHED = sorted(str(path) for path in Path("results/published").glob("*.yaml"))
 
 
+if console.planning(workflow):
+    console.tell_last([f"Missing: {line}" for line in study.missing()])
+
+
 onstart:
+    with console.one_line_errors():
+        check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
     monitor.start(workflow.dag, workflow.cores)
 
 

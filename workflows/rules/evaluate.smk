@@ -34,9 +34,9 @@ rule evaluate:
     conda:
         "../../envs/local.yaml"
     resources:
-        gpu=study.config.resources.gpus,
-        mem_mb=study.config.resources.mem_mb,
-        runtime=study.config.resources.minutes,
+        gpu=study.config.resources.evaluate.gpus,
+        mem_mb=study.config.resources.evaluate.mem_mb,
+        runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.config.evaluation.model_dump_json(),
         recipe=study.cell_evaluation,

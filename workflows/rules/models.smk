@@ -11,9 +11,9 @@ rule base_model:
     conda:
         "../../envs/local.yaml"
     resources:
-        gpu=study.config.resources.gpus,
-        mem_mb=study.config.resources.mem_mb,
-        runtime=study.config.resources.minutes,
+        gpu=study.config.resources.base.gpus,
+        mem_mb=study.config.resources.base.mem_mb,
+        runtime=study.config.resources.base.minutes,
     params:
         scale=study.base_settings,
         building=study.base_building,
@@ -35,9 +35,9 @@ rule check_rollouts:
     conda:
         "../../envs/local.yaml"
     resources:
-        gpu=study.config.resources.gpus,
-        mem_mb=study.config.resources.mem_mb,
-        runtime=study.config.resources.minutes,
+        gpu=study.config.resources.base.gpus,
+        mem_mb=study.config.resources.base.mem_mb,
+        runtime=study.config.resources.base.minutes,
     params:
         recipe=study.recipes.checks(),
         seed=study.config.micro.seed,

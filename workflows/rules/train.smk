@@ -19,9 +19,9 @@ rule train:
     conda:
         "../../envs/local.yaml"
     resources:
-        gpu=study.config.resources.gpus,
-        mem_mb=study.config.resources.mem_mb,
-        runtime=study.config.resources.minutes,
+        gpu=study.config.resources.train.gpus,
+        mem_mb=study.config.resources.train.mem_mb,
+        runtime=study.config.resources.train.minutes,
     params:
         cell=study.cell_json,
         settings=study.config.engine_settings.model_dump_json(),

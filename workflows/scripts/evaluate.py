@@ -8,7 +8,7 @@ from workflows.lib.progress import counting
 from workflows.lib.records import Cell
 
 cell = Cell.model_validate_json(Path(snakemake.input.cell).read_text())
-with job(snakemake.log[0], f"evaluate {cell.name}"):
+with job(snakemake.log[0], f"evaluate {cell.name}", snakemake.resources.gpu):
     from evals.run import evaluate
 
     samples = Path(snakemake.output.samples)

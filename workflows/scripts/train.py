@@ -8,7 +8,7 @@ from workflows.lib.records import Cell
 from workflows.lib.rollouts import keep_none
 
 cell = Cell.model_validate_json(snakemake.params.cell)
-with job(snakemake.log[0], f"train {cell.name}"):
+with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
     from methods.engines.local.settings import EngineSettings
     from methods.engines.local.train import train
 
