@@ -53,8 +53,7 @@ def _fetch(need: Need, commit: str | None, say: Say) -> Locked:
 
 
 def _ask(place: str, request: Callable[[], Any]) -> Any:  # noqa: ANN401
-    from httpx import HTTPError
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         return request()
@@ -63,7 +62,7 @@ def _ask(place: str, request: Callable[[], Any]) -> Any:  # noqa: ANN401
     except RepositoryNotFoundError:
         cause = "the hub has no such repository, or none that is open to you"
         raise DataError(place, cause, "correct its name, or run: .venv/bin/hf auth login") from None
-    except (HfHubHTTPError, HTTPError, OSError) as error:
+    except Exception as error:  # of the hub, of the HTTP library that its client happens to use, of the disk
         way_out = "check the network (HF_ENDPOINT names a mirror) and the disk; make fetch goes on from here"
         raise DataError(place, f"cannot be fetched ({type(error).__name__}: {str(error)[:200]})", way_out) from error
 
