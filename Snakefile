@@ -21,6 +21,11 @@ rule all:
         "<results>/tracked.json",
 
 
+rule plan:  # printed before anything starts, see onstart in common.smk
+    input:
+        rules.all.input,
+
+
 rule cell:
     input:
         study.chosen_cell,

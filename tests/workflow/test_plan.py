@@ -1,0 +1,44 @@
+"""The target ``plan``: it tells what would run and makes nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from copies import CONFIG, Project
+
+
+def plan(project: Project, *arguments: str) -> dict[str, list[str]]:
+    """Counts (to run, cached, done) by kind of job."""
+    done = project.snakemake(*arguments, "--nolock", "plan")
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.partition("job ")[2].partition("\n\n")[0].splitlines()[1:]
+    return {row[: row.index("  ")]: row[row.index("  ") :].split()[:3] for row in rows}
+
+
+def test_a_plan_of_nothing_done(fresh: Project):
+    before = sorted(fresh.root.rglob("results/**/*"))
+    rows = plan(fresh, *CONFIG)
+    assert rows["train cepo/tiny"] == rows["base model tiny"] == rows["table table2"] == ["1", "0", "0"]
+    assert sorted(fresh.root.rglob("results/**/*")) == before
+    assert fresh.ran() == set()
+
+
+def test_a_plan_tells_the_cache_from_work(project: Project):
+    assert "Nothing to be done" in project.snakemake(*CONFIG, "plan").stderr
+    project.edit("methods/cepo.py", '= "answer"', '= "full"')
+    rows = plan(project, *CONFIG)
+    assert rows["train cepo/tiny"] == rows["evaluate cepo/tiny"] == ["1", "0", "0"]
+    assert rows["train grpo/tiny"] == ["0", "0", "1"]
+    project.run()
+    project.edit("methods/cepo.py", '= "full"', '= "answer"')
+    assert plan(project, *CONFIG)["train cepo/tiny"] == ["0", "1", "0"]
+    assert project.ran() == set()
+
+
+def test_planning_a_thousand_cells_takes_seconds(fresh: Project):
+    began = time.perf_counter()
+    rows = plan(fresh, "--config", "experiments=[table2]", f"seeds=[{','.join(map(str, range(1, 85)))}]")
+    assert sum(int(count[0]) for kind, count in rows.items() if kind.startswith("train")) == 840
+    assert time.perf_counter() - began < 60  # with the bases 1,008 cells; 10 s where this was written
+    assert Path(fresh.root, "results/micro").exists() is False

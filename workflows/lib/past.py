@@ -1,0 +1,113 @@
+"""What earlier jobs took, in seconds and bytes, read from the files they left. No torch."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Kind(NamedTuple):
+    """Jobs that take about as long as each other."""
+
+    rule: str
+    subject: str = ""  # method/scale of a cell, scale of a base model, name of a table
+
+
+Values = dict[Kind, list[float]]
+OWN_LOG = {"problems", "benchmarks", "figures", "figure3", "track"}  # logs named after their rule; others are tables
+
+
+@dataclass(frozen=True)
+class Past:
+    """Every finished job's time and size; a kind without a record is absent."""
+
+    seconds: Values = field(default_factory=lambda: defaultdict(list))  # of training: per step
+    size: Values = field(default_factory=lambda: defaultdict(list))  # bytes
+
+
+def read_past(results: Path) -> Past:
+    """Times and sizes of the finished jobs below ``results``; files that are missing or half written are passed by."""
+    past = Past()
+    for kind, seconds in _times(results):
+        if seconds is not None:
+            past.seconds[kind].append(seconds)
+    for kind, size in _sizes(results):
+        if size > 0:
+            past.size[kind].append(size)
+    return past
+
+
+def size_of(folder: Path) -> float:
+    """Bytes of all files below ``folder``, links followed; 0 if there is none."""
+    files = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    return float(sum(file.stat().st_size for file in files if file.exists()))
+
+
+def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
+    for cell, subject in _cells(results):
+        yield Kind("train", subject), _seconds_per_step(cell)
+        yield Kind("evaluate", subject), _number(_json(cell / "eval" / "scores.json").get("seconds"))
+        yield Kind("score", subject), _benchmark(cell / "eval" / "score.time.tsv")
+        yield Kind("untrained", subject), _benchmark(cell / "untrained.time.tsv")
+    for model in sorted(results.glob("models/*/base.json")):
+        yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
+        yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
+    for log in sorted(results.glob("logs/*.time.tsv")):
+        yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
+
+
+def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
+    for cell, subject in _cells(results):
+        answers = size_of(cell / "eval")
+        yield Kind("evaluate", subject), answers
+        if (cell / "run.json").exists():
+            yield Kind("train", subject), size_of(cell) - answers
+    for model in sorted(results.glob("models/*/model")):
+        yield Kind("base_model", model.parent.name), size_of(model)
+    yield Kind("problems"), size_of(results / "data")
+    yield Kind("benchmarks"), size_of(results / "benchmarks")
+
+
+def _cells(results: Path) -> list[tuple[Path, str]]:
+    """Folders of all cells, with method/scale."""
+    found = sorted(results.glob("cells/*/*/*/s*"))
+    return [(cell, "/".join(cell.relative_to(results).parts[1:3])) for cell in found]
+
+
+def _kind_of_log(name: str) -> Kind:
+    if name == "check":
+        return Kind("check_benchmarks")
+    return Kind(name) if name in OWN_LOG else Kind("table", name)
+
+
+def _seconds_per_step(cell: Path) -> float | None:
+    """Seconds of a whole run by its number of steps, so that runs of other lengths can be told from it."""
+    phases = _json(cell / "run.json").get("seconds")
+    steps = _json(cell / "cell.json").get("options", {}).get("steps")
+    return sum(phases.values()) / steps if phases and steps else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _benchmark(path: Path) -> float | None:
+    """Seconds in a file of Snakemake's ``benchmark``."""
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+        return float(rows[0]["s"])
+    except (OSError, ValueError, IndexError, KeyError):
+        return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
