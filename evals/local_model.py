@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
+from evals.merging import ROUNDINGS, merge_rounded
 from evals.sampling import noise, sampler
 from workflows.lib.errors import ConfigError, DataError
 from workflows.lib.records import OptionValue
@@ -45,15 +46,19 @@ class Answer:
     settings: dict[str, OptionValue]  # that reached the sampler
 
 
-def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Model, Processor]:
-    """Model in eval mode, and its processor, padding on the left.
+def load(
+    base: str, adapter: str | None, dtype: str, device: str, weights: str = "adapter"
+) -> tuple[Model, Processor, float | None]:
+    """Model in eval mode, its processor, padding on the left, and the share of the update that rounding left.
 
-    In float32 the adapter is merged, which shortens a step; bfloat16 would lose small updates. The checkpoint's own
+    ``weights`` as the option ``eval_weights``: with ``adapter`` nothing is lost (in float32 it is folded in, which
+    shortens a step; bfloat16 keeps it apart), the others round (evals/merging.py). The checkpoint's own
     sampling defaults (penalties, top-k) are dropped, so that only ``evals.sampling.sampler`` decides what is drawn.
     Raises ConfigError if the device is absent, DataError if the folders do not load or do not fit each other.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("evaluation.device", "no CUDA device is available", "set it to cpu")
+    share = None
     try:
         processor = AutoProcessor.from_pretrained(base)
         precision = getattr(torch, dtype)
@@ -64,13 +69,13 @@ def load(base: str, adapter: str | None, dtype: str, device: str) -> tuple[Model
             pad_token_id=processor.tokenizer.pad_token_id,
         )
         if adapter is not None:
-            model = _adapted(model, adapter, merge=dtype == "float32")
+            model, share = _adapted(model, adapter, weights, merge=dtype == "float32")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
-    return model.to(device).eval(), processor
+    return model.to(device).eval(), processor, share
 
 
-def _adapted(model: Model, adapter: str, merge: bool) -> Model:
+def _adapted(model: Model, adapter: str, weights: str, merge: bool) -> tuple[Model, float | None]:
     """``model`` with the adapter; PEFT itself takes an adapter whose tensors fit no layer without an error."""
     model = PeftModel.from_pretrained(model, adapter)
     stored, used = load_file(Path(adapter) / "adapter_model.safetensors"), get_peft_model_state_dict(model)
@@ -78,7 +83,9 @@ def _adapted(model: Model, adapter: str, merge: bool) -> Model:
         raise DataError(
             adapter, f"{len(set(stored) ^ set(used))} tensors do not fit the base model", "train the cell again"
         )
-    return model.merge_and_unload() if merge else model
+    if weights in ROUNDINGS:
+        return merge_rounded(model, weights)
+    return model.merge_and_unload() if merge else model, None
 
 
 def barred_tokens(processor: Processor, vocabulary: int, ends: Sequence[int]) -> list[int]:
@@ -107,9 +114,10 @@ class CepoLocal(lmms):
         seed: int | str = 0,
         progress: Callable[[int, int], None] | None = None,
         max_batch_size: int | None = None,
+        weights: str = "adapter",
     ) -> None:
         super().__init__()
-        self.model, self.processor = load(base, adapter, dtype, device)
+        self.model, self.processor, self.update_kept = load(base, adapter, dtype, device, weights)
         self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
         ends = self.model.generation_config.eos_token_id
         self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]

@@ -30,12 +30,14 @@ def evaluate(
     samples: Path,
     raw: Path,
     progress: Callable[[int, int], None] | None = None,
+    weights: str = "adapter",
 ) -> None:
     """Ask the model of a cell every question of ``benchmarks`` (name -> parquet) once.
 
     Writes ``samples`` (parquet, evals/samples.py) and into the folder ``raw`` lmms-eval's results and records.
-    ``progress`` is told questions answered and questions in all. To be run in a process of its own: lmms-eval takes
-    seconds to import and changes global state. Raises ConfigError, DataError or EvalError and then writes nothing.
+    ``progress`` is told questions answered and questions in all; ``weights`` is the cell's option ``eval_weights``.
+    To be run in a process of its own: lmms-eval takes seconds to import and changes global state. Raises ConfigError,
+    DataError or EvalError and then writes nothing.
     """
     started = time.perf_counter()
     go_offline()
@@ -43,7 +45,7 @@ def evaluate(
     check_model(base, adapter)
     rows = {name: read_benchmark(name, path, settings.limit) for name, path in benchmarks.items()}
     checked = time.perf_counter()
-    model = _load_model(base, adapter, settings, seed, progress)
+    model = _load_model(base, adapter, settings, seed, progress, weights)
     loaded = time.perf_counter()
     results = run_lmms_eval(model, benchmarks, settings)
     table = collect(results, rows, model.answers, f"evaluate cell {cell_name} again")
@@ -51,12 +53,19 @@ def evaluate(
     seconds = {"check": checked - started, "load": loaded - checked, "generate": model.seconds}
     seconds["lmms_eval"] = time.perf_counter() - loaded - model.seconds
     report = {"cell": cell_name, "settings": settings.generation(), "seed": seed, "seconds": seconds}
+    if model.update_kept is not None:
+        report["update_kept"] = model.update_kept
     write_raw(raw, results, report)
     write_samples(table, samples)
 
 
 def _load_model(
-    base: Path, adapter: Path | None, settings: EvalSettings, seed: int, progress: Callable[[int, int], None] | None
+    base: Path,
+    adapter: Path | None,
+    settings: EvalSettings,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+    weights: str,
 ) -> Any:  # noqa: ANN401
     from evals.local_model import CepoLocal  # imports torch and lmms-eval
 
@@ -68,6 +77,7 @@ def _load_model(
         batch_size=settings.batch_size,
         seed=f"{settings.seed}/{seed}",
         progress=progress,
+        weights=weights,
     )
 
 

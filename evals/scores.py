@@ -43,6 +43,7 @@ def score(samples: Path, raw: Path, cell: str, cell_digest: str) -> Scores:
         average_low=average.low,
         average_high=average.high,
         seconds=sum(report["seconds"].values()),
+        update_kept=report.get("update_kept"),
     )
 
 

@@ -36,6 +36,8 @@ PRESETS = {
         "lora_alpha": 64,  # examples/config.yaml: worker.actor.model.lora.alpha
         "reward": "accuracy_format",  # examples/reward_function/math.py:40-50
         "score_dtype": "bfloat16",  # logits in bfloat16; scripts: worker.actor.fsdp.torch_dtype
+        "minibatch_order": "length_balanced",  # verl/trainer/ray_trainer.py:451-466; verl/workers/actor/dp_actor.py:338
+        "eval_weights": "merged_bf16",  # scripts/model_merger.py:71-83
     },
 }
 
@@ -106,9 +108,13 @@ class Method:
     group_size: int = 8  # rollouts per problem, G
     minibatch_prompts: int = 16  # problems' worth of rollouts per optimizer update; released: 16, so 2 updates a step
     keep_groups: bool = False  # True: a mini-batch holds whole groups; released code splits groups by length balance
+    minibatch_order: Literal["random", "length_balanced"] = "random"  # unless keep_groups; released: length_balanced
     temperature: float = 1.0
     max_prompt: int = 768  # tokens; longer problems are dropped
     max_response: int = 2048  # tokens
+    max_model_len: int = 0  # prompt and response together, tokens; 0: no further limit; first public scripts: 2048
+    cut_adds_end: bool = False  # True: a response cut by max_model_len gets an end token that counts (released)
+    student_image: bool = True  # False: trained on the text alone, as the official OPSD and SDPO are; evaluated with it
     prompt_template: Literal["math_short", "none"] = "math_short"
     reward: Literal["binary", "accuracy_format"] = "binary"  # paper: 0 or 1; released code: 0.9 accuracy + 0.1 format
     drop_all_wrong: bool = False  # True: groups without a right rollout get no update, whatever their format rewards
@@ -116,7 +122,9 @@ class Method:
     clip_high: float = 0.28  # surrogate ratio clip: 1 + clip_high
     dual_clip: float = 3.0  # cap of the loss at dual_clip * |A| where A < 0; 0 turns it off
     loss_avg: Literal["token", "sequence"] = "token"  # mean over the mini-batch's tokens, or per sequence first
-    score_dtype: Literal["float32", "bfloat16"] = "float32"  # precision of the log-prob passes
+    score_dtype: Literal["float32", "bfloat16"] = "float32"  # precision of log-probs, the policy's and the teachers'
+    checkpoint: Literal["last", "best_val"] = "last"  # which step's adapter is evaluated; the released code keeps both
+    eval_weights: Literal["adapter", "rounded_bf16", "merged_bf16"] = "adapter"  # evals/merging.py; released: merged
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work (ConfigError)."""

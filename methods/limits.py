@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "temperature": (1e-3, math.inf),
     "max_prompt": (1, math.inf),
     "max_response": (1, math.inf),
+    "max_model_len": (0, math.inf),  # 0: no limit
     "clip_low": (0, 0.999),  # the lower bound of the ratio, 1 - clip_low, has a logarithm
     "clip_high": (0, math.inf),
     "dual_clip": (0, math.inf),

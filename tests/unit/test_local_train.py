@@ -215,7 +215,7 @@ def test_an_epoch_visits_every_problem_once():
 def test_minibatches_share_out_all_rollouts(keep_groups):
     method = load_method("grpo", {"keep_groups": keep_groups, "minibatch_prompts": 2, "group_size": 4})
     group = torch.arange(4).repeat_interleave(4)
-    parts = list(minibatches(method, group, seed=1, step=0))
+    parts = list(minibatches(method, group, torch.ones_like(group), seed=1, step=0))
     assert sorted(torch.cat(parts).tolist()) == list(range(16))
     assert [len(p) for p in parts] == [8, 8]
     whole = all(len(p[group[p] == g]) in (0, 4) for p in parts for g in range(4))

@@ -102,6 +102,7 @@ class Run(Record):
     peak_memory_mb: float
     resumed_at: list[int] = Field(default_factory=list, description="steps at which the run was resumed")
     val_accuracy_start: float | None = None
+    adapter_step: int | None = Field(None, description="rollout step after which the saved adapter was taken")
     val_problems: int | None = Field(None, description="validation problems, answered once each per validation")
 
 
@@ -129,3 +130,6 @@ class Scores(Record):
     average_low: float
     average_high: float
     seconds: float
+    update_kept: float | None = Field(
+        None, description="share of the adapter's update that is left in weights rounded to bfloat16; evals/merging.py"
+    )

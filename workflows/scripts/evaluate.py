@@ -23,4 +23,5 @@ with job(snakemake.log[0], f"evaluate {cell.name}", snakemake.resources.gpu):
             samples=samples,
             raw=Path(snakemake.output.raw),
             progress=progress,
+            weights=str(cell.options.get("eval_weights", "adapter")),
         )

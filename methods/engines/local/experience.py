@@ -18,7 +18,7 @@ from methods.engines.local.data import Problem
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt, Vision, make_prompt
 from methods.engines.local.rollout import Responses, Sampling, roll_out
-from methods.engines.local.score import teacher_hidden, teacher_logp
+from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
 from methods.engines.local.weights import TeacherWeights, frozen
 from methods.references import Member, Reference
 from methods.rewards import Grader, boxed_answer, reward
@@ -48,18 +48,24 @@ class Gatherer:
         with clock.phase("rollout"):
             visions = look_at(policy, problems)
             prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
-            sampling = Sampling(method.temperature, method.max_response, method.group_size)
+            limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
+            sampling = Sampling(method.temperature, *limits)
             with frozen(policy):
                 responses = roll_out(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
         with clock.phase("verify"):
             owners = responses.owner.tolist()
             members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
+        contexts = [prompts[o] for o in owners]
         rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", step))
+        if method.score_dtype != "float32":
+            with clock.phase("score"):
+                logp = student_logp(policy, contexts, responses, method, self.size)
+                rollouts = replace(rollouts, logp={"student": logp})
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
                 rollouts, hidden = self._ask_teachers(problems, visions, members, responses, rollouts, seed, step)
-        return Experience([prompts[o] for o in owners], responses, members, rollouts, hidden, timeouts)
+        return Experience(contexts, responses, members, rollouts, hidden, timeouts)
 
     def _ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
@@ -118,10 +124,11 @@ def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
 
 
 def student_context(policy: Policy, method: Method, problem: Problem, visions: Sequence[Vision]) -> Prompt:
-    """What the student reads."""
+    """What the student reads; without ``student_image`` the image's tokens become padding, as for blind teachers."""
     counts = [len(v.tokens) for v in visions]
     ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
-    return make_prompt(ids, visions, policy.config.image_token_id)
+    blind = None if method.student_image else policy.pad_token
+    return make_prompt(ids, visions, policy.config.image_token_id, blind_pad=blind)
 
 
 def teacher_context(

@@ -23,6 +23,8 @@ class Sampling:
     temperature: float
     max_tokens: int
     copies: int = 1  # responses per prompt
+    max_total: int = 0  # prompt and response together; 0: no further limit
+    cut_adds_end: bool = False  # a response cut by ``max_total`` gets the padding token as one that ends it
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ class _Loop:
         self.mask, self.logp, self.entropy = (torch.zeros(shape, device=policy.device) for _ in range(3))
         self.rows = torch.arange(len(owner), device=policy.device)  # running rows, as rows of the buffers above
         self.ends = torch.tensor(policy.end_tokens, device=policy.device)
+        fits = sampling.max_total - prefix.mask.sum(1).index_select(0, owner) if sampling.max_total else None
+        self.room = torch.full_like(owner, sampling.max_tokens) if fits is None else fits.clamp(max=sampling.max_tokens)
+        self.cut = (self.room < sampling.max_tokens) & sampling.cut_adds_end  # rows whose token at ``room`` is an end
 
     def run(self) -> Responses:
         """Decode until every row has ended or the limit is reached."""
@@ -94,7 +99,8 @@ class _Loop:
         finished = torch.zeros(len(self.owner), dtype=torch.bool, device=self.policy.device)
         for step in range(self.sampling.max_tokens):
             drawn = self._draw(hidden, step, finished)
-            finished = finished | torch.isin(drawn, self.ends)
+            limit = self.room[self.rows] + self.cut[self.rows]
+            finished = finished | torch.isin(drawn, self.ends) | (step + 1 >= limit)
             if finished.all() or step + 1 == self.sampling.max_tokens:
                 break
             if finished.float().mean() > 0.125:  # copying the caches pays once an eighth of the rows has ended
@@ -113,6 +119,8 @@ class _Loop:
         cumulative = allowed.cumsum(-1, dtype=torch.float64)
         target = self.uniforms[self.rows, step, None] * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+        ended_here = self.cut[self.rows] & (self.room[self.rows] == step)
+        drawn = torch.where(ended_here, self.policy.pad_token, drawn)
         alive = ~finished
         rows = self.rows[alive]
         self.tokens[rows, step] = drawn[alive]
@@ -130,5 +138,5 @@ class _Loop:
             logp=self.logp[:, :length],
             entropy=self.entropy[:, :length],
             owner=self.owner,
-            truncated=(~torch.isin(last, self.ends)).float(),
+            truncated=(~torch.isin(last, self.ends) | (self.mask.sum(1) > self.room)).float(),
         )

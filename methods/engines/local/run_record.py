@@ -36,9 +36,9 @@ class Started:
 
 def run_record(
     cell: Cell, steps: Sequence[Step], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
-    accuracy_start: float | None, val_problems: int,
+    accuracy_start: float | None, val_problems: int, adapter_step: int,
 ) -> Run:  # fmt: skip
-    """The record of a finished run; ``outside`` are seconds of phases that belong to no step."""
+    """The record of a finished run; ``outside``: seconds of phases of no step; ``adapter_step``: 1-based."""
     seconds = dict(outside)
     for step in steps:
         for phase, value in step.seconds.items():
@@ -61,6 +61,7 @@ def run_record(
         resumed_at=list(resumed_at),
         val_accuracy_start=accuracy_start,
         val_problems=val_problems,
+        adapter_step=adapter_step,
     )
 
 

@@ -1,4 +1,4 @@
-"""Teacher passes: what each teacher makes of the responses, given a reference the student did not see."""
+"""Passes over finished responses: the student's own, and each teacher's, given a reference the student did not see."""
 
 from __future__ import annotations
 
@@ -14,6 +14,22 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt
 from methods.engines.local.rollout import Responses
 from methods.engines.local.weights import TeacherWeights
+
+
+@torch.no_grad()
+def student_logp(
+    policy: Policy, contexts: Sequence[Prompt], responses: Responses, method: Method, size: int
+) -> Float[Tensor, "B T"]:
+    """Log-probs in nats of the response tokens before the update, by the pass the update makes, in ``score_dtype``.
+
+    In float32 the rollouts know them already. In bfloat16 they must be rounded as the update's are, else the ratio of
+    the first update would not be 1; the released trainer makes them so (verl/trainer/ray_trainer.py:955-957).
+    """
+    logp, rows = torch.zeros_like(responses.mask), torch.arange(len(responses.mask), device=policy.device)
+    with autocast(policy, method.score_dtype):
+        for chunk in chunks(policy, contexts, rows, responses, size):
+            logp[chunk.rows, : chunk.mask.shape[1]] = token_logp(policy, chunk, method.temperature)
+    return logp
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from methods import seeding
 from methods.base import Method, load_method
 from methods.contexts import MATH_SHORT, student_prompt
 from methods.engines.local import checkpoint
+from methods.engines.local.best import bring_back, keep_if_best
 from methods.engines.local.clock import Clock
 from methods.engines.local.data import Problem, load_problems, step_rows
 from methods.engines.local.experience import Experience, Gatherer
@@ -50,11 +51,13 @@ class Trainer:
         self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch)
 
     def _short_enough(self, problems: list[Problem]) -> list[Problem]:
-        """Problems whose prompt has at most ``max_prompt`` tokens, as EasyR1 filters them."""
-        limit = self.method.max_prompt
-        kept = [p for p in problems if prompt_length(self.policy, self.method, p) <= limit]
+        """Problems whose prompt has at most ``max_prompt`` tokens, as EasyR1 filters them, and leaves one to answer."""
+        method = self.method
+        limit = min(method.max_prompt, method.max_model_len - 1) if method.max_model_len else method.max_prompt
+        kept = [p for p in problems if prompt_length(self.policy, method, p, limit) <= limit]
         if not kept:
-            raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", "raise max_prompt")
+            way_out = "raise max_prompt and max_model_len" if method.max_model_len else "raise max_prompt"
+            raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", way_out)
         return kept
 
     def step(self, step: int) -> Step:
@@ -87,7 +90,7 @@ class Trainer:
             moving = torch.stack(list(batch.has.values())).any(0)
             loss = matching_loss(self.policy, method, batch, experience.teacher_hidden, spread)
         done = []
-        for rows in minibatches(method, batch.group, self.cell.seed, step):
+        for rows in minibatches(method, batch.group, batch.mask.sum(1).long(), self.cell.seed, step):
             active = rows[moving[rows]]
             done.append(
                 update(self.policy, method, self.optimizer, experience.contexts, experience.responses, rows, active,
@@ -125,11 +128,13 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
         with clock.phase("validate"):
             accuracy_start = validator.accuracy()
         resumed_at = run_steps(trainer, validator, state / "progress.jsonl", clock)
+    steps = read_lines(state / "progress.jsonl")
     with clock.phase("save"):
+        step = bring_back(trainer.policy, steps, state, cell.name) if method.checkpoint == "best_val" else method.steps
         save_adapter(trainer.policy, out / "adapter")
         join(state / "rollouts", out / "rollouts.parquet")
-    steps = read_lines(state / "progress.jsonl")
-    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, len(validator.problems))
+    validated = len(validator.problems)
+    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step)
     write_text(out / "run.json", record.model_dump_json(indent=1))
     (state / "progress.jsonl").replace(out / "train.jsonl")
     shutil.rmtree(state)
@@ -149,6 +154,8 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
             with clock.phase("validate"):
                 record = record.model_copy(update={"val_accuracy": validator.accuracy()})
         records.append(record)
+        if trainer.method.checkpoint == "best_val":
+            keep_if_best(trainer.policy, records, trainer.state)
         write_text(lines, "".join(r.model_dump_json() + "\n" for r in records))
         if (step + 1) % settings.checkpoint_every == 0 and step + 1 < steps:
             with clock.phase("save"):
@@ -156,11 +163,11 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
     return resumed_at
 
 
-def prompt_length(policy: Policy, method: Method, problem: Problem) -> int:
-    """Tokens of the student's prompt, or an upper bound if that is short enough: no token is shorter than a byte."""
+def prompt_length(policy: Policy, method: Method, problem: Problem, limit: int) -> int:
+    """Tokens of the student's prompt, or an upper bound if that is within ``limit``: a token has at least a byte."""
     counts = policy.vision_tokens(problem.image_sizes())
     bound = len(problem.text.encode()) + len(MATH_SHORT.encode()) + CHAT_BYTES + sum(counts)
-    if bound <= method.max_prompt:
+    if bound <= limit:
         return bound
     return len(student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts))
 

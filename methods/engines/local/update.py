@@ -11,7 +11,8 @@ from torch import Tensor
 
 from methods import seeding
 from methods.base import Method, Rollouts
-from methods.engines.local.passes import Chunk, chunks, token_logp
+from methods.engines.local.balance import balanced_minibatches
+from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt
 from methods.engines.local.rollout import Responses
@@ -29,11 +30,13 @@ class Update:
     clipped: dict[str, float]
 
 
-def minibatches(method: Method, group: Int[Tensor, " B"], seed: int, step: int) -> Iterator[Int[Tensor, " M"]]:
-    """Rows of each update, about ``minibatch_prompts * group_size`` of them, in a seeded order.
+def minibatches(
+    method: Method, group: Int[Tensor, " B"], lengths: Int[Tensor, " B"], seed: int, step: int
+) -> Iterator[Int[Tensor, " M"]]:
+    """Rows of each update, about ``minibatch_prompts * group_size`` of them, in the order ``minibatch_order``.
 
     Unless ``keep_groups``, rollouts of a group fall into different mini-batches, as in the released code, whose driver
-    reorders by length balance first (verl/trainer/ray_trainer.py:451-466).
+    reorders by length balance first (verl/trainer/ray_trainer.py:451-466). ``lengths``: response tokens.
     """
     generator = torch.Generator().manual_seed(seeding.stream(seed, "minibatch", step))
     if method.keep_groups:
@@ -41,6 +44,9 @@ def minibatches(method: Method, group: Int[Tensor, " B"], seed: int, step: int) 
         order = names[torch.randperm(len(names), generator=generator)]
         for part in order.split(method.minibatch_prompts):
             yield torch.isin(group, part).nonzero()[:, 0]
+    elif method.minibatch_order == "length_balanced":
+        for rows in balanced_minibatches(lengths.tolist(), method.minibatch_prompts * method.group_size):
+            yield torch.tensor(rows, device=group.device)
     else:
         order = torch.randperm(len(group), generator=generator).to(group.device)
         yield from order.split(method.minibatch_prompts * method.group_size)
@@ -98,13 +104,14 @@ def update(
     share = torch.zeros_like(responses.mask)
     share[rows] = token_weights(responses.mask[rows], method.loss_avg)
     total, clipped = 0.0, dict[str, float]()
-    for chunk in chunks(policy, contexts, active, responses, size):
-        per_token, marks = chunk_loss(chunk)
-        loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
-        loss.backward()
-        total += float(loss.detach())
-        for name, mark in marks.items():
-            clipped[name] = clipped.get(name, 0.0) + float((mark * chunk.mask).sum())
+    with autocast(policy, method.score_dtype):
+        for chunk in chunks(policy, contexts, active, responses, size):
+            per_token, marks = chunk_loss(chunk)
+            loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
+            loss.backward()
+            total += float(loss.detach())
+            for name, mark in marks.items():
+                clipped[name] = clipped.get(name, 0.0) + float((mark * chunk.mask).sum())
     norm = torch.nn.utils.clip_grad_norm_(list(policy.trainable.values()), method.grad_clip, error_if_nonfinite=False)
     if torch.isfinite(norm):
         optimizer.step()

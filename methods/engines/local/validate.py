@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from methods import seeding
 from methods.base import Method
 from methods.engines.local.data import Problem
@@ -29,7 +31,8 @@ class Validator:
         self.problems = problems[: settings.validation_problems]
         self.seed = seeding.stream(seed, "validation")
         visions = look_at(policy, self.problems)
-        self.prompts = [student_context(policy, method, p, v) for p, v in zip(self.problems, visions, strict=True)]
+        sighted = replace(method, student_image=True)  # as in the evaluation, however the student was trained
+        self.prompts = [student_context(policy, sighted, p, v) for p, v in zip(self.problems, visions, strict=True)]
 
     def due(self, done: int, steps: int) -> bool:
         """Whether to validate after ``done`` of ``steps`` rollout steps."""
