@@ -1,7 +1,7 @@
 # The commands of this project. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help reproduce smoke cell plan test check schemas ui report unlock
+.PHONY: help reproduce smoke cell plan reference test check schemas ui report unlock
 .PHONY: table4 table5 figure3 controls audit tuning everything
 
 PYTHON ?= python3
@@ -12,6 +12,7 @@ READY := .venv/.ready
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --cores $(JOBS) --resources mem_mb=$(MEMORY)
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
+COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning
 # SEEDS=n is seeds 1 to n; without it the config's.
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS))])
@@ -45,6 +46,9 @@ table4 table5 figure3 controls audit tuning: $(READY)
 
 everything: $(READY) ## all tables, figures and controls of the micro world; cells they share are trained once
 	@$(call RUN,$(EVERYTHING))
+
+reference: $(READY) ## copy the finished run to results/reference/micro, to be committed: make reference COMMAND="make everything SEEDS=3"
+	@$(BIN)/python -m workflows.lib.reference results/micro results/reference/micro "$(COMMAND)"
 
 plan: $(READY) ## what would run, how long and how big, before anything starts: make plan EXPERIMENTS=table4,audit SEEDS=3
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
