@@ -25,7 +25,7 @@ def test_a_plan_of_nothing_done(fresh: Project):
 
 
 def test_a_plan_tells_the_cache_from_work(project: Project):
-    assert "Nothing to be done" in project.snakemake(*CONFIG, "plan").stderr
+    assert "Nothing to be done" in project.snakemake("plan", *CONFIG).stderr
     project.edit("methods/cepo.py", '= "answer"', '= "full"')
     rows = plan(project, *CONFIG)
     assert rows["train cepo/tiny"] == rows["evaluate cepo/tiny"] == ["1", "0", "0"]
