@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evals.analysis.statistics import AVERAGE, Estimate, Panel, accuracies
+from evals.analysis.panels import Panel
+from evals.analysis.statistics import AVERAGE, Estimate, accuracies
 from evals.benchmarks import BENCHMARKS, Benchmark
 from evals.run import GENERATION, RESULTS
 from evals.samples import read_samples

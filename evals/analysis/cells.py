@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from evals.analysis.display import method_name, method_rank
-from evals.analysis.statistics import Panel
+from evals.analysis.panels import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
 from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
@@ -112,7 +112,7 @@ class Arm:
             if tuple(table["question_hash"]) != questions:
                 raise unpaired(folder, benchmark, self.folders[0])
         values = np.stack([table["correct"].to_numpy(dtype=float) for table in tables])
-        return Panel(values, pd.factorize(tables[0]["cluster"])[0], questions)
+        return Panel(values, pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:

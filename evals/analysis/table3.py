@@ -14,7 +14,7 @@ from evals.analysis.display import PAPER_ORDER, method_name
 from evals.analysis.document import write_document
 from evals.analysis.layout import ABSENT, Entry, Group, Part, Section
 from evals.analysis.published import Exhibit, Published, load
-from evals.analysis.statistics import Ratio
+from evals.analysis.ratios import Ratio
 from evals.analysis.timing import Timing, in_order, timing
 
 OVER = ("all steps", "teachers asked", "per token")

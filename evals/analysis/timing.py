@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.analysis.cells import Arm
-from evals.analysis.statistics import Ratio, ratio_of_means
+from evals.analysis.ratios import Ratio, ratio_of_means
 from workflows.lib.records import Step
 
 PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the order of a step; others follow by name

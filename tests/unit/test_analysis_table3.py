@@ -9,7 +9,7 @@ import pytest
 from analysis_cells import write_cell, write_grid
 
 from evals.analysis.cells import read_arms
-from evals.analysis.statistics import ratio_of_means
+from evals.analysis.ratios import ratio_of_means
 from evals.analysis.table3 import write
 from evals.analysis.timing import timing
 from workflows.lib.errors import DataError

@@ -1,0 +1,60 @@
+"""Outcomes that line up: what every seed scored on every question of one benchmark. Shares (0-1); no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What S seeds scored on the N questions of one benchmark; ``clusters`` numbers the seed problems from 0."""
+
+    values: Float[np.ndarray, "S N"]
+    clusters: Int[np.ndarray, " N"]
+    questions: tuple[str, ...] = ()  # hash of each question: two panels are paired only if these agree
+    seeds: tuple[int, ...] = ()  # of training, in order; two panels are paired by seed only if these agree
+
+    @cached_property
+    def sizes(self) -> Int[np.ndarray, " C"]:
+        """Questions per seed problem."""
+        return np.bincount(self.clusters)
+
+    @cached_property
+    def means(self) -> Float[np.ndarray, " S"]:
+        """Mean of each seed."""
+        return self.values.mean(axis=1)
+
+    @cached_property
+    def influence(self) -> Float[np.ndarray, "S C"]:
+        """What each seed problem adds to the seed's mean, beyond its share."""
+        sums = np.stack([np.bincount(self.clusters, row, len(self.sizes)) for row in self.values])
+        return (sums - self.means[:, None] * self.sizes) / len(self.clusters)
+
+    def __sub__(self, other: Panel) -> Panel:
+        """Question by question, seed by seed."""
+        return Panel(self.values - other.values, self.clusters, self.questions, self.seeds)
+
+    def __neg__(self) -> Panel:
+        return Panel(-self.values, self.clusters, self.questions, self.seeds)
+
+
+# A contrast is a sum of terms whose seeds are independent of one another; each term maps benchmarks to panels.
+Term = Mapping[str, Panel]
+
+
+def paired_terms(ours: Term, theirs: Term, names: list[str]) -> list[Term]:
+    """``ours - theirs``: one term if the seeds are the same, else two; ValueError if the questions are not."""
+    if differing := [name for name in names if ours[name].questions != theirs[name].questions]:
+        raise ValueError(f"{differing[0]}: the two sides answered different questions")
+    if all(_same_seeds(ours[name], theirs[name]) for name in names):
+        return [{name: ours[name] - theirs[name] for name in names}]
+    return [{name: ours[name] for name in names}, {name: -theirs[name] for name in names}]
+
+
+def _same_seeds(ours: Panel, theirs: Panel) -> bool:
+    return len(ours.values) == len(theirs.values) and ours.seeds == theirs.seeds
