@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from evals.analysis.display import method_name, method_rank
@@ -20,6 +22,7 @@ from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
 
 R = TypeVar("R", bound=Record)
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
+ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,24 @@ class CellFolder:
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
-        """``eval/samples.parquet`` by benchmark, in order of ids."""
-        table = read_samples(self.path / "eval" / "samples.parquet").select(COLUMNS)  # responses are long
-        ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
-        return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
+        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``."""
+        return by_benchmark(self.path / "eval")
+
+    def repeats(self) -> list[dict[str, pd.DataFrame]]:
+        """The same for further evaluations of the same adapter, ``repeats/<number>``, in order; often none."""
+        found = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
+        return [by_benchmark(path) for path in sorted(found, key=lambda path: int(path.name))]
 
     def _record(self, model: type[R], name: str) -> R:
         return _parse(model, _read(self.path / name), str(self.path / name))
+
+
+def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
+    """What one evaluation answered, by benchmark, in order of ids: all that statistics need of its samples."""
+    packed = folder / ANSWERS
+    table = read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select(COLUMNS)
+    ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
+    return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,14 @@ def trained(arms: Sequence[Arm]) -> list[Arm]:
     if not found:
         raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
     return found
+
+
+def read_answers(path: Path) -> pa.Table:
+    """:data:`COLUMNS` of a packed evaluation; DataError if the file is not one."""
+    try:
+        return pq.read_table(path, columns=COLUMNS)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DataError(str(path), f"not a readable parquet file ({error})", "unpack the archive again") from None
 
 
 def _read(path: Path) -> str:

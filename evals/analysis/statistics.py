@@ -30,7 +30,7 @@ class Estimate:
     high: float
     seeds: int  # of a contrast: the fewest of its sides
     n: int  # questions per seed
-    spread: Spread = field(repr=False, compare=False)
+    spread: Spread | None = field(default=None, repr=False, compare=False)  # None: not from answers
 
     @property
     def excludes_zero(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ANALYSIS = Path(__file__).parents[2] / "evals" / "analysis"
 FIGURES = {"figure1": "figures", "figure3": "figure3"}  # name in an experiment -> module that draws it
+OF_ALL_CELLS = ("claims",)  # tables made from every cell of a run, whichever experiments name them
 ARGUMENTS = ["cells", "published", "out"]  # of the function ``write`` of a table's or figure's module
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from evals.analysis.claimrecords import Claims
 from workflows.lib.config import Config, Experiment
 from workflows.lib.files import write_text
 from workflows.lib.records import Cell, Run, Scores, Step
@@ -22,6 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "run": Run,  # run.json
     "rollouts": Rollout,  # a row of rollouts.parquet
     "credit": CreditLine,  # a line of credit.jsonl
+    "claims": Claims,  # results/published/claims.yaml
     "scores": Scores,  # eval/scores.json
 }
 

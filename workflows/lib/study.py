@@ -15,6 +15,7 @@ from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.options import read_methods
+from workflows.lib.products import OF_ALL_CELLS
 from workflows.lib.recipes import Recipes
 
 if TYPE_CHECKING:
@@ -248,6 +249,8 @@ class Study:
 
     def _cells_of(self, product: str) -> list[Key]:
         """Cells of the chosen experiments that ask for a product: the name of a table or a figure."""
+        if product in OF_ALL_CELLS:
+            return self.grid.wanted
         experiments = {name: self.grid.experiments[name] for name in self.config.experiments}
         chosen = [name for name, e in experiments.items() if product in (*e.tables, *e.figures)]
         return list(dict.fromkeys(key for name in chosen for key in self.grid.of_experiment(name)))

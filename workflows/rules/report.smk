@@ -23,6 +23,34 @@ rule table:
         "../scripts/table.py"
 
 
+ruleorder: claims > table
+
+
+rule claims:
+    input:
+        cells=study.table_cells,
+        results=study.table_results,
+        published=PUBLISHED,
+    output:
+        md="<results>/tables/{table}.md",
+        csv="<results>/tables/{table}.csv",
+        tex="<results>/tables/{table}.tex",
+        html=report("<results>/tables/{table}.html", caption="../report/table.rst", category="Tables"),
+        json="<results>/tables/{table}.json",
+    wildcard_constraints:
+        table="claims",
+    log:
+        "<results>/logs/{table}.log",
+    benchmark:
+        "<results>/logs/{table}.time.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        recipe=study.table_recipe,
+    script:
+        "../scripts/table.py"
+
+
 rule figures:
     input:
         cells=study.curve_cells,

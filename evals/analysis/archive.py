@@ -1,0 +1,109 @@
+"""A finished world in two small files, and back: what tables, figures and claims need, without models and responses.
+
+``answers.parquet`` has one row per question and one column per evaluation, each answer in three bits. ``records.parquet``
+holds the text files of every cell as they are. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes
+cell folders again, with ``eval/answers.parquet`` in the place of ``samples.parquet``, so that everything that reads cells
+reads these too (:mod:`evals.analysis.rebuild`).
+
+    python -m evals.analysis.archive results/micro results/reference/micro
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
+from workflows.lib.errors import DataError, UserError
+from workflows.lib.files import replacing, write_text
+
+RECORDS = "records.parquet"
+TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
+QUESTION = ["benchmark", "id", "cluster", "question_hash"]
+BITS = ["correct", "parsed", "truncated"]  # from the lowest
+
+
+def pack(results: Path, out: Path) -> list[Path]:
+    """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths. DataError without cells."""
+    cells = sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
+    if not cells:
+        raise DataError(str(results / "cells"), "holds no cell", "name a folder like results/micro")
+    names = {cell: cell.relative_to(results / "cells").as_posix() for cell in cells}
+    texts = [
+        {"cell": name, "file": file, "text": (cell / file).read_text(encoding="utf-8")}
+        for cell, name in names.items()
+        for file in TEXTS
+        if (cell / file).exists()
+    ]
+    answers = {f"{name}/{part}": _bits(cell / part) for cell, name in names.items() for part in _evaluations(cell)}
+    table = pd.concat(answers, axis=1).sort_index() if answers else pd.DataFrame()
+    return [
+        _write(pa.Table.from_pylist(texts), out / RECORDS),
+        _write(pa.Table.from_pandas(table.astype("UInt8").reset_index(), preserve_index=False), out / ANSWERS),
+    ]
+
+
+def unpack(archive: Path, results: Path) -> list[Path]:
+    """Write the cell folders of an archive below ``results/cells``; returns them. DataError if it is none."""
+    try:
+        texts, answers = pq.read_table(archive / RECORDS).to_pylist(), pq.read_table(archive / ANSWERS).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(str(archive), f"is no archive of a world ({error})", "pack the results again") from None
+    for line in texts:
+        write_text(_inside(results / "cells", f"{line['cell']}/{line['file']}"), line["text"])
+    for name in answers.columns.drop(QUESTION):
+        given = answers[answers[name].notna()]
+        bits = given[name].to_numpy(dtype=np.uint8)
+        flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
+        table = given[QUESTION].assign(**flags).astype({"correct": float})
+        _write(pa.Table.from_pandas(table[COLUMNS], preserve_index=False), _inside(results / "cells", f"{name}/{ANSWERS}"))
+    return sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
+
+
+def _evaluations(cell: Path) -> Iterator[str]:
+    """Folders of the cell that hold an evaluation, relative to it."""
+    for path in [cell / "eval", *sorted((cell / "repeats").glob("[0-9]*"))]:
+        if (path / "samples.parquet").exists() or (path / ANSWERS).exists():
+            yield path.relative_to(cell).as_posix()
+
+
+def _bits(folder: Path) -> pd.Series:
+    """Each answer of an evaluation as a number, by question."""
+    frame = pd.concat(by_benchmark(folder).values())
+    number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
+    return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(frame[QUESTION]))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """``folder/name``; DataError if that leaves the folder, as only a forged archive would."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(name, "names a file outside the results", "use an archive that you trust")
+    return path
+
+
+def _write(table: pa.Table, path: Path) -> Path:
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_statistics=False, store_schema=False)
+    return path
+
+
+def main() -> None:
+    """Pack the results named first into the folder named second."""
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
+    try:
+        for path in pack(Path(sys.argv[1]), Path(sys.argv[2])):
+            print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Every table, figure and verdict again from finished cells alone: no training, no torch, no lmms-eval, no Snakemake.
+
+    python -m evals.analysis.rebuild results/reference/micro results/rebuilt
+
+The first folder is an archive (:mod:`evals.analysis.archive`) or a results folder with ``cells``; the second becomes a
+results folder with ``cells``, ``tables`` and ``figures``. Made is what the experiments ask for whose cells are there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from evals.analysis.archive import RECORDS, unpack
+from evals.analysis.published import load
+from workflows.lib.config import Experiment
+from workflows.lib.errors import DataError, UserError
+from workflows.lib.loading import read_experiments
+from workflows.lib.products import FIGURES, OF_ALL_CELLS
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+BASE = "base"
+UNSCORED = set(FIGURES.values()) - {"figure3"}  # figures of training, which the untrained base has no part in
+
+
+def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tuple[str, UserError | None]]:
+    """Make every product below ``out``; yields the name of each, and why it could not be made.
+
+    Raises DataError if ``folder`` holds no cells.
+    """
+    cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
+    experiments = [one for one in read_experiments().values() if _was_run(one, cells)]
+    for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
+        asked = [one for one in experiments if product in (*one.tables, *one.figures)]
+        used = [cell for cell in cells if product in OF_ALL_CELLS or any(_belongs(cell, one) for one in asked)]
+        module = FIGURES.get(product, product)
+        kind = "figures" if product in FIGURES else "tables"
+        try:
+            import_module(f"evals.analysis.{module}").write(
+                [cell for cell in used if module not in UNSCORED or _key(cell)[0] != BASE], published, out / kind
+            )
+        except UserError as error:
+            yield product, error
+        else:
+            yield product, None
+
+
+def _cells(folder: Path, out: Path) -> list[Path]:
+    if (folder / RECORDS).exists():
+        return unpack(folder, out)
+    cells = sorted(path.parent for path in (folder / "cells").glob("*/*/*/*/cell.json"))
+    if not cells:
+        raise DataError(str(folder), f"has neither {RECORDS} nor cells", "name an archive or a results folder")
+    return cells
+
+
+def _key(cell: Path) -> tuple[str, str, str]:
+    """Method, scale and variant."""
+    return cell.parts[-4], cell.parts[-3], cell.parts[-2]
+
+
+def _ordered(cells: Sequence[Path], scales: list[str]) -> list[Path]:
+    """The paper's scales first, in its order; within a scale as given."""
+    return sorted(cells, key=lambda cell: scales.index(_key(cell)[1]) if _key(cell)[1] in scales else len(scales))
+
+
+def _belongs(cell: Path, experiment: Experiment) -> bool:
+    """Whether an experiment asks for this cell; an arm that names no methods asks for all trained ones."""
+    method, scale, variant = _key(cell)
+    return scale in (experiment.scales or [scale]) and any(
+        variant in arm.variants and (method in arm.methods if arm.methods else method != BASE)
+        for arm in experiment.arms
+    )
+
+
+def _was_run(experiment: Experiment, cells: Sequence[Path]) -> bool:
+    """Whether all its arms are there, at one scale at least."""
+    there = {_key(cell) for cell in cells}
+    wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
+    scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}
+    return any(all((method, scale, variant) in there for method, variant in wanted) for scale in scales)
+
+
+def main() -> None:
+    """Rebuild from the folder named first into the one named second; exits with 1 if a product could not be made."""
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m evals.analysis.rebuild <archive or results folder> <folder>")
+    try:
+        made = list(rebuild(Path(sys.argv[1]), Path(sys.argv[2])))
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    for product, error in made:
+        print(f"{product}: {'made' if error is None else error}")
+    if any(error for _, error in made):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
