@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help reproduce smoke cell plan reference test check schemas ui report unlock
-.PHONY: table4 table5 figure3 controls audit tuning everything
+.PHONY: rebuild table4 table5 figure3 controls audit tuning noise everything
 
 PYTHON ?= python3
 JOBS ?= $(shell env -u OMP_NUM_THREADS nproc)
@@ -13,7 +13,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --core
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
-EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning
+EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
 # SEEDS=n is seeds 1 to n; without it the config's.
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS))])
 RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST)
@@ -41,7 +41,8 @@ figure3: ## Figure 3: lambda constant, lambda fading out, the clip of weights
 controls: ## what remains of CEPO's lead once one thing at a time is taken away
 audit: ## where paper and released code differ, one option at a time
 tuning: ## every method at three learning rates, judged on validation problems
-table4 table5 figure3 controls audit tuning: $(READY)
+noise: ## how far evaluations of one adapter lie apart
+table4 table5 figure3 controls audit tuning noise: $(READY)
 	@$(call RUN,$@)
 
 everything: $(READY) ## all tables, figures and controls of the micro world; cells they share are trained once
@@ -79,6 +80,9 @@ ui: $(READY) ## MLflow on http://127.0.0.1:5000
 report: $(READY) ## tables and figures with their provenance as one archive, results/micro/report/report.zip
 	@mkdir -p results/micro/report
 	@$(SNAKEMAKE) --report results/micro/report/report.zip
+
+rebuild: $(READY) ## tables, figures and claims from answers alone: make rebuild FROM=results/reference/micro
+	@$(BIN)/python -m evals.analysis.rebuild $(FROM) $(or $(OUT),results/rebuilt)
 
 unlock: $(READY) ## after a killed run that left a lock
 	@$(SNAKEMAKE) --unlock

@@ -1,9 +1,9 @@
 """A finished world in two small files, and back: what tables, figures and claims need, without models and responses.
 
-``answers.parquet`` has one row per question and one column per evaluation, each answer in three bits. ``records.parquet``
-holds the text files of every cell as they are. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes
-cell folders again, with ``eval/answers.parquet`` in the place of ``samples.parquet``, so that everything that reads cells
-reads these too (:mod:`evals.analysis.rebuild`).
+``answers.parquet`` has one row per question and one column per evaluation, each answer in three bits.
+``records.parquet`` holds the text files of every cell as they are. :func:`pack` makes them from ``results/<world>``;
+:func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of ``samples.parquet``, so that
+everything that reads cells reads these too (:mod:`evals.analysis.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -62,7 +62,9 @@ def unpack(archive: Path, results: Path) -> list[Path]:
         bits = given[name].to_numpy(dtype=np.uint8)
         flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
         table = given[QUESTION].assign(**flags).astype({"correct": float})
-        _write(pa.Table.from_pandas(table[COLUMNS], preserve_index=False), _inside(results / "cells", f"{name}/{ANSWERS}"))
+        _write(
+            pa.Table.from_pandas(table[COLUMNS], preserve_index=False), _inside(results / "cells", f"{name}/{ANSWERS}")
+        )
     return sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
 
 

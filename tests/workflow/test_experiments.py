@@ -7,13 +7,14 @@ from copies import ROOT, Project
 
 MICRO: tuple[str, ...] = ()  # the config that is used where none is named
 MADE = {
-    "table2": {"table table2", "table table3", "figures"},
+    "table2": {"table table2", "table table3", "table publishedcheck", "figures"},
     "table4": {"table table4"},
     "table5": {"table table5"},
     "figure3": {"table sweeps", "figure3"},
     "controls": {"table controls"},
     "audit": {"table audit"},
     "tuning": {"table tuning"},
+    "noise": {"table noise"},
 }
 DEFAULT = "train cepo small default 1"
 

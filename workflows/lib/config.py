@@ -88,6 +88,7 @@ class Experiment(Model):
     variants: dict[Name, Variant] = Field(
         default={}, description="variants that only this experiment needs; known everywhere"
     )
+    repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
     tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
     figures: list[Name] = Field(
         default=[], description="figures drawn from these cells: figure1 (with the reward curves) or figure3"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evals.settings import EvalSettings
 from workflows.lib.config import MICRO, Config
 from workflows.lib.digest import canonical, code_digest, lock_digest, value_digest
 from workflows.lib.records import Cell
@@ -77,10 +78,15 @@ class Recipes:
             "engine": value_digest(self.config.engine_settings.model_dump(mode="json", exclude=FREE)),
         }
 
-    def evaluation(self, cell: Cell) -> str:
-        """How a cell is evaluated."""
+    def repeated(self, repeat: int) -> EvalSettings:
+        """Settings of the evaluation after ``repeat`` others: the same but for the seed of the sampler."""
+        settings = self.config.evaluation
+        return settings.model_copy(update={"seed": settings.seed + repeat})
+
+    def evaluation(self, cell: Cell, repeat: int = 0) -> str:
+        """How a cell is evaluated, for the first time or after ``repeat`` other evaluations."""
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
-        return canonical([cell.digest, self.config.evaluation, asked, code_digest("evals.run"), self.env])
+        return canonical([cell.digest, self.repeated(repeat), asked, code_digest("evals.run"), self.env])
 
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""

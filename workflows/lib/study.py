@@ -30,6 +30,7 @@ class Wildcards(Protocol):
     variant: str
     seed: str
     table: str
+    repeat: str
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,14 @@ class Study:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.recipes.evaluation(self.grid.cell(self.key(wildcards)))
 
+    def repeat_settings(self, wildcards: Wildcards) -> str:
+        """``params`` of a further evaluation: its settings."""
+        return self.recipes.repeated(int(wildcards.repeat)).model_dump_json()
+
+    def repeat_evaluation(self, wildcards: Wildcards) -> str:
+        """``params`` of a further evaluation: the cell and how it is evaluated."""
+        return self.recipes.evaluation(self.grid.cell(self.key(wildcards)), int(wildcards.repeat))
+
     def adapter(self, wildcards: Wildcards) -> str | list[str]:
         """Input of evaluation: the trained adapter; the untrained base has none."""
         key = self.key(wildcards)
@@ -164,7 +173,7 @@ class Study:
 
     def table_results(self, wildcards: Wildcards) -> list[str]:
         """Input of a table: what its cells answered, and how they were trained."""
-        return self._results(self._cells_of(wildcards.table))
+        return self._results(self._cells_of(wildcards.table)) + self._repeats_of(wildcards.table)
 
     def table_recipe(self, wildcards: Wildcards) -> str:
         """``params`` of a table."""
@@ -254,6 +263,17 @@ class Study:
         experiments = {name: self.grid.experiments[name] for name in self.config.experiments}
         chosen = [name for name, e in experiments.items() if product in (*e.tables, *e.figures)]
         return list(dict.fromkeys(key for name in chosen for key in self.grid.of_experiment(name)))
+
+    def _repeats_of(self, product: str) -> list[str]:
+        """Further evaluations that the chosen experiments of a product ask for."""
+        chosen = {name: self.grid.experiments[name] for name in self.config.experiments}
+        return [
+            f"{self.folder(key)}/repeats/{repeat}/samples.parquet"
+            for name, experiment in chosen.items()
+            if product in experiment.tables
+            for key in self.grid.of_experiment(name)
+            for repeat in range(1, experiment.repeats)
+        ]
 
     def _results(self, cells: list[Key]) -> list[str]:
         """What cells answered, and how they were trained."""

@@ -44,6 +44,33 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+rule repeat:  # the same evaluation with other sampling noise
+    input:
+        cell="<cell>/cell.json",
+        adapter=study.adapter,
+        base="<model>/model",
+        benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
+    output:
+        samples="<cell>/repeats/{repeat}/samples.parquet",
+        raw=directory("<cell>/repeats/{repeat}/lmms"),
+    wildcard_constraints:
+        repeat=r"\d+",
+    log:
+        "<cell>/repeats/{repeat}/evaluate.log",
+    cache: True
+    conda:
+        "../../envs/local.yaml"
+    resources:
+        gpu=study.config.resources.evaluate.gpus,
+        mem_mb=study.config.resources.evaluate.mem_mb,
+        runtime=study.config.resources.evaluate.minutes,
+    params:
+        settings=study.repeat_settings,
+        recipe=study.repeat_evaluation,
+    script:
+        "../scripts/evaluate.py"
+
+
 rule score:
     input:
         cell="<cell>/cell.json",
