@@ -76,7 +76,9 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
 
 
 def _was_run(experiment: Experiment, cells: Sequence[Path]) -> bool:
-    """Whether all its arms are there, at one scale at least."""
+    """Whether all its arms are there, at one scale at least, evaluated as often as it asks."""
+    if experiment.repeats > 1:
+        cells = [cell for cell in cells if (cell / "repeats" / str(experiment.repeats - 1)).is_dir()]
     there = {_key(cell) for cell in cells}
     wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
     scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}

@@ -1,7 +1,7 @@
 """How often intervals hold the truth of simulated worlds, over numbers of seeds, spreads of seeds and effects.
 
 One seed's interval is about that seed: its worlds have no spread of seeds. The standard error of a share of 600 worlds
-is 0.9 points, so single cases may leave 93 to 97 % by that much; over all cases of a number of seeds they may not.
+is 0.9 points, so one of the 34 cases may leave 93 to 97 % by two of it; over all cases of a number of seeds none may.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evals.analysis.simulation import World
 from evals.analysis.statistics import AVERAGE, Estimate, accuracies, differences
 
 COUNT = 600  # worlds per case
-ERROR = 0.009
+ERROR = 0.018  # two standard errors of a share of COUNT worlds
 SPREADS = {
     1: (0.0,),
     2: (0.0, 0.1, 0.25, 0.6),

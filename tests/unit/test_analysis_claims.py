@@ -17,11 +17,13 @@ from evals.analysis.measuring import Arms, Measured, Missing, measure
 from evals.analysis.published import load
 from evals.analysis.spread import Spread
 from evals.analysis.verdicts import decide, judge, seeds_needed
+from workflows.lib.config import Config
 from workflows.lib.errors import DataError
-from workflows.lib.loading import read_experiments
+from workflows.lib.loading import read_experiments, read_yaml
 from workflows.lib.records import Step
 
-PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "results" / "published"
 COMMON = {"scale": "small", "ours": "cepo", "expect": "higher", "tolerance": 1.0}
 LOGGED = {*Step.model_fields, "auroc"}
 
@@ -128,7 +130,9 @@ def test_seeds_needed_falls_with_the_effect_and_is_none_if_questions_are_too_few
 
 
 def test_every_claim_of_the_file_names_arms_and_quantities_that_exist() -> None:
-    variants = {name for experiment in read_experiments().values() for name in experiment.variants} | {"default"}
+    config = read_yaml(Config, ROOT / "workflows" / "configs" / "micro.yaml")
+    variants = {name for experiment in read_experiments().values() for name in experiment.variants}
+    variants |= {"default", *config.variants}
     methods = {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
     for one in load_claims(PUBLISHED).claims:
         for part in one.parts:

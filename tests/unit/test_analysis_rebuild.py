@@ -52,7 +52,7 @@ def test_the_archive_is_small_and_holds_no_response(packed: Path) -> None:
 
 def test_everything_that_was_run_is_made_again_without_torch(results: Path, packed: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from evals.analysis import rebuild; sys.argv[1:] = sys.argv[1:]; rebuild.main(); "
+        "import sys; from evals.analysis import rebuild; rebuild.main(); "
         "sys.exit(any(name.split('.')[0] in ('torch', 'lmms_eval', 'snakemake') for name in sys.modules))"
     )
     command = [sys.executable, "-c", code, str(packed), str(tmp_path / "out")]

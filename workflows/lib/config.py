@@ -156,7 +156,9 @@ class Config(Model):
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where cells are trained")
     results_dir: str = Field(default="results", min_length=1, description="results go to <results_dir>/<world>")
-    methods: list[str] = Field(min_length=1, description="files of methods/ that 'all methods' means")
+    methods: list[str] | None = Field(
+        default=None, min_length=1, description="files of methods/ that 'all methods' means; null: every one"
+    )
     scales: dict[Name, Scale] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")

@@ -48,7 +48,7 @@ class Grid:
     def check(self) -> None:
         """Raise ConfigError for the first unknown method, scale, option, variant or experiment of the config."""
         config, place = self.config, self.source.place
-        for name in config.methods:
+        for name in config.methods or ():
             self._method(name, place("methods"))
         for section in config.options:
             self._check_section(section)
@@ -87,7 +87,7 @@ class Grid:
         seeds = experiment.seeds or self.config.seeds
         found = []
         for number, arm in enumerate(experiment.arms):
-            methods = arm.methods or self.config.methods
+            methods = arm.methods or self.config.methods or list(self.methods)
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
                 found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
