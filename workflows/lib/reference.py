@@ -12,7 +12,7 @@ from workflows.lib.errors import DataError, UserError
 from workflows.lib.files import replacing, write_text
 from workflows.lib.records import Run
 
-SUFFIXES = (".md", ".csv", ".tex", ".html", ".svg", ".png")
+SUFFIXES = (".md", ".csv", ".tex", ".html", ".json", ".svg", ".png")
 CELL_FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
 BASE_FILES = ("base.json", "check.json")
 PROVENANCE = "provenance.json"
