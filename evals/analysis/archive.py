@@ -79,7 +79,7 @@ def _bits(folder: Path) -> pd.Series:
     """Each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
     number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
-    return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(frame[QUESTION]))
+    return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
 
 
 def _inside(folder: Path, name: str) -> Path:

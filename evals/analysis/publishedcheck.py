@@ -5,7 +5,7 @@ Findings are those of :mod:`evals.analysis.lint`; nothing here depends on what w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -74,7 +74,7 @@ def _differs(row: Row) -> bool:
     return row.average is not None and row.recomputed is not None and abs(row.average - row.recomputed) > ROUNDING
 
 
-def _lines(paper: Published) -> Iterator[dict[str, object]]:
+def _lines(paper: Published) -> Iterator[Mapping[str, object]]:
     """Every cell, then every finding."""
     for row in paper.table2.rows:
         common = {"exhibit": "table2", "scale": row.scale, "method": row.method}
