@@ -69,7 +69,7 @@ def demonstrations() -> Figure:
 
 def items() -> Figure:
     """One item of each benchmark and the response that its scorer parses."""
-    figure, grid = plt.subplots(1, len(FAMILIES), figsize=(8.2, 3.2), layout="constrained")
+    figure, grid = plt.subplots(1, len(FAMILIES), figsize=(8.2, 3.7), layout="constrained")
     for axes, bench in zip(grid, FAMILIES, strict=True):
         drawn = [item for _, item in draw_items(bench, 0)]
         item: Item = drawn[len(drawn) // 3]
