@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workflows.lib.config import Experiment
+from workflows.lib.config import Config, Experiment
 from workflows.lib.errors import ConfigError
 from workflows.lib.grid import Grid, Key
 from workflows.lib.loading import Source, load_config, read_experiments
@@ -39,6 +39,15 @@ def test_table2_is_methods_times_scales_times_seeds():
     assert len(wanted) == 12
     assert {k.method for k in wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
     assert [k.name for k in wanted][:2] == ["base/small/default/s1", "base/large/default/s1"]
+
+
+def test_a_new_file_in_methods_is_in_table_2_without_further_edits():
+    known = read_methods()
+    config = Config.model_validate({"world": "micro", "scales": SCALES})
+    made = Grid(config, read_experiments(), known | {"mine": known["grpo"]}, Recipes(config), SOURCE)
+    names = {k.name for k in made.of_experiment("table2")}
+    assert names >= {"mine/small/default/s1", "mine/large/default/s1", "cepo/large/default/s1"}
+    assert len(names) == 14
 
 
 def test_experiments_restrict_extend_and_share_cells():
