@@ -51,6 +51,7 @@ everything: $(READY) ## all tables, figures and controls of the micro world; cel
 reference: $(READY) ## copy the finished run to results/reference/micro, to be committed: make reference COMMAND="make everything SEEDS=3"
 	@$(BIN)/python -m workflows.lib.reference results/micro results/reference/micro "$(COMMAND)"
 	@$(BIN)/python -m evals.analysis.archive results/micro results/reference/micro
+	@$(BIN)/python -m evals.analysis.auditpage results/micro docs/audit.md
 
 plan: $(READY) ## what would run, how long and how big, before anything starts: make plan EXPERIMENTS=table4,audit SEEDS=3
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
