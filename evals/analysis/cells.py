@@ -19,6 +19,7 @@ from evals.analysis.panels import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
 from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
+from workflows.lib.rollouts import CreditLine, Rollout, read_rollouts
 
 R = TypeVar("R", bound=Record)
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
@@ -57,6 +58,18 @@ class CellFolder:
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again")
         return sorted(steps, key=lambda step: step.step)
+
+    @cached_property
+    def credit(self) -> list[CreditLine]:
+        """``credit.jsonl`` in order of steps; no line where the engine kept no rollouts."""
+        path = self.path / "credit.jsonl"
+        lines = enumerate(_read(path).splitlines(), 1)
+        return [_parse(CreditLine, line, f"{path}:{number}") for number, line in lines if line.strip()]
+
+    @cached_property
+    def rollouts(self) -> list[Rollout]:
+        """``rollouts.parquet``."""
+        return read_rollouts(self.path / "rollouts.parquet")
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
@@ -108,6 +121,11 @@ class Arm:
     def model(self) -> str:
         """Name of the base model."""
         return self.folders[0].cell.model_name
+
+    @property
+    def gives_credit(self) -> bool:
+        """Whether its tokens get credit, not only a divergence; known from credit.jsonl."""
+        return any(line.measure == "credit" for folder in self.folders for line in folder.credit)
 
     @cached_property
     def panels(self) -> dict[str, Panel]:

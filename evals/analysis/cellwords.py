@@ -26,6 +26,11 @@ def points(share: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
 
 
+def signed_two(value: float) -> str:
+    """A number with its sign and two decimals, ``+0.31``, the minus a real one."""
+    return f"{value:+.2f}".replace("-", MINUS)
+
+
 def rates(row: Row, column: str) -> str:
     """``u 2.0 t 0.5``: unparsed and truncated answers in percent."""
     return f"u {percent(row.unparsed[column])} t {percent(row.truncated[column])}"

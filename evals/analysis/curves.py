@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.published import Exhibit
 from workflows.lib.records import Step
+from workflows.lib.rollouts import CreditLine
 
 WINDOW = 5  # steps of the moving average of reward curves
 
@@ -42,6 +43,12 @@ def validation(arm: Arm) -> Curve | None:
 def reward(arm: Arm) -> Curve | None:
     """Mean reward of the rollouts of each step."""
     return _over_seeds([_field(folder.steps, lambda step: step.reward_mean) for folder in arm.folders])
+
+
+def evidence(arm: Arm, share: Callable[[CreditLine], float | None]) -> Curve | None:
+    """A share of tokens in percent, of the steps at which the teachers were asked."""
+    seeds = [{line.step: 100 * value for line in f.credit if (value := share(line)) is not None} for f in arm.folders]
+    return _over_seeds(seeds)
 
 
 def paper_curve(figure: Exhibit, series: str) -> Curve | None:

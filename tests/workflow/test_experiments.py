@@ -7,12 +7,12 @@ from copies import ROOT, Project
 
 MICRO: tuple[str, ...] = ()  # the config that is used where none is named
 MADE = {
-    "table2": {"table table2", "table table3", "table publishedcheck", "figures"},
-    "table4": {"table table4"},
-    "table5": {"table table5"},
-    "figure3": {"table sweeps", "figure3"},
-    "controls": {"table controls"},
-    "audit": {"table audit"},
+    "table2": {"table table2", "table table3", "table credit", "table publishedcheck", "figures", "credit_figures"},
+    "table4": {"table table4", "table credit"},
+    "table5": {"table table5", "table credit"},
+    "figure3": {"table sweeps", "table credit", "figure3"},
+    "controls": {"table controls", "table credit"},
+    "audit": {"table audit", "table credit"},
     "tuning": {"table tuning"},
     "noise": {"table noise"},
 }
@@ -22,7 +22,7 @@ DEFAULT = "train cepo small default 1"
 @pytest.mark.parametrize("name", MADE)
 def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Project, name: str):
     planned = fresh.planned("--config", f"experiments={name}", config=MICRO)
-    products = {job for job in planned if job.startswith(("table ", "figure"))}
+    products = {job for job in planned if job.startswith(("table ", "figure", "credit_figures"))}
     assert products == MADE[name]
     assert {"track", DEFAULT} <= planned
     scales = {job.split()[2] for job in planned if job.startswith("train ")}

@@ -91,7 +91,8 @@ class Experiment(Model):
     repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
     tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
     figures: list[Name] = Field(
-        default=[], description="figures drawn from these cells: figure1 (with the reward curves) or figure3"
+        default=[],
+        description="figures drawn from these cells: figure1 (with rewards), figure3, figure4 (with Figure 5)",
     )
 
 

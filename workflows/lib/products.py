@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 
 ANALYSIS = Path(__file__).parents[2] / "evals" / "analysis"
-FIGURES = {"figure1": "figures", "figure3": "figure3"}  # name in an experiment -> module that draws it
-OF_ALL_CELLS = ("claims",)  # tables made from every cell of a run, whichever experiments name them
+# Name in an experiment -> module that draws it; figure4 comes with Figure 5.
+FIGURES = {"figure1": "figures", "figure3": "figure3", "figure4": "creditfigures"}
+OF_ALL_CELLS = ("claims", "credit")  # tables made from every cell of a run, whichever experiments name them
+OF_CREDIT = ("claims", "credit")  # tables that read credit.jsonl
 ARGUMENTS = ["cells", "published", "out"]  # of the function ``write`` of a table's or figure's module
 
 

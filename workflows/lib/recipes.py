@@ -88,6 +88,10 @@ class Recipes:
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         return canonical([cell.digest, self.repeated(repeat), asked, code_digest("evals.run"), self.env])
 
+    def credit(self, cell: Cell) -> str:
+        """How the credit of a cell's kept rollouts is scored."""
+        return canonical([cell.digest, code_digest("evals.credit", "methods.micro.labels")])
+
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""
         return canonical([code_digest(module), value_digest([self.evaluation(cell) for cell in cells])])

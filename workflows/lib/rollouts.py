@@ -79,7 +79,9 @@ class CreditLine(Record):
         description="divergence: distributions are matched, so a token has a loss (nats) in the place of a weight"
     )
     rollouts: int = Field(description="rollouts that were trained on")
-    read: float | None = Field(description="share of them whose chain could be read; absent without a parser")
+    read: float | None = Field(
+        default=None, description="share of them whose chain could be read; absent without a parser"
+    )
     evidence_positive: float | None = Field(
         default=None, description="share of their tokens with evidence above 0.01 nats"
     )

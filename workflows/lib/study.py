@@ -15,7 +15,7 @@ from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.options import read_methods
-from workflows.lib.products import OF_ALL_CELLS
+from workflows.lib.products import OF_ALL_CELLS, OF_CREDIT
 from workflows.lib.recipes import Recipes
 
 if TYPE_CHECKING:
@@ -167,13 +167,19 @@ class Study:
         """``params`` of scoring: the evaluation and the code that scores it."""
         return self.recipes.analysis("evals.scores", [self.grid.cell(self.key(wildcards))])
 
+    def cell_credit(self, wildcards: Wildcards) -> str:
+        """``params`` of scoring credit: the cell and the code that scores it."""
+        return self.recipes.credit(self.grid.cell(self.key(wildcards)))
+
     def table_cells(self, wildcards: Wildcards) -> list[str]:
         """Input of a table: the records of its cells."""
         return self._files(self._cells_of(wildcards.table), "cell.json")
 
     def table_results(self, wildcards: Wildcards) -> list[str]:
         """Input of a table: what its cells answered, and how they were trained."""
-        return self._results(self._cells_of(wildcards.table)) + self._repeats_of(wildcards.table)
+        cells = self._cells_of(wildcards.table)
+        scored = self._files(_trained(cells), "credit.jsonl") if wildcards.table in OF_CREDIT else []
+        return self._results(cells) + scored + self._repeats_of(wildcards.table)
 
     def table_recipe(self, wildcards: Wildcards) -> str:
         """``params`` of a table."""
@@ -192,6 +198,19 @@ class Study:
         """``params`` of Figure 1 and the reward curves."""
         cells = [self.grid.cell(key) for key in _trained(self._cells_of("figure1"))]
         return self.recipes.analysis("evals.analysis.figures", cells)
+
+    def credit_cells(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figures 4 and 5: the records of their cells."""
+        return self._files(_trained(self._cells_of("figure4")), "cell.json")
+
+    def credit_results(self, wildcards: Wildcards) -> list[str]:
+        """Input of Figures 4 and 5: kept rollouts and the scores of their credit."""
+        return self._files(_trained(self._cells_of("figure4")), "run.json", "rollouts.parquet", "credit.jsonl")
+
+    def credit_recipe(self, wildcards: Wildcards) -> str:
+        """``params`` of Figures 4 and 5."""
+        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figure4"))]
+        return self.recipes.analysis("evals.analysis.creditfigures", cells)
 
     def figure3_cells(self, wildcards: Wildcards) -> list[str]:
         """Input of Figure 3: the records of its cells."""

@@ -1,4 +1,4 @@
-# A cell's adapter, or the untrained base -> answers to every benchmark question -> scores.
+# A cell's adapter, or the untrained base -> answers to every benchmark question -> scores; its rollouts -> credit.
 
 
 ruleorder: untrained > train
@@ -88,3 +88,21 @@ rule score:
         recipe=study.cell_scores,
     script:
         "../scripts/score.py"
+
+
+rule credit:
+    input:
+        "<cell>/rollouts.parquet",
+    output:
+        "<cell>/credit.jsonl",
+    log:
+        "<cell>/credit.log",
+    benchmark:
+        "<cell>/credit.time.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        world=study.config.world,
+        recipe=study.cell_credit,
+    script:
+        "../scripts/credit.py"

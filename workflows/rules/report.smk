@@ -93,3 +93,28 @@ rule figure3:
         recipe=study.figure3_recipe,
     script:
         "../scripts/figure3.py"
+
+
+rule credit_figures:
+    input:
+        cells=study.credit_cells,
+        results=study.credit_results,
+        published=PUBLISHED,
+    output:
+        report(
+            expand("<results>/figures/{figure}.svg", figure=["figure4", "figure5"]),
+            caption="../report/credit.rst",
+            category="Figures",
+        ),
+        expand("<results>/figures/{figure}.png", figure=["figure4", "figure5"]),
+        "<results>/figures/figure5.html",
+    log:
+        "<results>/logs/credit_figures.log",
+    benchmark:
+        "<results>/logs/credit_figures.time.tsv"
+    conda:
+        "../../envs/local.yaml"
+    params:
+        recipe=study.credit_recipe,
+    script:
+        "../scripts/credit_figures.py"

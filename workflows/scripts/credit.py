@@ -1,0 +1,15 @@
+"""Score the credit of one cell's kept rollouts. Glue only."""
+
+from pathlib import Path
+
+from workflows.lib.files import write_text
+from workflows.lib.job import job
+
+with job(snakemake.log[0], "credit"):
+    from evals.credit import score_rollouts
+    from methods.micro.labels import label
+    from workflows.lib.rollouts import read_rollouts
+
+    rollouts = read_rollouts(Path(snakemake.input[0]))
+    lines = score_rollouts(rollouts, label if snakemake.params.world == "micro" else None)
+    write_text(Path(snakemake.output[0]), "".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines))

@@ -1,0 +1,11 @@
+"""Draw Figures 4 and 5. Glue only."""
+
+from pathlib import Path
+
+from workflows.lib.job import job
+
+with job(snakemake.log[0], "figures 4 and 5"):
+    from evals.analysis.creditfigures import write
+
+    cells = [Path(path).parent for path in snakemake.input.cells]
+    write(cells, Path(snakemake.input.published[0]).parent, Path(snakemake.output[0]).parent)
