@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from workflows.lib.rollouts import CreditLine, Rollout
+from workflows.lib.rollouts import CreditLine, Rollout, Sample
 
 # Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
 Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
@@ -22,6 +22,7 @@ Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | Non
 Fields = dict[str, float | int | None]  # some fields of a line
 
 EVEN = 1e-6  # weights that differ by less are equal: rounding of float32
+SAMPLED = 3  # problems of which a right and a wrong rollout are kept to look at
 BAND = 0.01  # nats; evidence within it moves a weight by less than 1 % and counts as zero
 
 
@@ -43,8 +44,10 @@ class Tokens:
 
 def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator[CreditLine]:
     """One line a step, in order; ``label`` is None in a world whose chains cannot be read."""
-    for step, rows in groupby(sorted(rollouts, key=lambda row: row.step), key=lambda row: row.step):
-        yield score_step(step, list(rows), label)
+    for step, group in groupby(sorted(rollouts, key=lambda row: row.step), key=lambda row: row.step):
+        rows = list(group)
+        line = score_step(step, rows, label)
+        yield line.model_copy(update={"sample": list(draw_sample(rows, label))}) if step == 1 else line
 
 
 def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> CreditLine:
@@ -60,6 +63,31 @@ def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> Credi
     )
     found = _evidence([row for row in trained if row.evidence is not None])
     return line.model_copy(update=found | (_quality(_tokens(read), line.measure) if read else {}))
+
+
+def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Sample]:
+    """The first right and the first wrong rollout of the first problems that have both, wrong ones with a slip.
+
+    At the first step every cell of a seed is still the base model and draws the same responses, so the samples of its
+    methods can be laid over each other. Nothing where distributions are matched: there are no weights.
+    """
+    taken = 0
+    for _, group in groupby(rows, key=lambda row: row.problem):
+        found = [_sample(row, label) for row in group if row.credit is not None and row.advantage]
+        right = next((one for one in found if one.correct), None)
+        wrong = next((one for one in found if not one.correct and (label is None or any(one.slipped))), None)
+        if right and wrong and taken < SAMPLED:
+            taken += 1
+            yield from (right, wrong)
+
+
+def _sample(row: Rollout, label: Label | None) -> Sample:
+    nothing = [False] * len(row.tokens)
+    decisive, slipped = (label and label(row.problem, row.tokens, row.truncated)) or (nothing, nothing)
+    weights = [credit / row.advantage for credit in row.credit or ()]
+    return Sample(
+        problem=row.problem, correct=row.correct, tokens=row.tokens, weights=weights, decisive=decisive, slipped=slipped
+    )
 
 
 def _got(row: Rollout) -> list[float]:

@@ -19,7 +19,7 @@ from evals.analysis.panels import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
 from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
-from workflows.lib.rollouts import CreditLine, Rollout, read_rollouts
+from workflows.lib.rollouts import CreditLine
 
 R = TypeVar("R", bound=Record)
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
@@ -65,11 +65,6 @@ class CellFolder:
         path = self.path / "credit.jsonl"
         lines = enumerate(_read(path).splitlines(), 1)
         return [_parse(CreditLine, line, f"{path}:{number}") for number, line in lines if line.strip()]
-
-    @cached_property
-    def rollouts(self) -> list[Rollout]:
-        """``rollouts.parquet``."""
-        return read_rollouts(self.path / "rollouts.parquet")
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:

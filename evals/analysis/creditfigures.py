@@ -33,13 +33,13 @@ PANEL = (3.4, 2.1)  # inches
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     """Write ``figure4`` and ``figure5`` (.svg, .png; figure5 also .html) to the folder ``out``; returns the paths.
 
-    ``cells``: cell folders of one world with run.json, rollouts.parquet and credit.jsonl; arms other than defaults and
+    ``cells``: cell folders of one world with run.json and credit.jsonl; arms other than defaults and
     the base are left out. The paper gives no numbers for either figure. The same cells give the same bytes.
     """
     arms = [arm for arm in trained(read_arms(cells)) if arm.variant == "default"]
     scales = by_scale(arms)
     world = arms[0].folders[0].cell.world
-    maps = [found for members in scales.values() if (found := heat_map(members, world))]
+    maps = [found for members in scales.values() if (found := heat_map(members))]
     note = _note(maps, arms)
     with rc_context(SETTINGS):
         paths = save(figure4(scales, world), out, "figure4") + save(draw(maps, note), out, "figure5")

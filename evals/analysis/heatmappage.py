@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from evals.analysis.heatmap import HeatMap, Shown
-from evals.analysis.heatmappicture import colour, printable
+from evals.analysis.heatmappicture import colour, marked
 
 STYLE = """
 .rollout { margin: 1.2em 0; break-inside: avoid }
@@ -42,7 +42,7 @@ def blocks(maps: Sequence[HeatMap]) -> str:
 
 
 def _block(one: Shown, m: HeatMap) -> str:
-    heading = f"{m.model}, problem {one.problem}: {'right' if one.correct else 'wrong'}"
+    heading = f"{m.model}, problem {one.sample.problem}: {'right' if one.sample.correct else 'wrong'}"
     rows = "".join(
         f"<dt>{escape(name)}</dt><dd>{_tokens(one, weights, m.reach)}</dd>" for name, weights in one.weights.items()
     )
@@ -50,12 +50,11 @@ def _block(one: Shown, m: HeatMap) -> str:
 
 
 def _tokens(one: Shown, weights: Sequence[float], reach: float) -> str:
-    marked = zip(one.tokens, weights, one.decisive, one.slipped, strict=True)
-    return "".join(_token(token, weight, reach, decisive, slipped) for token, weight, decisive, slipped in marked)
+    return "".join(_token(*token, reach) for token in marked(one.sample, weights))
 
 
-def _token(token: str, weight: float, reach: float, decisive: bool, slipped: bool) -> str:
-    text = escape(printable(token))
+def _token(shown: str, weight: float, decisive: bool, slipped: bool, reach: float) -> str:
+    text = escape(shown)
     if decisive or slipped:
         kind, words = (' class="slip"', "slip") if slipped else ("", "decisive")
         text = f'<u{kind} title="{words}">{text}</u>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import fill
 
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from evals.analysis.heatmap import HeatMap, Shown
+from workflows.lib.rollouts import Sample
 
 FONT = 6.0  # points
 ADVANCE = 0.6023  # width of a character of DejaVu Sans Mono, in its size
@@ -57,14 +58,19 @@ def draw(maps: Sequence[HeatMap], note: str) -> Figure:
     return figure
 
 
+def marked(sample: Sample, weights: Sequence[float]) -> Iterator[tuple[str, float, bool, bool]]:
+    """Text, weight, decisive and slipped of every token."""
+    texts = map(printable, sample.tokens)
+    return zip(texts, weights, sample.decisive, sample.slipped, strict=True)
+
+
 def _heading(one: Shown, m: HeatMap) -> str:
-    return f"{m.model}, {printable(one.problem)}: {'right' if one.correct else 'wrong'}"
+    return f"{m.model}, {printable(one.sample.problem)}: {'right' if one.sample.correct else 'wrong'}"
 
 
 def _row(ax: Axes, one: Shown, weights: Sequence[float], reach: float, y: float) -> None:
     x, step = 0.9, ADVANCE * FONT / 72
-    for token, weight, decisive, slipped in zip(one.tokens, weights, one.decisive, one.slipped, strict=True):
-        shown = printable(token)
+    for shown, weight, decisive, slipped in marked(one.sample, weights):
         if x + len(shown) * step > 0.9 + LONGEST * step:
             ax.text(x, y, "\u2026", fontsize=FONT, va="center")
             return

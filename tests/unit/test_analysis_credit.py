@@ -87,14 +87,14 @@ def test_only_steps_at_which_weights_differ_count(cells: list[Path]):
 
 
 def test_heat_map_lays_methods_over_the_same_responses(cells: list[Path]):
-    found = heat_map([arm for arm in trained(read_arms(cells)) if arm.scale == "small"], "micro")
+    found = heat_map([arm for arm in trained(read_arms(cells)) if arm.scale == "small"])
     assert found is not None
-    assert [one.correct for one in found.shown] == [True, False] * (len(found.shown) // 2)
+    assert [one.sample.correct for one in found.shown] == [True, False] * 3
     for one in found.shown:
         assert list(one.weights) == ["GRPO", "RLSD", "CEPO", "my_method"]
-        assert {len(by) for by in one.weights.values()} == {len(one.tokens)}
-        assert one.weights["GRPO"] == (1.0,) * len(one.tokens)
-        assert one.correct or any(one.slipped)
+        assert {len(by) for by in one.weights.values()} == {len(one.sample.tokens)}
+        assert one.weights["GRPO"] == [1.0] * len(one.sample.tokens)
+        assert one.sample.correct or any(one.sample.slipped)
     assert found.reach == pytest.approx(0.25, abs=0.01)
 
 
@@ -102,7 +102,7 @@ def test_other_responses_are_left_out_and_named(tmp_path: Path):
     cells = write_grid(tmp_path, ("grpo", "cepo"))
     for number, cell in enumerate(cells):
         write_credit(cell, cell.parts[-4], seed=1 + number % 2)
-    found = heat_map([arm for arm in trained(read_arms(cells)) if arm.scale == "small"], "micro")
+    found = heat_map([arm for arm in trained(read_arms(cells)) if arm.scale == "small"])
     assert found is not None
     assert found.left_out == ["CEPO"]
 

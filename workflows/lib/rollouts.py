@@ -67,6 +67,17 @@ def read_rollouts(path: Path) -> list[Rollout]:
     return [Rollout.model_construct(**row) for row in table.to_pylist()]  # the schema is the check; rows are many
 
 
+class Sample(Record):
+    """A rollout to look at. Lists are as long as ``tokens``."""
+
+    problem: str
+    correct: bool
+    tokens: list[str] = Field(description="model output, so not to be trusted")
+    weights: list[float] = Field(description="credit over advantage")
+    decisive: list[bool] = Field(description="all false where the chain was not read")
+    slipped: list[bool]
+
+
 class CreditLine(Record):
     """One line of ``credit.jsonl``: what the tokens of one step's kept rollouts got, scored. Absent: not computable.
 
@@ -108,3 +119,6 @@ class CreditLine(Record):
     )
     slip_credit: float | None = Field(default=None, description="share of all credit on slipped tokens")
     filler_credit: float | None = Field(default=None, description="share of all credit on filler")
+    sample: list[Sample] = Field(
+        default=[], description="of the first step: right and wrong rollouts to the first problems that have both"
+    )

@@ -204,8 +204,8 @@ class Study:
         return self._files(_trained(self._cells_of("figure4")), "cell.json")
 
     def credit_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figures 4 and 5: kept rollouts and the scores of their credit."""
-        return self._files(_trained(self._cells_of("figure4")), "run.json", "rollouts.parquet", "credit.jsonl")
+        """Input of Figures 4 and 5: the scores of credit."""
+        return self._files(_trained(self._cells_of("figure4")), "run.json", "credit.jsonl")
 
     def credit_recipe(self, wildcards: Wildcards) -> str:
         """``params`` of Figures 4 and 5."""
