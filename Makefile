@@ -1,7 +1,7 @@
 # The commands of this project. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help reproduce smoke cell plan reference test check schemas ui report unlock
+.PHONY: help reproduce smoke cell plan reference test check schemas ui report reportzip unlock
 .PHONY: rebuild table4 table5 figure3 controls audit tuning noise everything
 
 PYTHON ?= python3
@@ -10,6 +10,7 @@ MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/
 BIN := .venv/bin
 READY := .venv/.ready
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --cores $(JOBS) --resources mem_mb=$(MEMORY)
+RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
@@ -79,7 +80,10 @@ schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 ui: $(READY) ## MLflow on http://127.0.0.1:5000
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
 
-report: $(READY) ## tables and figures with their provenance as one archive, results/micro/report/report.zip
+report: $(READY) ## verdicts, tables, figures and provenance as one HTML file, results/micro/report/report.html, that opens offline
+	@$(BIN)/python -m evals.analysis.report $(RESULTS)
+
+reportzip: $(READY) ## the same files with the workflow's own account of them: results/micro/report/report.zip
 	@mkdir -p results/micro/report
 	@$(SNAKEMAKE) --report results/micro/report/report.zip
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from evals.analysis.cells import CellFolder
 from evals.analysis.embed import figure, table
 from evals.analysis.heatmappage import STYLE as HEAT_MAPS
 from evals.analysis.reportstyle import STYLE
@@ -57,7 +58,7 @@ SECTIONS = (
     Section("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option at a "
             "time, and the published numbers checked against themselves.", ("audit", "publishedcheck"), (), "audit"),
     Section("noise", "Noise floor", "The same adapter evaluated again and again: differences smaller than this are "
-            "nothing.", ("noise",), (), "everything"),
+            "nothing.", ("noise",), (), "noise"),
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def build(results: Path) -> str:
     body = [_verdicts(results), *(_section(results, one) for one in sections), _provenance(results)]
     titles = {"verdicts": "Verdicts"} | {one.id: one.title for one in sections} | {"provenance": "Provenance"}
     links = "".join(f'<li><a href="#{id}">{escape(title)}</a></li>' for id, title in titles.items())
-    name = escape(results.resolve().name)
+    name = escape(_world(results))
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
@@ -82,6 +83,12 @@ def build(results: Path) -> str:
 <footer>Made by cepo-bench from the files of its results folder. The paper: arXiv:2605.19436.</footer>
 </body></html>
 """
+
+
+def _world(results: Path) -> str:
+    """The world of the cells; of a folder without any, its name."""
+    cells = (CellFolder(path.parent) for path in sorted((results / "cells").glob("*/*/*/*/cell.json")))
+    return next((cell.cell.world for cell in cells), results.resolve().name)
 
 
 def _lead(world: str) -> str:
@@ -143,7 +150,7 @@ def runs_of(cells: Path) -> str:
 def _part(path: Path, show: Callable[[Path], str], name: str, target: str) -> str:
     """What ``show`` makes of a file, or a sentence that says why it is not there; an unnamed part may be missing."""
     if not path.exists():
-        way_out = f": make {target}" if target else ""
+        way_out = f" (make {target})" if target else ""
         return f'<p class="missing">Not computed: {escape(name)}{way_out}.</p>' if name else ""
     try:
         return show(path)
