@@ -53,6 +53,7 @@ SECTIONS = (
     Section("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
     Section("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
     Section("sweeps", "Options of CEPO", "", ("sweeps",), ("figure3",), "figure3"),
+    Section("tuning", "Learning rates", "", ("tuning",), (), "tuning"),
     Section("controls", "Controls", "What remains of CEPO's lead once one thing at a time is taken away.",
             ("controls",), (), "controls"),
     Section("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option at a "
