@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lxml import etree, html
+from lxml import etree, html  # pyright: ignore[reportAttributeAccessIssue] - compiled, without stubs
 
 from workflows.lib.errors import DataError
 
@@ -42,7 +42,7 @@ def table(path: Path) -> str:
     etree.strip_elements(body, etree.Comment, etree.ProcessingInstruction, *DROPPED, with_tail=False)
     for element in list(body.iter()):
         _clean(element)
-    return "".join(html.tostring(child, encoding="unicode") for child in body)
+    return "".join(str(html.tostring(child, encoding="unicode")) for child in body)
 
 
 def _clean(element: html.HtmlElement) -> None:

@@ -110,7 +110,7 @@ def _others(results: Path) -> Iterator[Section]:
         tuple(name for name in names if name not in known) for names, known in zip(more, (tables, figures), strict=True)
     ]
     if any(found):
-        yield Section("more", "Further tables and figures", "", *found)
+        yield Section("more", "Further tables and figures", "", found[0], found[1])
 
 
 def _verdicts(results: Path) -> str:
