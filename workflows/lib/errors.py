@@ -11,6 +11,10 @@ class UserError(Exception):
         line = f"{place}: {cause}" + (f"; {remedy}" if remedy else "")
         super().__init__(" ".join(line.split()))
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
+        """Pickled whole, so that it can cross processes."""
+        return type(self), (self.place, self.cause, self.remedy)
+
 
 class ConfigError(UserError):
     """A config value that cannot work."""

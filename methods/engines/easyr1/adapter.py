@@ -1,0 +1,43 @@
+"""The adapter as tensors: how many there must be, how far they moved, and the PEFT folder they end in."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftConfig
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
+from torch import Tensor
+
+Tensors = dict[str, Tensor]  # "base_model.model.<module>.lora_A.weight" and the like
+
+
+def expected_tensors(module: Any) -> int:  # noqa: ANN401 - an FSDP-wrapped PEFT model
+    """A and B of every adapted layer."""
+    return 2 * sum(isinstance(layer, LoraLayer) for layer in module.modules())
+
+
+def delta_norm(tensors: Tensors, scale: float) -> float:
+    """Frobenius norm of the whole update, sqrt(sum over layers ||scale * B A||^2), from r x r products only."""
+    total = 0.0
+    for name, a in tensors.items():
+        if name.endswith("lora_A.weight"):
+            b = tensors[name.replace("lora_A", "lora_B")].double()
+            # ||B A||^2 = trace(A' B' B A) = sum((B' B) * (A A'))
+            total += float(((b.T @ b) * (a.double() @ a.double().T)).sum())
+    return scale * max(total, 0.0) ** 0.5
+
+
+def write_adapter(tensors: Tensors, config: PeftConfig, folder: Path) -> None:
+    """A standard PEFT folder, written whole or not at all."""
+    temporary = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    whole = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
+    save_file(whole, temporary / "adapter_model.safetensors", metadata={"format": "pt"})
+    config.save_pretrained(str(temporary))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

@@ -1,0 +1,114 @@
+"""What must hold before EasyR1 starts; each problem is one line with its way out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+
+from methods.engines.easyr1.job import Job
+from workflows.lib.errors import ConfigError
+
+EASYR1_COMMIT = "b44b311b669bf1fd1aa2fc36f2251482ba33cb16"  # of github.com/hiyouga/EasyR1, 2026-07-30
+EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"  # sha256 of its package verl, see source_digest
+TESTED = {  # package -> versions this engine was tested with, and what goes wrong outside
+    "transformers": (">=4.57,<5", "EasyR1 is written for transformers 4; Qwen3-VL came with 4.57"),
+    "peft": (">=0.18,<=0.20.0", "later ones give EasyR1 no LoRA tensors, so vLLM would roll out the base model"),
+    "vllm": (">=0.11.0,<0.12", "0.12 drops a symbol that EasyR1 imports"),
+    "omegaconf": ("<2.4", "2.4 refuses EasyR1's config classes"),
+}
+VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # LoRA ranks that vLLM 0.11 has kernels for
+
+
+def check_job(job: Job) -> None:
+    """Raise ConfigError for what EasyR1 cannot express or would do silently wrong."""
+    _check_lengths(job)
+    _check_shares(job)
+    method, easyr1 = job.method, job.easyr1
+    if method.lora_rank not in VLLM_RANKS:
+        known = ", ".join(map(str, VLLM_RANKS))
+        raise ConfigError("option lora_rank", f"vLLM has no kernels for rank {method.lora_rank}", f"use one of {known}")
+    if easyr1.nodes > 1 and easyr1.ray_address is None:
+        raise ConfigError(
+            "easyr1.ray_address", f"{easyr1.nodes} nodes need a running Ray cluster",
+            "start one with `ray start` on every node and set ray_address: auto",
+        )  # fmt: skip
+
+
+def _check_lengths(job: Job) -> None:
+    method, easyr1 = job.method, job.easyr1
+    needed = method.max_prompt + method.max_response
+    parts = f"max_prompt {method.max_prompt} + max_response {method.max_response} = {needed}"
+    if easyr1.max_model_len is not None and easyr1.max_model_len < needed:
+        cause = f"{easyr1.max_model_len} is below {parts}: responses would be cut and look ended"
+        raise ConfigError("easyr1.max_model_len", cause, f"set it to null or at least {needed}")
+    if easyr1.max_batched_tokens < max(needed, easyr1.max_model_len or 0):
+        cause = f"{easyr1.max_batched_tokens} is below {parts}"
+        raise ConfigError("easyr1.max_batched_tokens", cause, "raise it to the longest sequence at least")
+
+
+def _check_shares(job: Job) -> None:
+    """Everything EasyR1 deals out must come out even."""
+    method, workers = job.method, job.workers
+    if method.prompts % method.minibatch_prompts:
+        raise ConfigError(
+            "option minibatch_prompts", f"EasyR1 cannot cut {method.prompts} prompts into parts of "
+            f"{method.minibatch_prompts}", "choose a divisor of `prompts`",
+        )  # fmt: skip
+    if method.prompts % workers:
+        cause = f"{method.prompts} prompts cannot be shared evenly by {workers} workers"
+        raise ConfigError("option prompts", cause, "change prompts, easyr1.nodes or easyr1.gpus_per_node")
+    rollouts = method.minibatch_prompts * method.group_size
+    if rollouts % workers:
+        cause = f"{rollouts} rollouts of a mini-batch cannot be shared evenly by {workers} workers"
+        raise ConfigError("option minibatch_prompts", cause, "change it, easyr1.nodes or easyr1.gpus_per_node")
+    if workers % job.easyr1.tensor_parallel:
+        cause = f"{workers} workers cannot be grouped by {job.easyr1.tensor_parallel}"
+        raise ConfigError("easyr1.tensor_parallel", cause, "choose a divisor of the number of GPUs")
+
+
+def check_versions(found: Mapping[str, str | None]) -> None:
+    """Raise ConfigError for a package outside the tested range; None means it is not installed."""
+    for name, (tested, reason) in TESTED.items():
+        installed = found.get(name)
+        if installed is None or not SpecifierSet(tested).contains(installed, prereleases=True):
+            cause = f"{name} {installed or '(not installed)'} is outside the tested range {tested}: {reason}"
+            raise ConfigError("environment", cause, "install envs/easyr1.txt and set easyr1.python to its Python")
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Versions of the packages of :data:`TESTED` in this environment."""
+    return {name: installed(name) for name in TESTED}
+
+
+def installed(name: str) -> str | None:
+    """Version of a package; None if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def check_checkout(checkout: Path) -> None:
+    """Raise ConfigError unless ``checkout`` holds EasyR1 as it was at :data:`EASYR1_COMMIT`, unmodified."""
+    if not (checkout / "verl" / "trainer" / "main.py").is_file():
+        raise ConfigError(
+            "easyr1.checkout", f"no EasyR1 in {checkout}",
+            f"git clone https://github.com/hiyouga/EasyR1 there and git checkout {EASYR1_COMMIT[:7]}",
+        )  # fmt: skip
+    if source_digest(checkout) != EASYR1_SOURCE:
+        raise ConfigError(
+            "easyr1.checkout", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
+            f"git -C {checkout} checkout {EASYR1_COMMIT[:7]} and undo local changes",
+        )  # fmt: skip
+
+
+def source_digest(checkout: Path) -> str:
+    """sha256 over the Python files of the package ``verl``, names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted((checkout / "verl").rglob("*.py")):
+        digest.update(f"{file.relative_to(checkout).as_posix()}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,153 @@
+"""From a job to EasyR1's own config: the one place that knows what our options are called there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verl.trainer.config import AlgorithmConfig, DataConfig, PPOConfig, TrainerConfig
+from verl.workers.actor.config import ActorConfig, FSDPConfig, LoraConfig, ModelConfig, OffloadConfig, OptimConfig
+from verl.workers.config import RewardConfig, RolloutConfig, WorkerConfig
+
+from methods import seeding
+from methods.base import Method, load_method
+from methods.engines.easyr1.job import Job
+from methods.engines.local.policy import LANGUAGE_LAYERS
+from workflows.lib.records import Cell
+
+SEED_LIMIT = 2**31 - 2**16  # vLLM's seeds are 32 bits; it adds the number of a sample
+# Any built-in estimator will do: our advantages replace its result. This one allows groups of one.
+ESTIMATOR = "reinforce_plus_plus"
+
+
+@dataclass
+class CellWorkerConfig(WorkerConfig):
+    """EasyR1 hands its workers this section only, so the cell travels in it."""
+
+    cell: str = ""  # JSON of workflows.lib.records.Cell
+
+    def method(self) -> Method:
+        """The method with the cell's options."""
+        cell = self.parsed()
+        return load_method(cell.method, dict(cell.options))
+
+    def parsed(self) -> Cell:
+        """The cell itself."""
+        return Cell.model_validate_json(self.cell)
+
+
+@dataclass
+class CellConfig(PPOConfig):
+    """EasyR1's config with our worker section."""
+
+    worker: CellWorkerConfig = field(default_factory=CellWorkerConfig)
+
+
+def easyr1_config(job: Job, base: Path, resuming: bool) -> CellConfig:
+    """The config of one cell; ``base`` is a folder that transformers 4 reads."""
+    method = job.method
+    seed = seeding.stream(job.cell.seed, "validation") % SEED_LIMIT
+    config = CellConfig(
+        data=_data(job, method),
+        worker=CellWorkerConfig(
+            actor=_actor(job, method, base), reward=_reward(job, method), rollout=_rollout(job, method, seed),
+            cell=job.cell.model_dump_json(),
+        ),
+        algorithm=AlgorithmConfig(adv_estimator=ESTIMATOR, disable_kl=True),
+        trainer=_trainer(job, method, resuming),
+    )  # fmt: skip
+    config.deep_post_init()
+    return config
+
+
+def share_of_worker(job: Job) -> int:
+    """Rollouts of one mini-batch that one worker gets."""
+    return job.method.minibatch_prompts * job.method.group_size // job.workers
+
+
+def micro_batch(job: Job) -> int:
+    """Rollouts in one pass: the largest number up to ``engine_settings.micro_batch`` that divides a worker's share."""
+    share = share_of_worker(job)
+    return max(n for n in range(1, share + 1) if share % n == 0 and n <= max(job.settings.micro_batch, 1))
+
+
+def _data(job: Job, method: Method) -> DataConfig:
+    return DataConfig(
+        train_files=str(job.data),
+        val_files=str(job.validation),
+        max_prompt_length=method.max_prompt,
+        max_response_length=method.max_response,
+        rollout_batch_size=method.prompts,
+        min_pixels=job.easyr1.min_pixels,
+        max_pixels=job.easyr1.max_pixels,
+        seed=job.cell.seed,
+    )
+
+
+def _actor(job: Job, method: Method, base: Path) -> ActorConfig:
+    easyr1, size = job.easyr1, micro_batch(job)
+    precision = {"float32": "fp32", "bfloat16": "bf16"}[job.settings.dtype]
+    return ActorConfig(
+        global_batch_size=method.minibatch_prompts,
+        micro_batch_size_per_device_for_update=size,
+        micro_batch_size_per_device_for_experience=size,
+        max_grad_norm=method.grad_clip,
+        padding_free=easyr1.packed,
+        dynamic_batching=easyr1.packed,
+        use_torch_compile=False,
+        model=ModelConfig(
+            model_path=str(base),
+            trust_remote_code=False,
+            enable_gradient_checkpointing=easyr1.gradient_checkpointing,
+            lora=LoraConfig(
+                rank=method.lora_rank,
+                alpha=method.lora_alpha,
+                target_modules=",".join(LANGUAGE_LAYERS),
+                exclude_modules=r".*visual.*",
+            ),
+        ),
+        optim=OptimConfig(lr=method.lr, weight_decay=method.weight_decay),
+        # Every rank loads the model itself and draws the same adapter from the cell's seed (worker.py).
+        fsdp=FSDPConfig(torch_dtype="fp32", mp_param_dtype=precision, enable_rank0_init=False),
+        offload=OffloadConfig(offload_params=easyr1.offload, offload_optimizer=easyr1.offload),
+    )
+
+
+def _reward(job: Job, method: Method) -> RewardConfig:
+    return RewardConfig(
+        reward_function=f"{Path(__file__).with_name('reward.py')}:compute_score",
+        reward_function_kwargs={"kind": method.reward, "deadline": job.settings.grade_deadline},
+    )
+
+
+def _rollout(job: Job, method: Method, validation_seed: int) -> RolloutConfig:
+    easyr1 = job.easyr1
+    return RolloutConfig(
+        n=method.group_size,
+        temperature=method.temperature,
+        dtype={"float32": "fp32", "bfloat16": "bf16"}[job.settings.dtype],
+        gpu_memory_utilization=easyr1.gpu_memory_utilization,
+        enforce_eager=easyr1.enforce_eager,
+        tensor_parallel_size=easyr1.tensor_parallel,
+        max_model_len=easyr1.max_model_len,
+        max_num_batched_tokens=easyr1.max_batched_tokens,
+        disable_tqdm=True,
+        val_override_config={"n": 1, "temperature": method.temperature, "seed": validation_seed},
+    )
+
+
+def _trainer(job: Job, method: Method, resuming: bool) -> TrainerConfig:
+    validating = job.settings.validation_problems > 0
+    return TrainerConfig(
+        max_steps=method.steps,
+        project_name="cepo-bench",
+        experiment_name=job.cell.name,
+        logger=(),
+        nnodes=job.easyr1.nodes,
+        n_gpus_per_node=job.easyr1.gpus_per_node,
+        val_before_train=validating and not resuming,
+        val_freq=job.settings.validate_every if validating else -1,
+        save_freq=job.settings.checkpoint_every,
+        save_limit=2,
+        save_checkpoint_path=str(job.checkpoints),
+    )

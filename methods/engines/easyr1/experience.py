@@ -1,0 +1,174 @@
+"""From a batch of EasyR1 to what the methods work on, and back: members, rewards, references, credit. Runs in the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from verl.protocol import DataProto
+
+from methods import seeding
+from methods.advantage import group_advantage
+from methods.base import Method, Rollouts, Teacher
+from methods.contexts import IMAGE_PAD, student_prompt, teacher_prompt
+from methods.engines.easyr1.data import NO_FEATURES
+from methods.engines.easyr1.teacher_batch import CONTEXT, context_rows
+from methods.engines.local.prompts import Prompt, Vision, make_prompt
+from methods.references import Member, Reference
+from methods.rewards import boxed_answer
+
+TeacherLogp = Callable[[DataProto], Tensor]  # rows under EasyR1's names -> (rows, T) nats
+PIXELS = ("min_pixels", "max_pixels", "video_fps")
+
+
+@dataclass(frozen=True)
+class Experience:
+    """The rollouts of a step in the order of their problems, G after G, and what its log line needs."""
+
+    rollouts: Rollouts
+    members: list[Member]
+    entropy: Tensor  # (B, T) nats
+    truncated: Tensor  # (B,) bool
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Reads EasyR1's batches with a method's eyes."""
+
+    method: Method
+    tokenizer: Any
+    end_tokens: Sequence[int]
+    seed: int
+
+    def read(self, batch: DataProto, step: int) -> Experience:
+        """The rollouts of 0-based ``step``; rows of ``batch`` lie in the order of their problems."""
+        method, tensors = self.method, batch.batch
+        mask = tensors["response_mask"].float()
+        rewards = tensors["token_level_scores"].sum(-1)
+        members = self._members(tensors["responses"], mask, rewards)
+        correct = torch.tensor([m.correct for m in members])
+        group = torch.arange(len(members)) // method.group_size
+        last = tensors["responses"].gather(1, (mask.sum(1).long() - 1)[:, None])[:, 0]
+        rollouts = Rollouts(
+            group=group,
+            reward=rewards,
+            correct=correct,
+            advantage=group_advantage(rewards, group, correct=correct if method.drop_all_wrong else None),
+            tokens=tensors["responses"] * mask.long(),
+            mask=mask,
+            logp={"student": tensors["old_log_probs"] * mask},
+            has={},
+            seed=seeding.stream(self.seed, "hook", step),
+        )
+        return Experience(
+            rollouts, members, tensors["entropy"], ~torch.isin(last, torch.tensor(list(self.end_tokens)))
+        )
+
+    def _members(self, responses: Tensor, mask: Tensor, rewards: Tensor) -> list[Member]:
+        ids = [tuple(row[: int(m.sum())].tolist()) for row, m in zip(responses, mask, strict=True)]
+        texts = self.tokenizer.batch_decode([list(one) for one in ids], skip_special_tokens=True)
+        # Right answers get 1 under both rewards, wrong ones 0 or 0.1 (methods/rewards.py).
+        return [
+            Member(boxed_answer(text), value > 0.5, value, tokens, text)
+            for text, value, tokens in zip(texts, rewards.tolist(), ids, strict=True)
+        ]
+
+    def references(
+        self, teacher: Teacher, members: Sequence[Member], truths: Sequence[str], step: int
+    ) -> list[Reference | None]:
+        """What ``teacher`` is shown for each rollout; ``truths`` has one answer per problem."""
+        generator, size = seeding.generator(self.seed, "reference", step), self.method.group_size
+        chosen: list[Reference | None] = []
+        for i, truth in enumerate(truths):
+            others = [*truths[:i], *truths[i + 1 :]]
+            chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
+        return chosen
+
+    def contexts(
+        self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]
+    ) -> dict[str, Tensor]:
+        """Rows of what ``teacher`` reads; without a reference it is the student's own prompt."""
+        tensors, other = batch.batch, batch.non_tensor_batch
+        prompts = [
+            self.context(teacher, text, grids, reference)
+            for text, grids, reference in zip(other["problem"], other["grids"], references, strict=True)
+        ]
+        return context_rows(prompts, tensors["responses"], tensors["response_mask"], self.tokenizer.pad_token_id)
+
+    def context(
+        self, teacher: Teacher, text: str, grids: Sequence[tuple[int, int]], reference: Reference | None
+    ) -> Prompt:
+        """One prompt of a teacher, with its M-RoPE positions, or blind and counted as the teacher wants it."""
+        counts, template = [h * w for h, w in grids], self.method.prompt_template
+        if reference is None:
+            ids = student_prompt(self.tokenizer, text, template, counts)
+        else:
+            ids = teacher_prompt(self.tokenizer, text, template, counts, reference, teacher.style)
+        image = self.tokenizer.convert_tokens_to_ids(IMAGE_PAD)
+        visions = [Vision(NO_FEATURES, (), tuple(grid)) for grid in grids]
+        blind = None if teacher.image else self.tokenizer.pad_token_id
+        return make_prompt(ids, visions, image, teacher.positions, blind)
+
+
+def ask_teachers(
+    read: Interpreter, batch: DataProto, experience: Experience, step: int, ask: TeacherLogp, workers: int
+) -> Experience:
+    """Log-probs of each teacher (credit), or its contexts put into ``batch`` for the workers (matching)."""
+    method, rollouts = read.method, experience.rollouts
+    truths = batch.non_tensor_batch["ground_truth"][:: method.group_size].tolist()
+    logp, has = dict(rollouts.logp), dict(rollouts.has)
+    for name, teacher in method.teachers().items():
+        references = read.references(teacher, experience.members, truths, step)
+        has[name] = torch.tensor([r is not None for r in references])
+        if method.matches_distributions:
+            rows = read.contexts(teacher, batch, references)
+            batch.batch.update(dict(zip(CONTEXT, rows.values(), strict=True)))
+            batch.meta_info |= {"weights": teacher.weights, "teacher_image": teacher.image}
+        else:
+            wanted = (has[name] & (rollouts.advantage != 0)).nonzero()[:, 0]
+            logp[name] = torch.zeros_like(rollouts.mask)
+            if len(wanted):
+                logp[name][wanted] = _ask_some(read, teacher, batch, references, wanted, ask, workers) * (
+                    rollouts.mask[wanted]
+                )
+    return replace(experience, rollouts=replace(rollouts, logp=logp, has=has))
+
+
+def _ask_some(
+    read: Interpreter, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None], wanted: Tensor,
+    ask: TeacherLogp, workers: int,
+) -> Tensor:  # fmt: skip
+    """Log-probs of the ``wanted`` rows; rows are repeated until every worker gets as many."""
+    padded = torch.cat([wanted, wanted[:1].expand(-len(wanted) % workers)])
+    some = batch[padded]
+    rows = read.contexts(teacher, some, [references[i] for i in padded.tolist()])
+    seen = {"uid": some.non_tensor_batch["uid"]}
+    if teacher.image:
+        seen["multi_modal_data"] = some.non_tensor_batch["multi_modal_data"]
+    meta = {name: batch.meta_info[name] for name in PIXELS} | {"weights": teacher.weights}
+    request = DataProto.from_dict(
+        tensors=rows | {"responses": some.batch["responses"]}, non_tensors=seen, meta_info=meta
+    )
+    return ask(request)[: len(wanted)]
+
+
+def put_back(batch: DataProto, experience: Experience, credit: Tensor | None) -> None:
+    """Columns for the workers: credit as EasyR1's advantages, or the fields a matching loss sees."""
+    rollouts, tensors = experience.rollouts, batch.batch
+    tensors["old_log_probs"] = rollouts.logp["student"]
+    if credit is not None:
+        tensors["advantages"] = credit
+        return
+    tensors["advantages"] = torch.zeros_like(rollouts.mask)
+    columns = {"group": rollouts.group, "reward": rollouts.reward, "correct": rollouts.correct}
+    tensors.update(columns | {"advantage": rollouts.advantage} | {f"has_{k}": v for k, v in rollouts.has.items()})
+    batch.meta_info["hook_seed"] = rollouts.seed
+
+
+def in_problem_order(batch: DataProto) -> DataProto:
+    """The rows in the order of their problems, whatever order the workers have them in."""
+    return batch[np.argsort(np.asarray(batch.batch["row"]), kind="stable")]

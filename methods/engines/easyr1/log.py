@@ -1,0 +1,87 @@
+"""EasyR1's metrics of a step as a line of ``train.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from methods.advantage import group_mix
+from methods.base import Method, TokenCredit
+from methods.engines.easyr1.experience import Experience
+from methods.engines.easyr1.job import Job
+from methods.engines.local.files import read_lines
+from methods.engines.local.log import evidence_record
+from workflows.lib.files import write_text
+from workflows.lib.records import Step
+
+ACCURACY = "val/accuracy_reward"
+CLIPS = ("clip_low", "clip_high", "dual_clip")
+
+
+class StepLog:
+    """Stands where EasyR1's tracker stands: gets the metrics of every step and of every validation."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.records = job, list[Step]()
+        self.known: dict[str, Any] = {}  # fields of the coming step that are no metrics of EasyR1
+        self.peak_memory_mb = 0.0
+        self.start_file = job.state / "validation_start.json"
+
+    def start(self, step: int) -> None:
+        """Steps done so far, after a resume; later lines are dropped and written again."""
+        self.records = read_lines(self.job.lines)[:step]
+
+    def log(self, data: dict[str, Any], step: int) -> None:
+        """A step, or a validation before the first or after the last one."""
+        accuracy = data.get(ACCURACY)
+        if "update/loss" in data:
+            self.records.append(self._record(data, step))
+        elif step == 0:
+            write_text(self.start_file, json.dumps(accuracy))
+        elif accuracy is not None:
+            self.records[-1] = self.records[-1].model_copy(update={"val_accuracy": float(accuracy)})
+        write_text(self.job.lines, "".join(r.model_dump_json() + "\n" for r in self.records))
+
+    def accuracy_start(self) -> float | None:
+        """Validation accuracy before the first step; None if it was not measured."""
+        return json.loads(self.start_file.read_text()) if self.start_file.exists() else None
+
+    def _record(self, data: dict[str, Any], step: int) -> Step:
+        method, known = self.job.method, dict(self.known)
+        teacher = known.pop("teacher_seconds")
+        seconds = {
+            "rollout": data["timing_s/gen"],
+            "verify": data["timing_s/reward"] + data["timing_s/adv"],  # EasyR1 waits for the rewards in the latter
+            "score": data["timing_s/old"],
+            "update": data["timing_s/update_actor"] - (teacher or 0.0),
+        }
+        return Step(
+            step=step,
+            loss=float(data["update/loss"]),
+            grad_norm=float(data["update/grad_norm"]),
+            lr=float(data["actor/lr"]),
+            grade_timeouts=round(float(data["reward/no_verdict"]) * method.prompts * method.group_size),
+            val_accuracy=None if data.get(ACCURACY) is None else float(data[ACCURACY]),
+            seconds=seconds | ({} if teacher is None else {"teacher": teacher}),
+            **{name: float(data[f"update/{name}"]) for name in CLIPS if f"update/{name}" in data},
+            **known,
+        )
+
+
+def known_fields(method: Method, experience: Experience, step: int) -> dict[str, Any]:
+    """Fields of the line of 0-based rollout ``step`` that follow from its rollouts."""
+    rollouts, members = experience.rollouts, experience.members
+    lengths = rollouts.mask.sum(1)
+    return {
+        "reward_mean": float(rollouts.reward.mean()),
+        "accuracy": sum(m.correct for m in members) / len(members),
+        "format_rate": sum(m.answer is not None for m in members) / len(members),
+        **group_mix(rollouts.correct, rollouts.group),
+        "response_length": float(lengths.mean()),
+        "truncated": float(experience.truncated.float().mean()),
+        "reference_missing": {name: float((~has).float().mean()) for name, has in rollouts.has.items()},
+        "lam": method.lam_at(step) if isinstance(method, TokenCredit) else None,
+        "evidence": evidence_record(method, rollouts, step),
+        "entropy": float((experience.entropy * rollouts.mask).sum() / rollouts.mask.sum()),
+        "tokens": int(lengths.sum()),
+    }

@@ -1,0 +1,133 @@
+"""Trains one cell in EasyR1's environment: ``python run.py job.json``. Started by train.py; a failure is left as JSON."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from methods.engines.easyr1 import checkpoint
+from methods.engines.easyr1.base_model import readable_base
+from methods.engines.easyr1.checks import EASYR1_COMMIT, check_versions, installed, installed_versions
+from methods.engines.easyr1.job import Job
+from methods.engines.local.run_record import Started, run_record
+from workflows.lib.errors import TrainError, UserError
+from workflows.lib.files import write_text
+
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
+PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
+QUIET = {"TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARN", "NCCL_DEBUG": "WARN"}
+EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
+    "TORCH_NCCL_AVOID_RECORD_STREAMS": "1",
+    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:False",
+    "CUDA_DEVICE_MAX_CONNECTIONS": "1",
+    "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
+}
+PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
+
+
+def run(job: Job) -> None:
+    """Train, then leave ``adapter/``, ``train.jsonl`` and ``run.json``."""
+    started = Started.now()
+    check_versions(installed_versions())
+    newest = checkpoint.newest(job.checkpoints)
+    if newest is not None:
+        checkpoint.read_note(newest, job.cell.digest)
+    base = readable_base(job.base, job.state / "base")
+    start_ray(job)
+    log = train(job, base, resuming=newest is not None)
+    finish(job, log, started)
+
+
+def start_ray(job: Job) -> None:
+    """Join the cluster that is named, or start one on this machine; TrainError if it has too few GPUs."""
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
+    address = job.easyr1.ray_address
+    own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
+    found = int(ray.cluster_resources().get("GPU", 0))
+    if found < job.workers:
+        raise TrainError(
+            "easyr1.gpus_per_node", f"{job.workers} GPUs are asked for, Ray sees {found}",
+            "lower nodes or gpus_per_node, or run where the GPUs are",
+        )  # fmt: skip
+
+
+def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLog, which imports EasyR1
+    """EasyR1's own Runner in this process, with our classes where it looks for its own."""
+    from verl.trainer import main, ray_trainer
+
+    from methods.engines.easyr1.config import easyr1_config
+    from methods.engines.easyr1.data import Reader, make_loaders
+    from methods.engines.easyr1.log import StepLog
+    from methods.engines.easyr1.trainer import CellTrainer
+    from methods.engines.easyr1.worker import CellWorker
+
+    log, method = StepLog(job), job.method
+
+    class Trainer(CellTrainer):
+        pass
+
+    def loaders(config: Any, tokenizer: Any, processor: Any) -> Any:  # noqa: ANN401
+        reader = Reader(tokenizer, processor.image_processor, method, config.min_pixels, config.max_pixels)
+        return make_loaders(job, reader)
+
+    Trainer.job = job
+    main.FSDPWorker, main.RayPPOTrainer, main.create_dataloader = CellWorker, Trainer, loaders
+    ray_trainer.Tracker = lambda loggers, config: log
+    main.Runner.__ray_metadata__.modified_class.run(None, easyr1_config(job, base, resuming))
+    log.resumed_at = Trainer.resumed_at
+    return log
+
+
+def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
+    """The record of the run, and the step lines at their place."""
+    record = run_record(job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start())
+    more = {name: found for name in PACKAGES if (found := installed(name))} | {"EasyR1": EASYR1_COMMIT}
+    record = record.model_copy(
+        update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
+    )
+    write_text(job.out / "run.json", record.model_dump_json(indent=1))
+    job.lines.replace(job.out / "train.jsonl")
+    shutil.rmtree(job.state)
+
+
+def user_error(error: BaseException) -> UserError | None:
+    """The error a user can act on, also where a Ray worker raised it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        found = getattr(seen, "cause", None)
+        if isinstance(found, UserError):
+            return found
+        if isinstance(seen, UserError):
+            return seen
+        seen = seen.__cause__
+    return None
+
+
+def main(path: Path) -> int:
+    """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    job = Job.model_validate_json(path.read_text())
+    try:
+        run(job)
+    except Exception as error:
+        known = user_error(error)
+        if known is not None:
+            failure = [type(known).__name__, known.place, known.cause, known.remedy]
+            write_text(path.with_name("failure.json"), json.dumps(failure))
+        raise
+    finally:
+        ray.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

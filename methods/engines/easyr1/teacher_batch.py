@@ -1,0 +1,47 @@
+"""What a teacher reads, as rows of an EasyR1 batch: another prompt before the same responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from verl.protocol import DataProto
+
+from methods.engines.local.prompts import Prompt, pad_prompts
+
+STANDARD = ("input_ids", "attention_mask", "position_ids")  # EasyR1's names
+CONTEXT = tuple(f"teacher_{name}" for name in STANDARD)  # beside the student's own, for distribution matching
+
+
+def context_rows(
+    prompts: Sequence[Prompt], responses: Int[Tensor, "B T"], mask: Int[Tensor, "B T"], pad: int
+) -> dict[str, Tensor]:
+    """Rows under EasyR1's names: left-padded prompts, then the responses as sampled; positions are (B, 4, L).
+
+    Position row 0 counts a row's tokens from 0, rows 1-3 are the prompts' own and go on after them. Responses stay
+    at the end, where EasyR1 looks for them.
+    """
+    batch = pad_prompts(prompts, pad, responses.device)
+    after = torch.arange(responses.shape[1], device=responses.device)
+    lengths = batch.mask.sum(1)
+    counted = (batch.mask.cumsum(1) - 1).clamp(min=0)
+    text = torch.cat([counted, lengths[:, None] + after], dim=1)
+    rope = torch.cat([batch.positions, (batch.next_position[:, None] + after).expand(3, -1, -1)], dim=2)
+    return {
+        "input_ids": torch.cat([batch.ids, responses], dim=1),
+        "attention_mask": torch.cat([batch.mask.to(mask.dtype), mask], dim=1),
+        "position_ids": torch.cat([text[None], rope]).transpose(0, 1).contiguous(),
+    }
+
+
+def teacher_rows(data: DataProto) -> DataProto:
+    """The teacher's rows that lie beside the student's, under EasyR1's names."""
+    tensors = {name: data.batch[other] for name, other in zip(STANDARD, CONTEXT, strict=True)}
+    seen = {}
+    if data.meta_info["teacher_image"] and "multi_modal_inputs" in data.non_tensor_batch:
+        seen["multi_modal_inputs"] = data.non_tensor_batch["multi_modal_inputs"]
+    return DataProto.from_dict(
+        tensors={**tensors, "responses": data.batch["responses"]}, non_tensors=seen, meta_info=dict(data.meta_info)
+    )

@@ -1,0 +1,65 @@
+"""Train one cell with EasyR1: checks, then a process in EasyR1's own environment that does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from methods.engines.easyr1.checks import check_checkout, check_job
+from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.settings import EasyR1Settings
+from methods.engines.local.settings import EngineSettings
+from workflows.lib import errors
+from workflows.lib.errors import ConfigError, TrainError
+from workflows.lib.files import write_text
+from workflows.lib.records import Cell
+
+ROOT = Path(__file__).parents[3]
+RUN = Path(__file__).with_name("run.py")
+OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def train(
+    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings, easyr1: EasyR1Settings
+) -> None:
+    """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
+
+    A run that was stopped goes on from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
+    cannot do, a wrong environment), TrainError (a NaN, a damaged or foreign checkpoint, a crash) and DataError.
+    """
+    paths = {"data": data, "validation": validation, "base": base, "out": out}
+    whole = {name: path.expanduser().resolve() for name, path in paths.items()}
+    job = Job(cell=cell, settings=settings, easyr1=easyr1, **whole)
+    checkout = Path(easyr1.checkout).expanduser().resolve()
+    check_job(job)
+    check_checkout(checkout)
+    job.state.mkdir(parents=True, exist_ok=True)
+    failure = job.state / "failure.json"
+    failure.unlink(missing_ok=True)
+    write_text(job.state / "job.json", job.model_dump_json(indent=1))
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT), str(checkout)]))
+    try:
+        done = subprocess.run(  # noqa: S603
+            [easyr1.python or sys.executable, str(RUN), str(job.state / "job.json")],
+            env=os.environ | OFFLINE | {"PYTHONPATH": path},
+        )
+    except OSError as error:
+        raise ConfigError("easyr1.python", f"{easyr1.python} cannot be run ({error.strerror})", PYTHON) from error
+    if done.returncode:
+        raise _read_failure(failure, cell, done.returncode)
+
+
+PYTHON = "name the Python of an environment with envs/easyr1.txt"
+
+
+def _read_failure(path: Path, cell: Cell, status: int) -> errors.UserError:
+    """What the process left behind, as the error it was."""
+    if not path.exists():
+        cause = f"EasyR1's process ended with status {status}"
+        return TrainError(f"cell {cell.name}", cause, "the cause is in the log above")
+    kind, place, cause, remedy = json.loads(path.read_text())
+    known = {name: found for name, found in vars(errors).items() if isinstance(found, type)}
+    return known[kind](place, cause, remedy)

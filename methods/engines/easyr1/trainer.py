@@ -1,0 +1,153 @@
+"""EasyR1's trainer, its loop unchanged: our advantages go in where it hands a batch to the update."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from verl.protocol import DataProto
+from verl.trainer.ray_trainer import RayPPOTrainer
+
+from methods import seeding
+from methods.base import Method
+from methods.engines.easyr1 import checkpoint
+from methods.engines.easyr1.config import SEED_LIMIT, CellConfig
+from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
+from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.log import StepLog, known_fields
+from methods.engines.easyr1.order import worker_order
+from methods.engines.local.update import minibatches
+from workflows.lib.errors import TrainError
+
+
+class Workers:
+    """EasyR1's group of workers; the two calls in which a step of ours differs go through the trainer first."""
+
+    def __init__(self, group: Any, trainer: CellTrainer) -> None:  # noqa: ANN401 - RayWorkerGroup makes its methods up
+        self._group, self._trainer = group, trainer
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._group, name)
+
+    def generate_sequences(self, prompts: DataProto) -> DataProto:
+        """Validation brings its own seed; a rollout step gets one of its own."""
+        if "seed" not in prompts.meta_info:
+            prompts.meta_info["seed"] = self._trainer.rollout_seed()
+        return self._group.generate_sequences(prompts)
+
+    def update_actor(self, batch: DataProto) -> DataProto:
+        """Teachers, credit, update; what the log line needs rides along in the metrics."""
+        return self._trainer.update(self._group, batch)
+
+
+class CellTrainer(RayPPOTrainer):
+    """Trains one cell. ``job`` is set by the class that run.py makes, because EasyR1 makes the instance."""
+
+    job: Job
+    config: CellConfig
+    resumed_at: tuple[int, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        """The method with the cell's options."""
+        return self.job.method
+
+    @property
+    def step_log(self) -> StepLog:
+        """What EasyR1 calls its logger; run.py puts ours in its place."""
+        return self.logger
+
+    @property
+    def step(self) -> int:
+        """0-based rollout step; EasyR1 counts from 1 and goes on from its checkpoint's number."""
+        return self.global_step - 1
+
+    def rollout_seed(self) -> int:
+        """Seed of this step's rollouts."""
+        return seeding.stream(self.job.cell.seed, "rollout", self.step) % SEED_LIMIT
+
+    def init_workers(self) -> None:
+        """EasyR1's workers behind ours."""
+        super().init_workers()
+        self.actor_rollout_ref_wg = Workers(self.actor_rollout_ref_wg, self)
+
+    def _balance_batch(self, batch: DataProto, metrics: dict[str, Any], logging_prefix: str = "global_seqlen") -> None:
+        """The method's mini-batches, the same as the local engine's, dealt out evenly."""
+        count = len(batch)
+        batch.batch["row"] = torch.arange(count)
+        parts = list(
+            minibatches(self.method, torch.arange(count) // self.method.group_size, self.job.cell.seed, self.step)
+        )
+        lengths = batch.batch["attention_mask"].sum(-1).tolist()
+        batch.reorder(torch.tensor(worker_order(parts, lengths, self.actor_rollout_ref_wg.world_size)))
+
+    def update(self, group: Any, batch: DataProto) -> DataProto:  # noqa: ANN401
+        """One step's teachers, credit and optimizer updates."""
+        method, step, started = self.method, self.step, time.perf_counter()
+        ordered, teacher_seconds = in_problem_order(batch), None
+        read = Interpreter(method, self.tokenizer, end_tokens(self.config), self.job.cell.seed)
+        experience = read.read(ordered, step)
+        if method.matches_distributions or method.needs_teachers(step):
+            group.start_step(step)
+            ask = _teacher_logp(group)
+            experience = ask_teachers(read, ordered, experience, step, ask, group.world_size)
+            teacher_seconds = time.perf_counter() - started
+        credit = None if method.matches_distributions else method.credit(experience.rollouts, step)
+        put_back(ordered, experience, credit)
+        dealt = ordered[batch.batch["row"].tolist()]
+        dealt.meta_info["global_token_num"] = batch.meta_info["global_token_num"]
+        output = group.update_actor(dealt)
+        self._refuse_nan(output)
+        measured, log = group.measure(), self.step_log
+        log.peak_memory_mb = max([log.peak_memory_mb, *(one["peak_memory_mb"] for one in measured)])
+        log.known = known_fields(method, experience, step)
+        log.known |= {"delta_w": measured[0]["delta_w"], "teacher_seconds": teacher_seconds}
+        return output
+
+    def _refuse_nan(self, output: DataProto) -> None:
+        for name in ("loss", "grad_norm"):
+            values = np.asarray(output.non_tensor_batch[f"update/{name}"], dtype=float)
+            if not np.isfinite(values).all():
+                bad = next(v for v in values.flatten() if not math.isfinite(v))
+                raise TrainError(
+                    f"cell {self.job.cell.name}, step {self.global_step}", f"{name} is {bad}",
+                    "lower the learning rate; the run can go on from its last checkpoint",
+                )  # fmt: skip
+
+    def _validate(self) -> dict[str, Any]:
+        return super()._validate() if len(self.val_dataloader) else {}
+
+    def _save_checkpoint(self) -> None:
+        """EasyR1's checkpoint, with a note of whose it is written before it."""
+        folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
+        checkpoint.write_note(folder, self.job.cell.digest, self.resumed_at)
+        super()._save_checkpoint()
+
+    def _load_checkpoint(self) -> None:
+        """Go on from this cell's last checkpoint, if there is one; the step lines after it are dropped."""
+        super()._load_checkpoint()
+        if self.global_step:
+            folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
+            self.resumed_at = (*checkpoint.read_note(folder, self.job.cell.digest), self.global_step)
+        self.step_log.start(self.global_step)
+
+    def fit(self) -> None:
+        """EasyR1's loop, then the adapter."""
+        super().fit()
+        self.actor_rollout_ref_wg.save_adapter(str(self.job.out / "adapter"))
+
+
+def end_tokens(config: CellConfig) -> list[int]:
+    """Tokens that end a response."""
+    from transformers import GenerationConfig
+
+    found = GenerationConfig.from_pretrained(config.worker.actor.model.model_path).eos_token_id
+    return found if isinstance(found, list) else [found]
+
+
+def _teacher_logp(group: Any) -> Any:  # noqa: ANN401
+    return lambda request: group.compute_teacher_log_probs(request).batch["teacher_log_probs"]

@@ -1,0 +1,184 @@
+"""EasyR1's worker with our actor, teachers and sampling; the model, FSDP, vLLM and checkpoints stay EasyR1's."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
+from torch.optim.lr_scheduler import LambdaLR
+from verl.protocol import DataProto
+from verl.single_controller.base import Worker
+from verl.single_controller.base.decorator import Dispatch, register
+from verl.utils.fsdp_utils import load_fsdp_model, offload_fsdp_model
+from verl.workers.fsdp_workers import FSDPWorker
+
+from methods import seeding
+from methods.base import Method
+from methods.engines.easyr1.actor import Actor
+from methods.engines.easyr1.adapter import delta_norm, expected_tensors, write_adapter
+from methods.engines.easyr1.config import CellWorkerConfig
+from methods.engines.easyr1.head import Head
+from methods.engines.easyr1.rollout import SeededEngine, logit_bias
+from methods.engines.easyr1.teachers import TeacherWeights
+from methods.engines.local.policy import barred_tokens
+from methods.schedule import lr_factor
+from workflows.lib.errors import TrainError
+
+SHADOWS = "teachers_world_size_{world}_rank_{rank}.safetensors"
+
+
+class _FirstBase(Worker):
+    """EasyR1 builds its Ray actor on a worker's first base and calls that without arguments (ray/base.py:459-479)."""
+
+
+class CellWorker(_FirstBase, FSDPWorker):
+    """Trains one cell on one GPU of several."""
+
+    config: CellWorkerConfig
+
+    def _build_model_optimizer(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Every rank draws the same adapter; the learning rate follows the method's schedule."""
+        method, cell = self.config.method(), self.config.parsed()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeding.stream(cell.seed, "init"))
+            super()._build_model_optimizer(*args, **kwargs)
+        self.lr_scheduler = LambdaLR(
+            self.optimizer, lambda step: lr_factor(step, method.steps, method.lr_schedule, method.warmup_steps)
+        )
+
+    def _build_rollout(self) -> None:
+        super()._build_rollout()
+        ends = self.generation_config.eos_token_id
+        barred = barred_tokens(self.tokenizer, ends if isinstance(ends, list) else [ends])
+        rank = self.rollout_sharding_manager.device_mesh["dp"].get_local_rank()
+        self.rollout.sampling_params.logit_bias = logit_bias(barred.tolist())
+        self.rollout.inference_engine = SeededEngine(self.rollout.inference_engine, rank)
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def init_model(self) -> None:
+        """EasyR1's model and vLLM, then our actor in place of EasyR1's; TrainError if vLLM would get no adapter."""
+        super().init_model()
+        self.head_weight = take_head(self.fsdp_module)
+        self.use(self.config.method())
+        self._adapter()
+
+    def use(self, method: Method) -> None:
+        """Score and update with ``method``, whose teachers start from the adapter as it is now."""
+        self.method = method
+        self.teachers = TeacherWeights(self.fsdp_module, {t.weights for t in method.teachers().values()})
+        self.actor = Actor(
+            method=method,
+            head=Head(self.head_weight, method.score_dtype),
+            after_update=lambda: self.teachers.moved("update"),
+            config=self.config.actor,
+            actor_module=self.fsdp_module,
+            actor_optimizer=self.optimizer,
+        )
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def prepare_rollout_engine(self) -> None:
+        """Hand the adapter to vLLM; TrainError if it did not arrive."""
+        super().prepare_rollout_engine()
+        if not self.rollout.inference_engine.llm_engine.list_loras():
+            raise TrainError("vLLM", "it holds no adapter after the weights were handed over", NO_LORA)
+
+    @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
+    def compute_log_probs(self, data: DataProto) -> DataProto:
+        """``old_log_probs`` and ``entropy`` of the policy, (B, T) nats."""
+        scores = self._pass(data, self.actor.score)
+        tensors = {"old_log_probs": scores[..., 0].contiguous(), "entropy": scores[..., 1].contiguous()}
+        return DataProto.from_dict(tensors=tensors).to("cpu")
+
+    @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
+    def compute_teacher_log_probs(self, data: DataProto) -> DataProto:
+        """``teacher_log_probs`` (B, T) in nats of rows that hold a teacher's contexts."""
+        self._cache.clear()  # EasyR1 keeps the images of the last rows it saw; these are other rows
+        with self.teachers.using(data.meta_info["weights"]):
+            logp = self._pass(data, self.actor.compute_log_prob)
+        self._cache.clear()
+        return DataProto.from_dict(tensors={"teacher_log_probs": logp}).to("cpu")
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def start_step(self, step: int) -> None:
+        """Before the teacher passes of 0-based rollout ``step``."""
+        self.teachers.start_step(step)
+
+    @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
+    def update_actor(self, data: DataProto) -> DataProto:
+        """All optimizer updates of a rollout step; for distribution matching the teacher looks first."""
+        if self.method.matches_distributions:
+            with self.teachers.using(data.meta_info["weights"]):
+                data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden).cpu()
+        output = super().update_actor(data)
+        self.teachers.moved("step")
+        return output
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def measure(self) -> dict[str, float]:
+        """What only a worker knows: norm of the adapter's update and its own peak memory in MB."""
+        peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        scale = self.method.lora_alpha / self.method.lora_rank
+        return {"delta_w": delta_norm(self._adapter(), scale), "peak_memory_mb": peak or resident}
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def save_adapter(self, folder: str) -> None:
+        """Write the PEFT folder (rank 0)."""
+        tensors = self._adapter()
+        if self.rank == 0:
+            write_adapter(tensors, self.fsdp_module.peft_config["default"], Path(folder))
+        dist.barrier()
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def save_checkpoint(self, path: str, save_model_only: bool = False) -> None:
+        """EasyR1's checkpoint and this rank's teachers."""
+        super().save_checkpoint(path, save_model_only)
+        self.teachers.save(Path(path) / SHADOWS.format(world=self.world_size, rank=self.rank))
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def load_checkpoint(self, path: str) -> None:
+        """Both back."""
+        super().load_checkpoint(path)
+        self.teachers.load(Path(path) / SHADOWS.format(world=self.world_size, rank=self.rank))
+
+    def _pass(self, data: DataProto, function: Any) -> torch.Tensor:  # noqa: ANN401
+        """A pass without gradient over rows of this rank, with the model where EasyR1 wants it before and after."""
+        self._process_multi_modal_inputs(data)
+        data = data.to(torch.cuda.current_device())
+        if self._use_param_offload:
+            load_fsdp_model(self.fsdp_module)
+        data.meta_info["temperature"] = self.method.temperature
+        with self.ulysses_sharding_manager:
+            data = self.ulysses_sharding_manager.preprocess_data(data)
+            output = function(data)
+            output = self.ulysses_sharding_manager.postprocess_data(DataProto.from_dict(tensors={"out": output}))
+        if self.world_size > 1:  # FSDP leaves the root unsharded after a pass that no backward follows
+            self.fsdp_module._handle.reshard(True)
+        if self._use_param_offload:
+            offload_fsdp_model(self.fsdp_module)
+        return output.batch["out"]
+
+    def _adapter(self) -> dict[str, torch.Tensor]:
+        """All LoRA tensors, gathered as EasyR1 gathers them for vLLM; TrainError if any is missing."""
+        tensors = self.rollout_sharding_manager._collect_lora_weights()
+        wanted = expected_tensors(self.fsdp_module)
+        if len(tensors) != wanted:
+            cause = f"{len(tensors)} of {wanted} LoRA tensors reach vLLM: it would roll out another model"
+            raise TrainError("adapter", cause, NO_LORA)
+        return tensors
+
+
+NO_LORA = "install the tested versions of peft and vllm (envs/easyr1.txt)"
+
+
+def take_head(module: FSDP) -> torch.Tensor:
+    """A copy of the whole head's weight (V, hidden); from now on the model returns hidden states instead of logits."""
+    with FSDP.summon_full_params(module, recurse=False, writeback=False):
+        head = module._fsdp_wrapped_module.get_base_model().lm_head
+        weight = head.weight.detach().clone()
+    head.forward = lambda hidden: hidden
+    return weight

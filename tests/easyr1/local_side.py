@@ -1,0 +1,85 @@
+"""What the local engine makes of stored rollouts: the other half of the comparison in test_engines_agree.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from methods.base import Method
+from methods.engines.local.data import Problem
+from methods.engines.local.experience import Gatherer, as_rollouts, look_at, read_members, student_context
+from methods.engines.local.passes import chunks
+from methods.engines.local.policy import Policy
+from methods.engines.local.prompts import Prompt
+from methods.engines.local.rollout import Responses
+from methods.engines.local.update import credit_loss, matching_loss, minibatches, update
+from methods.engines.local.weights import TeacherWeights
+from methods.rewards import Grader
+
+ALL_AT_ONCE = 1000
+
+
+def load_policy(base: Path, method: Method, adapter: dict[str, Tensor] | None = None) -> Policy:
+    policy = Policy(base, method, "cpu", "float32", seed=0)
+    for name, parameter in policy.trainable.items():
+        if adapter is not None:
+            parameter.data.copy_(adapter[name])
+    return policy
+
+
+def scored(policy: Policy, contexts: list[Prompt], tokens: Tensor, mask: Tensor, method: Method) -> Responses:
+    """Responses with log-probs and entropy of the policy as it is."""
+    size = len(tokens) // len({id(c) for c in contexts})
+    empty = torch.zeros_like(mask)
+    owner = torch.arange(len(tokens) // size).repeat_interleave(size)
+    responses = Responses(tokens, mask, empty.clone(), empty.clone(), owner, torch.zeros(len(tokens)))
+    with torch.no_grad():
+        for chunk in chunks(policy, contexts, torch.arange(len(tokens)), responses, ALL_AT_ONCE):
+            logp = (policy.head(chunk.hidden) / method.temperature).log_softmax(-1)
+            length = chunk.mask.shape[1]
+            chosen = logp.gather(2, chunk.tokens[..., None])[..., 0]
+            responses.logp[chunk.rows, :length] = chosen * chunk.mask
+            responses.entropy[chunk.rows, :length] = -(logp.exp() * logp).sum(-1) * chunk.mask
+    return responses
+
+
+def one_step(
+    policy: Policy, method: Method, problems: list[Problem], tokens: Tensor, mask: Tensor, seed: int, shadow_scale: float
+) -> dict[str, Tensor]:
+    """Log-probs, credit, losses and gradients of every mini-batch, none of which moves the weights."""
+    visions = look_at(policy, problems)
+    prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
+    contexts = [prompts[i // method.group_size] for i in range(len(tokens))]
+    responses = scored(policy, contexts, tokens, mask, method)
+    teachers = TeacherWeights(policy, {t.weights for t in method.teachers().values()})
+    for shadow in teachers.shadows.values():
+        for tensor in shadow.values():
+            tensor.mul_(shadow_scale)
+    with Grader() as grader:
+        owners = [problems[i] for i in responses.owner.tolist()]
+        members, _ = read_members(policy, method, grader, responses, owners)
+        rollouts = as_rollouts(method, responses, members, seed)
+        hidden = torch.zeros(0)
+        if method.matches_distributions or method.needs_teachers(0):
+            gatherer = Gatherer(policy, method, grader, teachers, ALL_AT_ONCE)
+            rollouts, hidden = gatherer._ask_teachers(problems, visions, members, responses, rollouts, seed, 0)
+    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": responses.entropy}
+    result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
+    if method.matches_distributions:
+        loss = matching_loss(policy, method, rollouts, hidden)
+    else:
+        result["credit"] = method.credit(rollouts, 0)
+        loss = credit_loss(policy, method, rollouts, result["credit"])
+    still = torch.optim.SGD(list(policy.trainable.values()), lr=0.0)
+    unclipped, losses = replace(method, grad_clip=1e30), []
+    for i, rows in enumerate(minibatches(method, rollouts.group, seed, 0)):
+        active = rows
+        if method.matches_distributions:
+            active = rows[torch.stack(list(rollouts.has.values())).any(0)[rows]]
+        done = update(policy, unclipped, still, contexts, responses, rows, active, loss, ALL_AT_ONCE)
+        losses.append(done.loss)
+        result |= {f"gradient_{i}/{n}": p.grad.flatten().clone() for n, p in policy.trainable.items()}
+    return result | {"loss": torch.tensor(losses, dtype=torch.float64)}

@@ -1,0 +1,183 @@
+"""Runs in EasyR1's environment, without Ray: the engine's workers and driver functions on stored rollouts.
+
+``python without_ray.py request.json`` starts ``workers`` processes that each hold one worker; every process also plays
+the driver, so there is no driver's process. Results go to ``<out>/<case>.safetensors``, from rank 0.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file, save_file
+from verl.protocol import DataProto
+from verl.utils.tokenizer import get_processor, get_tokenizer
+from verl.workers.reward import AutoRewardManager
+
+from methods.base import load_method
+from methods.engines.easyr1.config import easyr1_config
+from methods.engines.easyr1.data import Reader, collate
+from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
+from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.order import worker_order
+from methods.engines.easyr1.trainer import end_tokens
+from methods.engines.easyr1.worker import CellWorker
+from methods.engines.local.data import load_problems
+from methods.engines.local.update import minibatches
+
+PORT = 29511
+
+
+class Replay:
+    """In vLLM's place: gives the stored responses to this rank's prompts."""
+
+    def __init__(self, tokens, mask, rank, workers):
+        rows = [row[: int(m.sum())].tolist() for row, m in zip(tokens, mask, strict=True)]
+        self.rows = rows[rank * len(rows) // workers : (rank + 1) * len(rows) // workers]
+        self.llm_engine = SimpleNamespace(list_loras=lambda: [1])
+
+    def generate(self, prompts, **_):
+        size = len(self.rows) // len(prompts)
+        groups = [self.rows[i * size : (i + 1) * size] for i in range(len(prompts))]
+        return [SimpleNamespace(outputs=[SimpleNamespace(token_ids=r) for r in rows]) for rows in groups]
+
+
+class Group:
+    """In the place of EasyR1's worker group: this rank's part of a batch in, everybody's results out."""
+
+    def __init__(self, worker):
+        self.worker, self.world_size = worker, dist.get_world_size()
+
+    def __getattr__(self, name):
+        def call(data):
+            output = getattr(self.worker, name)(data.chunk(self.world_size)[dist.get_rank()])
+            gathered = [None] * self.world_size
+            dist.all_gather_object(gathered, output)
+            return DataProto.concat(gathered)
+
+        return call
+
+
+def main(request):
+    job = Job.model_validate(request["job"])
+    config = easyr1_config(job, job.base, resuming=False)
+    worker = CellWorker(config.worker, "actor_rollout_ref")
+    worker.init_model()
+    fill_adapter(worker, load_file(request["adapter"]))
+    stored = load_file(request["rollouts"])
+    worker.rollout.inference_engine = Replay(stored["tokens"], stored["mask"], dist.get_rank(), dist.get_world_size())
+    for case in request["cases"]:
+        method = load_method(case["method"], case["options"])
+        worker.use(method)
+        for shadow in worker.teachers.shadows.values():
+            for shard in shadow:
+                shard.mul_(case["shadow_scale"])
+        result = one_step(worker, config, job, method, case["rows"], case["seed"])
+        if dist.get_rank() == 0:
+            save_file(result, Path(request["out"]) / f"{case['name']}.safetensors")
+
+
+def one_step(worker, config, job, method, rows, seed):
+    """What EasyR1's fit() does in a step, up to the gradients of each mini-batch."""
+    group, path = Group(worker), config.worker.actor.model.model_path
+    tokenizer, processor = get_tokenizer(path), get_processor(path, use_fast=True)
+    batch = rolled_out(group, Reader(tokenizer, processor.image_processor, method, None, None), job, rows)
+    config.worker.reward.reward_function_kwargs["kind"] = method.reward
+    batch.batch["token_level_scores"], _ = AutoRewardManager(config.worker.reward, tokenizer).compute_reward(batch)
+    batch.batch["row"] = torch.arange(len(batch))
+    parts = list(minibatches(method, batch.batch["row"] // method.group_size, seed, 0))
+    dealt = worker_order(parts, batch.batch["attention_mask"].sum(-1).tolist(), group.world_size)
+    batch.reorder(torch.tensor(dealt))
+    batch = batch.union(group.compute_log_probs(batch))
+
+    ordered = in_problem_order(batch)
+    read = Interpreter(method, tokenizer, end_tokens(config), seed)
+    experience = read.read(ordered, 0)
+    if method.matches_distributions or method.needs_teachers(0):
+        ask = lambda request: group.compute_teacher_log_probs(request).batch["teacher_log_probs"]  # noqa: E731
+        experience = ask_teachers(read, ordered, experience, 0, ask, group.world_size)
+    credit = None if method.matches_distributions else method.credit(experience.rollouts, 0)
+    put_back(ordered, experience, credit)
+    send = ordered[batch.batch["row"].tolist()]
+    send.meta_info["global_token_num"] = [1]
+    gradients = capture_gradients(worker)
+    output = group.update_actor(send)
+    rollouts = experience.rollouts
+    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": experience.entropy}
+    result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
+    result["loss"] = torch.tensor(np.asarray(output.non_tensor_batch["update/loss"], dtype=float))[: len(parts)]
+    if credit is not None:
+        result["credit"] = credit
+    result |= {f"gradient_{i}/{name}": value for i, one in enumerate(gradients) for name, value in one.items()}
+    return {name: value.contiguous() for name, value in result.items()}
+
+
+def rolled_out(group, reader, job, rows):
+    """EasyR1's batch after its rollout, with the stored responses."""
+    problems = load_problems(job.data)
+    meta = {"min_pixels": None, "max_pixels": None, "video_fps": 2.0}
+    batch = DataProto.from_single_dict(collate([reader.row(problems[i]) for i in rows]), meta_info=dict(meta))
+    batch.non_tensor_batch["uid"] = np.array([str(i) for i in rows], dtype=object)
+    keys = ["input_ids", "attention_mask", "position_ids"]
+    prompts = batch.pop(keys, ["raw_prompt_ids", "multi_modal_data"], ["min_pixels", "max_pixels", "video_fps"])
+    output = group.generate_sequences(prompts)
+    return batch.repeat(reader.method.group_size, interleave=True).union(output)
+
+
+def trainable(module):
+    """PEFT's name of every LoRA tensor -> (this rank's shard, shape of the whole); each is an FSDP unit of its own."""
+    found = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            plain = name.replace("_fsdp_wrapped_module.", "").replace("_flat_param", "weight")
+            found[plain] = parameter
+    return found
+
+
+def fill_adapter(worker, tensors):
+    """Put whole tensors into this rank's shards."""
+    for name, shard in trainable(worker.fsdp_module).items():
+        flat = tensors[name].flatten()
+        size, rank = shard.data.numel(), dist.get_rank()
+        part = torch.zeros(size * dist.get_world_size())
+        part[: len(flat)] = flat
+        shard.data.copy_(part[rank * size : (rank + 1) * size].view(shard.data.shape))
+
+
+def capture_gradients(worker):
+    """Instead of moving the weights, each optimizer step leaves its gradients here, whole, by PEFT's names."""
+    collected = []
+
+    def step():
+        whole = {}
+        for name, shard in trainable(worker.fsdp_module).items():
+            parts = [torch.zeros_like(shard.grad) for _ in range(dist.get_world_size())]
+            dist.all_gather(parts, shard.grad)
+            whole[name] = torch.cat([p.flatten() for p in parts])
+        collected.append(whole)
+        worker.optimizer.zero_grad()
+        return torch.tensor(0.0)
+
+    worker.actor._optimizer_step = step
+    return collected
+
+
+def start(path, workers):
+    """One process per rank; the exit status is the worst of theirs."""
+    shared = {"WORLD_SIZE": str(workers), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(PORT), "LOCAL_WORLD_SIZE": "1"}
+    ranks = [os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": "0"} for rank in range(workers)]
+    running = [subprocess.Popen([sys.executable, __file__, path], env=env) for env in ranks]
+    return max(abs(process.wait()) for process in running)
+
+
+if __name__ == "__main__":
+    asked = json.loads(Path(sys.argv[1]).read_text())
+    if "RANK" not in os.environ:
+        sys.exit(start(sys.argv[1], asked["workers"]))
+    main(asked)
+    dist.destroy_process_group()
