@@ -1,7 +1,7 @@
 # The commands of this project. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help reproduce smoke cell plan reference test check schemas ui report reportzip unlock
+.PHONY: help reproduce smoke cell plan reference test test-easyr1 check schemas ui report reportzip unlock
 .PHONY: rebuild table4 table5 figure3 controls audit tuning noise everything
 
 PYTHON ?= python3
@@ -9,6 +9,7 @@ JOBS ?= $(shell env -u OMP_NUM_THREADS nproc)
 MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || echo 8000)
 BIN := .venv/bin
 READY := .venv/.ready
+EASYR1_ENV := .venv-easyr1
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --cores $(JOBS) --resources mem_mb=$(MEMORY)
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
@@ -22,7 +23,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 help: ## list the commands
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 	@echo "  SEEDS=n after a target that trains: seeds 1 to n; JOBS=n: jobs at a time"
 
 $(READY): envs/local.txt pyproject.toml
@@ -65,6 +66,15 @@ cell: $(READY) ## one cell, from the cache if nothing that decides it changed: m
 
 test: $(READY) ## all tests
 	@$(BIN)/pytest -n $(JOBS)
+
+$(EASYR1_ENV)/.ready: envs/easyr1-cpu.txt
+	@echo "Installing EasyR1's packages into $(EASYR1_ENV) (once per change of $<) ..."
+	$(PYTHON) -m venv $(EASYR1_ENV)
+	$(EASYR1_ENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## the engine easyr1 without a GPU: make test-easyr1 EASYR1=<checkout>
+	@EASYR1=$(EASYR1) PYTHONPATH=tests/unit $(BIN)/pytest -rs tests/easyr1
 
 check: $(READY) ## style, types, workflow lint, schemas
 	@$(BIN)/ruff check --no-cache .

@@ -47,7 +47,13 @@ def scored(policy: Policy, contexts: list[Prompt], tokens: Tensor, mask: Tensor,
 
 
 def one_step(
-    policy: Policy, method: Method, problems: list[Problem], tokens: Tensor, mask: Tensor, seed: int, shadow_scale: float
+    policy: Policy,
+    method: Method,
+    problems: list[Problem],
+    tokens: Tensor,
+    mask: Tensor,
+    seed: int,
+    shadow_scale: float,
 ) -> dict[str, Tensor]:
     """Log-probs, credit, losses and gradients of every mini-batch, none of which moves the weights."""
     visions = look_at(policy, problems)
@@ -69,7 +75,7 @@ def one_step(
     result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": responses.entropy}
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
     if method.matches_distributions:
-        loss = matching_loss(policy, method, rollouts, hidden)
+        loss = matching_loss(policy, method, rollouts, hidden, torch.zeros_like(mask))
     else:
         result["credit"] = method.credit(rollouts, 0)
         loss = credit_loss(policy, method, rollouts, result["credit"])

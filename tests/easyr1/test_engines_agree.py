@@ -16,9 +16,8 @@ from torch.testing import assert_close
 
 from methods.base import Method, load_method
 from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.settings import EasyR1Settings
+from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
 from methods.engines.local.data import load_problems
-from methods.engines.local.settings import EngineSettings
 from workflows.lib.records import Cell
 
 TOLERANCE = 1e-5
@@ -113,7 +112,7 @@ def theirs(
     )  # fmt: skip
     job = Job(
         cell=cell, data=few_problems, validation=few_problems, base=older_base, out=out,
-        settings=EngineSettings(micro_batch=4), easyr1=EasyR1Settings(gpus_per_node=workers, packed=packed),
+        settings=EngineSettings(micro_batch=4, easyr1=EasyR1Settings(gpus_per_node=workers, packed=packed)),
     )  # fmt: skip
     cases = [
         {"name": case, "method": CASES[case][0], "options": asdict(method_of(case)), "rows": ROWS, "seed": SEED,

@@ -6,22 +6,31 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from workflows.lib.config import EasyR1
 from workflows.lib.errors import DataError
 
+REPOSITORY = "https://github.com/hiyouga/EasyR1"
+COMMIT = "b44b311b669bf1fd1aa2fc36f2251482ba33cb16"  # of 2026-07-30, the one the engine was written for
 
-def checkout(easyr1: EasyR1, say: Callable[[str], None]) -> None:
+
+def checkout(folder: Path, say: Callable[[str], None], repository: str = REPOSITORY, commit: str = COMMIT) -> None:
     """Clone EasyR1 at the commit the engine was written for, unless it is there. Raises DataError if git cannot."""
-    folder = Path(easyr1.folder).expanduser()
-    if head(folder) == easyr1.commit:
-        say(f"EasyR1: here already, {easyr1.commit}")
+    if head(folder) == commit:
+        say(f"EasyR1: here already, {commit}")
         return
     if not (folder / ".git").is_dir():
-        _git(easyr1, "clone", "--quiet", "--no-checkout", easyr1.repository, str(folder))
-    if not _known(folder, easyr1.commit):
-        _git(easyr1, "-C", str(folder), "fetch", "--quiet", "origin", easyr1.commit)
-    _git(easyr1, "-C", str(folder), "checkout", "--quiet", "--detach", easyr1.commit)
-    say(f"EasyR1: {easyr1.commit} in {folder}")
+        _git(folder, "clone", "--quiet", "--no-checkout", repository, str(folder))
+    if not _known(folder, commit):
+        _git(folder, "-C", str(folder), "fetch", "--quiet", "origin", commit)
+    _git(folder, "-C", str(folder), "checkout", "--quiet", "--detach", commit)
+    say(f"EasyR1: {commit} in {folder}")
+
+
+def lacking(folder: Path) -> str | None:
+    """Why the engine cannot use a checkout; None if it can."""
+    found = head(folder)
+    if found == COMMIT:
+        return None
+    return f"{folder} is at {found}, needed is {COMMIT}" if found else f"{folder} is no checkout of EasyR1"
 
 
 def head(folder: Path) -> str | None:
@@ -37,9 +46,9 @@ def _known(folder: Path, commit: str) -> bool:
     return subprocess.run(asked, capture_output=True).returncode == 0  # noqa: S603
 
 
-def _git(easyr1: EasyR1, *arguments: str) -> None:
+def _git(folder: Path, *arguments: str) -> None:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True)  # noqa: S603, S607
     if done.returncode != 0:
-        cause = f"git {arguments[0]} failed ({' '.join(done.stderr.split())[:200]})"
-        way_out = f"check the network, or clone {easyr1.repository} at {easyr1.commit[:7]} there yourself"
-        raise DataError(f"easyr1: {easyr1.folder}", cause, way_out)
+        cause = f"git failed ({' '.join(done.stderr.split())[:200]})"
+        way_out = f"check the network, or clone {REPOSITORY} there yourself, at {COMMIT}"
+        raise DataError(f"easyr1.checkout: {folder}", cause, way_out)

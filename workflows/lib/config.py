@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evals.benchmarks import BENCHMARKS
 from evals.settings import EvalSettings
+from methods.engines.easyr1.settings import EasyR1Settings
 from methods.engines.local.settings import EngineSettings
 from methods.micro.settings import MicroSettings
 from workflows.lib.records import OptionValue
@@ -122,16 +123,6 @@ class Problems(HubData):
     )
 
 
-class EasyR1(Model):
-    """The checkout of EasyR1 that the engine easyr1 runs, unmodified."""
-
-    repository: str = Field(
-        default="https://github.com/hiyouga/EasyR1", description="where `make fetch` clones it from"
-    )
-    commit: str = Field(default="b44b311b669bf1fd1aa2fc36f2251482ba33cb16", pattern=r"^[0-9a-f]{40}$")
-    folder: str = Field(default=".easyr1", min_length=1, description="where the checkout is")
-
-
 class Reserved(Model):
     """What a scheduler must reserve for one job."""
 
@@ -170,7 +161,7 @@ class Config(Model):
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")
     benchmark_data: dict[str, HubData] = Field(default={}, description="paper world: the hub's dataset per benchmark")
-    easyr1: EasyR1 = Field(default_factory=EasyR1)
+    easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]
     check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
     experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")

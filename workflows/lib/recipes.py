@@ -14,6 +14,7 @@ from workflows.lib.records import Cell
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "envs" / "local.txt"
 ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
+ELSEWHERE = {"repository", "folder", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 FREE = {"checkpoint_every"}  # settings of the engine that decide nothing of the outcome
 
@@ -75,8 +76,14 @@ class Recipes:
         return base | {
             "data": value_digest(self.problems()),
             "code": code_digest(f"methods.{method}", ENGINES[self.config.engine]),
-            "engine": value_digest(self.config.engine_settings.model_dump(mode="json", exclude=FREE)),
+            "engine": value_digest(self._engine_settings()),
         }
+
+    def _engine_settings(self) -> object:
+        shared = self.config.engine_settings.model_dump(mode="json", exclude=FREE)
+        if self.config.engine == "local":
+            return shared
+        return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
 
     def repeated(self, repeat: int) -> EvalSettings:
         """Settings of the evaluation after ``repeat`` others: the same but for the seed of the sampler."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workflows.lib import preflight
-from workflows.lib.checkout import head
+from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config
+from workflows.lib.digest import canonical
 from workflows.lib.errors import ConfigError
 from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
@@ -89,11 +90,18 @@ class Study:
         """What this world needs from elsewhere and has not got here: a line each, with the way out."""
         lock = read_lock(Path(self.hub_lock))
         lines = [f"{n.place}: {n.repo}: {cause}; {FETCH}" for n in needs(self.config) if (cause := lacking(n, lock))]
-        easyr1 = self.config.easyr1
-        if self.config.engine == "easyr1" and (found := head(Path(easyr1.folder).expanduser())) != easyr1.commit:
-            where = f"{easyr1.folder} is at {found}" if found else f"{easyr1.folder} is no checkout"
-            lines.append(f"easyr1: {where}, needed is {easyr1.commit}; {FETCH}")
+        cause = checkout_lacking(Path(self.config.easyr1.checkout).expanduser())
+        if self.config.engine == "easyr1" and cause:
+            lines.append(f"easyr1.checkout: {cause}; {FETCH}")
         return lines
+
+    @property
+    def engine_settings(self) -> str:
+        """``params`` of training: the settings of the engine, as JSON; those of EasyR1 only where it trains."""
+        shared = self.config.engine_settings.model_dump(mode="json")
+        if self.config.engine == "local":
+            return canonical(shared)
+        return canonical(shared | {"easyr1": self.config.easyr1.model_dump(mode="json")})
 
     @property
     def results(self) -> str:

@@ -24,6 +24,6 @@ rule train:
         runtime=study.config.resources.train.minutes,
     params:
         cell=study.cell_json,
-        settings=study.config.engine_settings.model_dump_json(),
+        settings=study.engine_settings,
     script:
         "../scripts/train.py"

@@ -17,4 +17,6 @@ with job(snakemake.log[0], "fetch") as say:
     config = Config.model_validate_json(snakemake.params.config)
     fetch(needs(config), Path(snakemake.params.lock), say)
     if config.engine == "easyr1":
-        checkout(config.easyr1, say)
+        checkout(Path(config.easyr1.checkout).expanduser(), say)
+    if not needs(config):
+        say("nothing to fetch: the micro world makes its own models and data")

@@ -1,26 +1,25 @@
-"""Train one cell. Glue only."""
+"""Train one cell with the engine of its config. Glue only."""
 
+from importlib import import_module
 from pathlib import Path
 
 from workflows.lib.files import write_text
 from workflows.lib.job import job
+from workflows.lib.recipes import ENGINES
 from workflows.lib.records import Cell
 from workflows.lib.rollouts import keep_none
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
-    from methods.engines.local.settings import EngineSettings
-    from methods.engines.local.train import train
-
+    engine = import_module(ENGINES[cell.engine])
     record = Path(snakemake.output.cell)
-    settings = EngineSettings.model_validate_json(snakemake.params.settings)
-    train(
+    engine.train(
         cell,
         data=Path(snakemake.input.data),
         validation=Path(snakemake.input.validation),
         base=Path(snakemake.input.base),
         out=record.parent,
-        settings=settings,
+        settings=engine.EngineSettings.model_validate_json(snakemake.params.settings),
     )
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

@@ -1,5 +1,6 @@
 """EasyR1's actor with our losses: hidden states come from its unmodified forward pass, padded or packed."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 from collections import defaultdict
@@ -37,6 +38,7 @@ class Actor(DataParallelPPOActor):
         super().__init__(**easyr1)
         self.method, self.head, self.after_update = method, head, after_update
         self.output: Output = self._logp
+        self.log_probs_from_logits = lambda logits, labels: logits  # what EasyR1 takes for logits is hidden states
 
     def hidden(self, micro_batch: MicroBatch) -> Float[Tensor, "b T hidden"]:
         """Last hidden states that predict each response token."""
@@ -72,14 +74,14 @@ class Actor(DataParallelPPOActor):
             return self.compute_log_prob(data)
 
     def teacher_hidden(self, data: DataProto) -> Float[Tensor, "B T hidden"]:
-        """Hidden states at the response tokens of the contexts that ``data`` holds for the teacher, without gradient."""
+        """Hidden states at the response tokens, of the contexts that ``data`` holds for the teacher; no gradient."""
         with self.giving(lambda hidden, _: hidden):
             return self.compute_log_prob(teacher_rows(data))
 
     def update_policy(self, data: DataProto) -> dict[str, list[float]]:
         """One optimizer update per mini-batch; metrics are those of the whole mini-batch, over all ranks."""
         self.actor_module.train()
-        keys = [key for key in data.batch.keys() if key not in (*CONTEXT, "prompts")]
+        keys = [key for key in list(data.batch.keys()) if key not in (*CONTEXT, "prompts")]
         kept = data.select(keys, ["multi_modal_inputs"], deepcopy=False)
         metrics: dict[str, list[float]] = defaultdict(list)
         for part in kept.split(self.config.global_batch_size_per_device):

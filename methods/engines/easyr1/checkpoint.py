@@ -1,4 +1,4 @@
-"""Whose checkpoint is this? A note beside each of EasyR1's checkpoints, and a look at the newest before a run starts."""
+"""Whose checkpoint is this? A note in each of EasyR1's checkpoints, and a look at the newest before a run starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,5 @@ def newest(folder: Path) -> Path | None:
     try:
         step = int(json.loads(tracker.read_text())["last_global_step"])
     except (ValueError, KeyError, TypeError) as error:
-        raise TrainError(
-            str(tracker), f"damaged ({error})", f"delete {folder} to train from the start"
-        ) from error
+        raise TrainError(str(tracker), f"damaged ({error})", f"delete {folder} to train from the start") from error
     return folder / f"global_step_{step}"

@@ -13,7 +13,9 @@ from methods.engines.easyr1.job import Job
 from workflows.lib.errors import ConfigError
 
 EASYR1_COMMIT = "b44b311b669bf1fd1aa2fc36f2251482ba33cb16"  # of github.com/hiyouga/EasyR1, 2026-07-30
-EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"  # sha256 of its package verl, see source_digest
+EASYR1_SOURCE = (
+    "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"  # sha256 of its package verl, see source_digest
+)
 TESTED = {  # package -> versions this engine was tested with, and what goes wrong outside
     "transformers": (">=4.57,<5", "EasyR1 is written for transformers 4; Qwen3-VL came with 4.57"),
     "peft": (">=0.18,<=0.20.0", "later ones give EasyR1 no LoRA tensors, so vLLM would roll out the base model"),
@@ -96,13 +98,13 @@ def check_checkout(checkout: Path) -> None:
     """Raise ConfigError unless ``checkout`` holds EasyR1 as it was at :data:`EASYR1_COMMIT`, unmodified."""
     if not (checkout / "verl" / "trainer" / "main.py").is_file():
         raise ConfigError(
-            "easyr1.checkout", f"no EasyR1 in {checkout}",
-            f"git clone https://github.com/hiyouga/EasyR1 there and git checkout {EASYR1_COMMIT[:7]}",
+            "easyr1.folder", f"no EasyR1 in {checkout}",
+            "run `make fetch`, or name the folder of a checkout",
         )  # fmt: skip
     if source_digest(checkout) != EASYR1_SOURCE:
         raise ConfigError(
-            "easyr1.checkout", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
-            f"git -C {checkout} checkout {EASYR1_COMMIT[:7]} and undo local changes",
+            "easyr1.folder", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
+            f"git -C {checkout} checkout --force {EASYR1_COMMIT[:7]}",
         )  # fmt: skip
 
 

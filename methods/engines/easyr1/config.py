@@ -1,5 +1,6 @@
 """From a job to EasyR1's own config: the one place that knows what our options are called there."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,5 +1,6 @@
-"""From a batch of EasyR1 to what the methods work on, and back: members, rewards, references, credit. Runs in the driver."""
+"""From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit; in the driver."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -64,9 +65,7 @@ class Interpreter:
             has={},
             seed=seeding.stream(self.seed, "hook", step),
         )
-        return Experience(
-            rollouts, members, tensors["entropy"], ~torch.isin(last, torch.tensor(list(self.end_tokens)))
-        )
+        return Experience(rollouts, members, tensors["entropy"], ~torch.isin(last, torch.tensor(list(self.end_tokens))))
 
     def _members(self, responses: Tensor, mask: Tensor, rewards: Tensor) -> list[Member]:
         ids = [tuple(row[: int(m.sum())].tolist()) for row, m in zip(responses, mask, strict=True)]
@@ -88,9 +87,7 @@ class Interpreter:
             chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
         return chosen
 
-    def contexts(
-        self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]
-    ) -> dict[str, Tensor]:
+    def contexts(self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]) -> dict[str, Tensor]:
         """Rows of what ``teacher`` reads; without a reference it is the student's own prompt."""
         tensors, other = batch.batch, batch.non_tensor_batch
         prompts = [
@@ -132,8 +129,8 @@ def ask_teachers(
             wanted = (has[name] & (rollouts.advantage != 0)).nonzero()[:, 0]
             logp[name] = torch.zeros_like(rollouts.mask)
             if len(wanted):
-                logp[name][wanted] = _ask_some(read, teacher, batch, references, wanted, ask, workers) * (
-                    rollouts.mask[wanted]
+                logp[name][wanted] = (
+                    _ask_some(read, teacher, batch, references, wanted, ask, workers) * (rollouts.mask[wanted])
                 )
     return replace(experience, rollouts=replace(rollouts, logp=logp, has=has))
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from methods.base import Method, load_method
-from methods.engines.easyr1.settings import EasyR1Settings
-from methods.engines.local.settings import EngineSettings
+from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
 from workflows.lib.records import Cell
 
 
@@ -24,7 +23,11 @@ class Job(BaseModel):
     base: Path
     out: Path
     settings: EngineSettings
-    easyr1: EasyR1Settings
+
+    @property
+    def easyr1(self) -> EasyR1Settings:
+        """Settings of this engine alone."""
+        return self.settings.easyr1
 
     @cached_property
     def method(self) -> Method:

@@ -24,7 +24,8 @@ class StepLog:
     def __init__(self, job: Job) -> None:
         self.job, self.records = job, list[Step]()
         self.known: dict[str, Any] = {}  # fields of the coming step that are no metrics of EasyR1
-        self.peak_memory_mb = 0.0
+        self.peak_memory_mb, self.val_problems = 0.0, 0
+        self.resumed_at: tuple[int, ...] = ()
         self.start_file = job.state / "validation_start.json"
 
     def start(self, step: int) -> None:

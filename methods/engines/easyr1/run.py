@@ -1,5 +1,6 @@
-"""Trains one cell in EasyR1's environment: ``python run.py job.json``. Started by train.py; a failure is left as JSON."""
+"""Trains one cell in EasyR1's environment: ``python run.py job.json``, started by train.py; a failure is left as JSON."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 import ctypes
@@ -77,19 +78,20 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
 
     def loaders(config: Any, tokenizer: Any, processor: Any) -> Any:  # noqa: ANN401
         reader = Reader(tokenizer, processor.image_processor, method, config.min_pixels, config.max_pixels)
-        return make_loaders(job, reader)
+        training, validation = make_loaders(job, reader)
+        log.val_problems = len(validation.problems)
+        return training, validation
 
     Trainer.job = job
     main.FSDPWorker, main.RayPPOTrainer, main.create_dataloader = CellWorker, Trainer, loaders
     ray_trainer.Tracker = lambda loggers, config: log
     main.Runner.__ray_metadata__.modified_class.run(None, easyr1_config(job, base, resuming))
-    log.resumed_at = Trainer.resumed_at
     return log
 
 
 def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
     """The record of the run, and the step lines at their place."""
-    record = run_record(job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start())
+    record = run_record(job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems)
     more = {name: found for name in PACKAGES if (found := installed(name))} | {"EasyR1": EASYR1_COMMIT}
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from methods.engines.local.settings import EngineSettings as SharedSettings
+
 
 class EasyR1Settings(BaseModel):
-    """Section ``easyr1`` of the config; ``engine_settings`` (dtype, micro_batch, ...) is shared with the local engine."""
+    """Section ``easyr1`` of the config; ``engine_settings`` (dtype, micro_batch, ...) holds for both engines."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    checkout: str = Field("EasyR1", description="folder of an unmodified EasyR1 at the commit this engine was made for")
+    repository: str = Field("https://github.com/hiyouga/EasyR1", description="where `make fetch` clones EasyR1 from")
+    commit: str = Field(
+        "b44b311b669bf1fd1aa2fc36f2251482ba33cb16", pattern=r"^[0-9a-f]{40}$", description="this engine was made for it"
+    )
+    folder: str = Field(".easyr1", min_length=1, description="where the checkout is")
     python: str | None = Field(
         None, description="Python of the environment with EasyR1's packages; null: the one that runs the rule"
     )
@@ -19,7 +25,9 @@ class EasyR1Settings(BaseModel):
     ray_address: str | None = Field(None, description="'auto' or host:port of a running Ray cluster; null: start one")
     tensor_parallel: int = Field(1, ge=1, description="GPUs that share one vLLM engine")
     gpu_memory_utilization: float = Field(0.6, gt=0, le=1, description="share of a GPU that vLLM may take")
-    max_model_len: int | None = Field(None, ge=1, description="vLLM's longest sequence; null: max_prompt + max_response")
+    max_model_len: int | None = Field(
+        None, ge=1, description="vLLM's longest sequence; null: max_prompt + max_response"
+    )
     max_batched_tokens: int = Field(8192, ge=1, description="tokens vLLM handles at once; at least max_model_len")
     enforce_eager: bool = Field(False, description="no CUDA graphs in vLLM: slower, starts faster, takes less memory")
     packed: bool = Field(True, description="training passes without padding; False pads every row to the longest")
@@ -27,3 +35,9 @@ class EasyR1Settings(BaseModel):
     gradient_checkpointing: bool = Field(True, description="recompute activations in the backward pass")
     min_pixels: int | None = Field(None, ge=1, description="smaller images are enlarged; released code: 262144")
     max_pixels: int | None = Field(None, ge=1, description="larger images are shrunk; released code: 4194304")
+
+
+class EngineSettings(SharedSettings):
+    """``engine_settings`` as for the local engine, with section ``easyr1`` inside: all that this engine is told."""
+
+    easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]

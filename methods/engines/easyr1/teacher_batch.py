@@ -1,5 +1,6 @@
 """What a teacher reads, as rows of an EasyR1 batch: another prompt before the same responses."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 from collections.abc import Sequence

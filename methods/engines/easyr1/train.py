@@ -10,8 +10,7 @@ from pathlib import Path
 
 from methods.engines.easyr1.checks import check_checkout, check_job
 from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.settings import EasyR1Settings
-from methods.engines.local.settings import EngineSettings
+from methods.engines.easyr1.settings import EngineSettings
 from workflows.lib import errors
 from workflows.lib.errors import ConfigError, TrainError
 from workflows.lib.files import write_text
@@ -22,9 +21,7 @@ RUN = Path(__file__).with_name("run.py")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def train(
-    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings, easyr1: EasyR1Settings
-) -> None:
+def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
     """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
 
     A run that was stopped goes on from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
@@ -32,8 +29,8 @@ def train(
     """
     paths = {"data": data, "validation": validation, "base": base, "out": out}
     whole = {name: path.expanduser().resolve() for name, path in paths.items()}
-    job = Job(cell=cell, settings=settings, easyr1=easyr1, **whole)
-    checkout = Path(easyr1.checkout).expanduser().resolve()
+    easyr1, job = settings.easyr1, Job(cell=cell, settings=settings, **whole)
+    checkout = Path(easyr1.folder).expanduser().resolve()
     check_job(job)
     check_checkout(checkout)
     job.state.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """EasyR1's trainer, its loop unchanged: our advantages go in where it hands a batch to the update."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 import math
@@ -49,7 +50,6 @@ class CellTrainer(RayPPOTrainer):
 
     job: Job
     config: CellConfig
-    resumed_at: tuple[int, ...] = ()
 
     @property
     def method(self) -> Method:
@@ -124,7 +124,7 @@ class CellTrainer(RayPPOTrainer):
     def _save_checkpoint(self) -> None:
         """EasyR1's checkpoint, with a note of whose it is written before it."""
         folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
-        checkpoint.write_note(folder, self.job.cell.digest, self.resumed_at)
+        checkpoint.write_note(folder, self.job.cell.digest, self.step_log.resumed_at)
         super()._save_checkpoint()
 
     def _load_checkpoint(self) -> None:
@@ -132,7 +132,7 @@ class CellTrainer(RayPPOTrainer):
         super()._load_checkpoint()
         if self.global_step:
             folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
-            self.resumed_at = (*checkpoint.read_note(folder, self.job.cell.digest), self.global_step)
+            self.step_log.resumed_at = (*checkpoint.read_note(folder, self.job.cell.digest), self.global_step)
         self.step_log.start(self.global_step)
 
     def fit(self) -> None:

@@ -1,5 +1,6 @@
 """EasyR1's worker with our actor, teachers and sampling; the model, FSDP, vLLM and checkpoints stay EasyR1's."""
 
+# pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
 import resource
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
+from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 from verl.protocol import DataProto
 from verl.single_controller.base import Worker
@@ -175,9 +176,9 @@ class CellWorker(_FirstBase, FSDPWorker):
 NO_LORA = "install the tested versions of peft and vllm (envs/easyr1.txt)"
 
 
-def take_head(module: FSDP) -> torch.Tensor:
+def take_head(module: FullyShardedDataParallel) -> torch.Tensor:
     """A copy of the whole head's weight (V, hidden); from now on the model returns hidden states instead of logits."""
-    with FSDP.summon_full_params(module, recurse=False, writeback=False):
+    with FullyShardedDataParallel.summon_full_params(module, recurse=False, writeback=False):
         head = module._fsdp_wrapped_module.get_base_model().lm_head
         weight = head.weight.detach().clone()
     head.forward = lambda hidden: hidden

@@ -8,6 +8,7 @@ import sys
 import types
 from functools import wraps
 from importlib.machinery import ModuleSpec
+from itertools import pairwise
 
 
 def torchvision_operators():
@@ -108,7 +109,7 @@ def _attention():
             out = product(query, key, value, attn_mask=attention_mask[..., : key.shape[2]], scale=scaling)
         elif causal and position_ids is not None and position_ids.ndim == 2 and query.shape[0] == 1:
             bounds = [*(position_ids[0] == 0).nonzero()[:, 0].tolist(), query.shape[2]]
-            parts = [slice(a, b) for a, b in zip(bounds, bounds[1:])]
+            parts = [slice(a, b) for a, b in pairwise(bounds)]
             out = torch.cat(
                 [product(query[:, :, p], key[:, :, p], value[:, :, p], is_causal=True, scale=scaling) for p in parts], 2
             )
@@ -157,4 +158,3 @@ def _flash_attn_package(torch):
     padding.rearrange, padding.unpad_input, padding.pad_input = rearrange, unpad_input, pad_input
     padding.index_first_axis = lambda tensor, where: tensor[where]
     sys.modules |= {"flash_attn": package, "flash_attn.bert_padding": padding}
-

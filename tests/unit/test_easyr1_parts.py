@@ -1,0 +1,131 @@
+"""Parts of the EasyR1 engine that are plain tensors and files; none of this needs EasyR1."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from methods.base import Rollouts, load_method
+from methods.engines.easyr1 import head as head_module
+from methods.engines.easyr1.adapter import delta_norm
+from methods.engines.easyr1.base_model import readable_base
+from methods.engines.easyr1.head import Head
+from methods.engines.easyr1.losses import matching_loss
+from methods.engines.easyr1.rollout import SeededEngine, logit_bias
+
+B, T, HIDDEN, V = 3, 5, 7, 11
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A head, hidden states, tokens; chunks of two tokens, so that every boundary is crossed."""
+    monkeypatch.setattr(head_module, "TOKENS_AT_ONCE", 2)
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator)
+
+    tokens = torch.randint(0, V, (B, T), generator=generator)
+    mask = torch.tensor([[1.0, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])
+    return SimpleNamespace(
+        weight=normal(V, HIDDEN), student=normal(B, T, HIDDEN), teacher=normal(B, T, HIDDEN), tokens=tokens, mask=mask
+    )
+
+
+def test_log_probs_in_chunks_are_those_of_the_whole(drawn: SimpleNamespace):
+    head, hidden, tokens = Head(drawn.weight, "float32"), drawn.student.flatten(0, 1), drawn.tokens.flatten()
+    whole = (hidden @ drawn.weight.T / 0.7).log_softmax(-1)
+    assert_close(head.logp(hidden, tokens, 0.7), whole.gather(1, tokens[:, None])[:, 0])
+    both = head.logp_and_entropy(hidden, tokens, 0.7)
+    assert_close(both[:, 1], torch.distributions.Categorical(logits=whole).entropy())
+
+
+def test_gradients_in_chunks_are_those_of_the_whole(drawn: SimpleNamespace):
+    hidden, tokens = drawn.student.flatten(0, 1), drawn.tokens.flatten()
+    one, other = hidden.clone().requires_grad_(), hidden.clone().requires_grad_()
+    Head(drawn.weight, "float32").logp(one, tokens, 1.0).sum().backward()
+    (other @ drawn.weight.T).log_softmax(-1).gather(1, tokens[:, None]).sum().backward()
+    assert_close(one.grad, other.grad)
+
+
+def test_a_bfloat16_head_rounds(drawn: SimpleNamespace):
+    logits = Head(drawn.weight, "bfloat16").logits(drawn.student.flatten(0, 1))
+    assert logits.dtype == torch.float32
+    assert_close(logits, logits.bfloat16().float(), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("opsd", {}), ("opsd", {"divergence": "jsd"}), ("sdpo", {}), ("sdpo", {"top_k": 3, "is_clip": 2.0})],
+)
+def test_matching_token_by_token_is_matching_the_whole(drawn: SimpleNamespace, method: str, options: dict):
+    """A loss is defined per token: rows of one token each give the same numbers and gradients."""
+    made, head = load_method(method, options), Head(drawn.weight, "float32")
+    batch = rollouts(drawn)
+    one, other = drawn.student.clone().requires_grad_(), drawn.student.clone().requires_grad_()
+    found = matching_loss(made, head, one, drawn.teacher, batch)
+    expected = made.loss(other @ drawn.weight.T, drawn.teacher @ drawn.weight.T, batch)
+    assert_close(found, expected, atol=1e-6, rtol=0)
+    assert not found[drawn.mask == 0].any()
+    found.sum().backward()
+    expected.sum().backward()
+    assert_close(one.grad, other.grad, atol=1e-6, rtol=0)
+
+
+def rollouts(drawn: SimpleNamespace) -> Rollouts:
+    ones = torch.ones(B)
+    return Rollouts(
+        group=torch.arange(B), reward=ones, correct=ones.bool(), advantage=ones, tokens=drawn.tokens, mask=drawn.mask,
+        logp={"student": -drawn.mask}, has={"right": torch.tensor([True, False, True])}, seed=0,
+    )  # fmt: skip
+
+
+def test_norm_of_an_update_by_hand():
+    # B A = [[3, 4], [0, 0]], norm 5; twice that at scale 2
+    tensors = {"layer.lora_A.weight": torch.tensor([[3.0, 4.0]]), "layer.lora_B.weight": torch.tensor([[1.0], [0.0]])}
+    assert delta_norm(tensors, 2.0) == pytest.approx(10.0)
+    zero = {name: torch.zeros_like(value) for name, value in tensors.items()}
+    assert delta_norm(zero, 2.0) == 0.0
+
+
+@dataclass
+class Params:
+    n: int
+    seed: int
+
+    def clone(self) -> Params:
+        return replace(self)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_sample_has_a_seed_of_its_own_whatever_the_number_of_workers(workers: int):
+    """Four prompts, three samples each; vLLM gives sample j of a request its seed + j."""
+    prompts, seeds = ["a", "b", "c", "d"], []
+    for rank in range(workers):
+        part = prompts[rank * 4 // workers : (rank + 1) * 4 // workers]
+        inner = SimpleNamespace(generate=lambda prompts, sampling_params: sampling_params)
+        for params in SeededEngine(inner, rank).generate(part, Params(3, 100)):
+            seeds += [params.seed + j for j in range(params.n)]
+    assert seeds == list(range(100, 112))
+
+
+def test_barred_tokens_get_the_strongest_bias():
+    assert logit_bias([6, 7]) == {6: -100.0, 7: -100.0}
+
+
+def test_a_base_of_transformers_5_becomes_readable(tiny_base: Path, tmp_path: Path):
+    made = readable_base(tiny_base, tmp_path / "older")
+    config = json.loads((made / "config.json").read_text())
+    theta = json.loads((tiny_base / "config.json").read_text())["text_config"]["rope_parameters"]["rope_theta"]
+    assert config["text_config"]["rope_theta"] == theta
+    assert config["text_config"]["rope_scaling"]["mrope_interleaved"] is True
+    assert json.loads((made / "tokenizer_config.json").read_text())["tokenizer_class"] == "Qwen2TokenizerFast"
+    assert (made / "preprocessor_config.json").is_file()
+    # What transformers 4 wrote is taken as it is.
+    assert readable_base(made, tmp_path / "again") == made
