@@ -17,6 +17,7 @@ SHORT = {
     "lr": 1e-2, "steps": 2, "prompts": 4, "minibatch_prompts": 2, "group_size": 4, "max_prompt": 128,
     "max_response": 16, "lora_rank": 8, "warmup_steps": 0, "reward": "accuracy_format",
 }  # fmt: skip
+RESPONSES = ["so \\boxed{7}", "= \\boxed{8}", "\\boxed{7}"]  # some of each group's; see shim/vllm
 RESOURCES = {"CPU": 4, "object_store_memory": 300 * 2**20}  # what Ray may use, whatever the machine has
 
 
@@ -39,7 +40,12 @@ def make_settings(python: Path, checkout: Path, workers: int, packed: bool, **sh
 def environment(shim: str, workers: int) -> dict[str, str]:
     """Variables that put the stand-ins in front and let Ray believe in GPUs."""
     resources = json.dumps(RESOURCES | {"GPU": workers})
-    return {"PYTHONPATH": shim, "RAY_OVERRIDE_RESOURCES": resources, "OMP_NUM_THREADS": "1"}
+    return {
+        "PYTHONPATH": shim,
+        "RAY_OVERRIDE_RESOURCES": resources,
+        "CEPO_TEST_RESPONSES": json.dumps(RESPONSES),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def train_here(

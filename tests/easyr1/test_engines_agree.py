@@ -23,7 +23,7 @@ from workflows.lib.records import Cell
 TOLERANCE = 1e-5
 ROWS, SEED, SHADOW_SCALE = [0, 3, 5, 9], 7, 0.5
 SHARED = {"prompts": 4, "minibatch_prompts": 2, "group_size": 4, "max_prompt": 128, "max_response": 24, "lora_rank": 8}
-WRONG = ("7", "-3", "12")
+WRONG = ("5", "-3", "12")
 CASES: dict[str, tuple[str, dict]] = {
     "grpo": ("grpo", {}),
     "grpo_sequence": ("grpo", {"loss_avg": "sequence", "keep_groups": True, "reward": "accuracy_format"}),

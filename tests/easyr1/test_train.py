@@ -38,10 +38,11 @@ def test_two_steps(
     for step in steps:
         assert step.tokens > 0 and step.entropy > 0 and math.isfinite(step.loss) and step.lr > 0
         assert set(step.seconds) >= {"rollout", "verify", "score", "update"}
+        assert step.mixed > 0 and step.delta_w > 0
     if method in ("rlsd", "cepo"):
         assert [s.lam for s in steps] == pytest.approx([0.5, 0.48])
-    if method in ("opsd", "sdpo"):  # they learn from wrong rollouts too, so the adapter must have moved
-        assert 0 < steps[0].delta_w < steps[1].delta_w
+        assert all(s.evidence and s.evidence.weight_clip_rate is not None for s in steps)
+    if method != "grpo":
         assert all(s.seconds["teacher"] > 0 for s in steps)
 
 

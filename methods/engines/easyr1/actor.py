@@ -19,12 +19,16 @@ from verl.workers.actor.dp_actor import DataParallelPPOActor
 from methods.base import Method, Rollouts
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.losses import credit_loss, matching_loss
-from methods.engines.easyr1.teacher_batch import CONTEXT, teacher_rows
+from methods.engines.easyr1.teacher_batch import STANDARD, teacher_rows
 from methods.surrogate import token_weights
 
 MicroBatch = dict[str, Any]
 Output = Callable[[Tensor, MicroBatch], Tensor]
 HAS = "has_"  # column of a batch: prefix of the teacher whose reference it tells of
+USED = (  # columns that an update needs; those of distribution matching are there only then
+    *(*STANDARD, "responses", "response_mask", "old_log_probs", "advantages"),
+    *("teacher_hidden", "group", "reward", "correct", "advantage"),
+)
 
 
 class Actor(DataParallelPPOActor):
@@ -81,8 +85,8 @@ class Actor(DataParallelPPOActor):
     def update_policy(self, data: DataProto) -> dict[str, list[float]]:
         """One optimizer update per mini-batch; metrics are those of the whole mini-batch, over all ranks."""
         self.actor_module.train()
-        keys = [key for key in list(data.batch.keys()) if key not in (*CONTEXT, "prompts")]
-        kept = data.select(keys, ["multi_modal_inputs"], deepcopy=False)
+        has = [key for key in list(data.batch.keys()) if key.startswith(HAS)]
+        kept = data.select([*USED, *has], ["multi_modal_inputs"])
         metrics: dict[str, list[float]] = defaultdict(list)
         for part in kept.split(self.config.global_batch_size_per_device):
             sums = self._accumulate(part)

@@ -1,4 +1,4 @@
-"""From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit; in the driver."""
+"""From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit."""
 
 # pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trains one cell in EasyR1's environment: ``python run.py job.json``, started by train.py; a failure is left as JSON."""
+"""Trains one cell in EasyR1's environment: ``python run.py job.json``; a failure is left as JSON for train.py."""
 
 # pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations

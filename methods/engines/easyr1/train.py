@@ -40,7 +40,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT), str(checkout)]))
     try:
         done = subprocess.run(  # noqa: S603
-            [easyr1.python or sys.executable, str(RUN), str(job.state / "job.json")],
+            [easyr1.python or sys.executable, "-P", str(RUN), str(job.state / "job.json")],
             env=os.environ | OFFLINE | {"PYTHONPATH": path},
         )
     except OSError as error:

@@ -138,7 +138,7 @@ class CellTrainer(RayPPOTrainer):
     def fit(self) -> None:
         """EasyR1's loop, then the adapter."""
         super().fit()
-        self.actor_rollout_ref_wg.save_adapter(str(self.job.out / "adapter"))
+        self.actor_rollout_ref_wg.save_adapter(str(self.job.out / "adapter"), str(self.job.base))
 
 
 def end_tokens(config: CellConfig) -> list[int]:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,8 @@ class CellWorker(_FirstBase, FSDPWorker):
     def init_model(self) -> None:
         """EasyR1's model and vLLM, then our actor in place of EasyR1's; TrainError if vLLM would get no adapter."""
         super().init_model()
-        self.head_weight = take_head(self.fsdp_module)
+        with self._loaded():
+            self.head_weight = take_head(self.fsdp_module)
         self.use(self.config.method())
         self._adapter()
 
@@ -113,7 +116,7 @@ class CellWorker(_FirstBase, FSDPWorker):
         """All optimizer updates of a rollout step; for distribution matching the teacher looks first."""
         if self.method.matches_distributions:
             with self.teachers.using(data.meta_info["weights"]):
-                data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden).cpu()
+                data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden)
         output = super().update_actor(data)
         self.teachers.moved("step")
         return output
@@ -127,11 +130,13 @@ class CellWorker(_FirstBase, FSDPWorker):
         return {"delta_w": delta_norm(self._adapter(), scale), "peak_memory_mb": peak or resident}
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def save_adapter(self, folder: str) -> None:
-        """Write the PEFT folder (rank 0)."""
+    def save_adapter(self, folder: str, base: str) -> None:
+        """Write the PEFT folder of an adapter for ``base`` (rank 0)."""
         tensors = self._adapter()
         if self.rank == 0:
-            write_adapter(tensors, self.fsdp_module.peft_config["default"], Path(folder))
+            config = self.fsdp_module.peft_config["default"]
+            config.base_model_name_or_path = base
+            write_adapter(tensors, config, Path(folder))
         dist.barrier()
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
@@ -150,18 +155,21 @@ class CellWorker(_FirstBase, FSDPWorker):
         """A pass without gradient over rows of this rank, with the model where EasyR1 wants it before and after."""
         self._process_multi_modal_inputs(data)
         data = data.to(torch.cuda.current_device())
+        data.meta_info["temperature"] = self.method.temperature
+        with self._loaded():
+            output = function(data)
+            if self.world_size > 1:  # FSDP leaves the root unsharded after a pass that no backward follows
+                self.fsdp_module._handle.reshard(True)
+        return output
+
+    @contextmanager
+    def _loaded(self) -> Iterator[None]:
+        """The weights are on the GPU within this block, also where EasyR1 keeps them in host memory."""
         if self._use_param_offload:
             load_fsdp_model(self.fsdp_module)
-        data.meta_info["temperature"] = self.method.temperature
-        with self.ulysses_sharding_manager:
-            data = self.ulysses_sharding_manager.preprocess_data(data)
-            output = function(data)
-            output = self.ulysses_sharding_manager.postprocess_data(DataProto.from_dict(tensors={"out": output}))
-        if self.world_size > 1:  # FSDP leaves the root unsharded after a pass that no backward follows
-            self.fsdp_module._handle.reshard(True)
+        yield
         if self._use_param_offload:
             offload_fsdp_model(self.fsdp_module)
-        return output.batch["out"]
 
     def _adapter(self) -> dict[str, torch.Tensor]:
         """All LoRA tensors, gathered as EasyR1 gathers them for vLLM; TrainError if any is missing."""
