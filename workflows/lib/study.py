@@ -98,10 +98,10 @@ class Study:
     @property
     def engine_settings(self) -> str:
         """``params`` of training: the settings of the engine, as JSON; those of EasyR1 only where it trains."""
-        shared = self.config.engine_settings.model_dump(mode="json")
+        shared = self.config.engine_settings
         if self.config.engine == "local":
-            return canonical(shared)
-        return canonical(shared | {"easyr1": self.config.easyr1.model_dump(mode="json")})
+            return shared.model_dump_json()
+        return canonical(shared.model_dump(mode="json") | {"easyr1": self.config.easyr1.model_dump(mode="json")})
 
     @property
     def results(self) -> str:
