@@ -98,12 +98,12 @@ def check_checkout(checkout: Path) -> None:
     """Raise ConfigError unless ``checkout`` holds EasyR1 as it was at :data:`EASYR1_COMMIT`, unmodified."""
     if not (checkout / "verl" / "trainer" / "main.py").is_file():
         raise ConfigError(
-            "easyr1.folder", f"no EasyR1 in {checkout}",
+            "easyr1.checkout", f"no EasyR1 in {checkout}",
             "run `make fetch`, or name the folder of a checkout",
         )  # fmt: skip
     if source_digest(checkout) != EASYR1_SOURCE:
         raise ConfigError(
-            "easyr1.folder", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
+            "easyr1.checkout", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
             f"git -C {checkout} checkout --force {EASYR1_COMMIT[:7]}",
         )  # fmt: skip
 
