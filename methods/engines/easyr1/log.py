@@ -25,6 +25,7 @@ class StepLog:
         self.job, self.records = job, list[Step]()
         self.known: dict[str, Any] = {}  # fields of the coming step that are no metrics of EasyR1
         self.peak_memory_mb, self.val_problems = 0.0, 0
+        self.adapter_step = job.method.steps
         self.resumed_at: tuple[int, ...] = ()
         self.start_file = job.state / "validation_start.json"
 
@@ -42,6 +43,10 @@ class StepLog:
         elif accuracy is not None:
             self.records[-1] = self.records[-1].model_copy(update={"val_accuracy": float(accuracy)})
         write_text(self.job.lines, "".join(r.model_dump_json() + "\n" for r in self.records))
+
+    def beats_all(self, accuracy: float) -> bool:
+        """Whether this validation accuracy is above those of all steps before."""
+        return all(record.val_accuracy is None or accuracy > record.val_accuracy for record in self.records)
 
     def accuracy_start(self) -> float | None:
         """Validation accuracy before the first step; None if it was not measured."""

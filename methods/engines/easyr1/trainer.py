@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.config import SEED_LIMIT, CellConfig
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
 from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.log import StepLog, known_fields
+from methods.engines.easyr1.log import ACCURACY, StepLog, known_fields
 from methods.engines.easyr1.order import worker_order
+from methods.engines.local.best import best_step
 from methods.engines.local.update import minibatches
 from workflows.lib.errors import TrainError
 
@@ -77,11 +79,10 @@ class CellTrainer(RayPPOTrainer):
 
     def _balance_batch(self, batch: DataProto, metrics: dict[str, Any], logging_prefix: str = "global_seqlen") -> None:
         """The method's mini-batches, the same as the local engine's, dealt out evenly."""
-        count = len(batch)
-        batch.batch["row"] = torch.arange(count)
-        parts = list(
-            minibatches(self.method, torch.arange(count) // self.method.group_size, self.job.cell.seed, self.step)
-        )
+        method, rows = self.method, torch.arange(len(batch))
+        batch.batch["row"] = rows
+        answered = batch.batch["response_mask"].sum(-1)
+        parts = list(minibatches(method, rows // method.group_size, answered, self.job.cell.seed, self.step))
         lengths = batch.batch["attention_mask"].sum(-1).tolist()
         batch.reorder(torch.tensor(worker_order(parts, lengths, self.actor_rollout_ref_wg.world_size)))
 
@@ -119,7 +120,13 @@ class CellTrainer(RayPPOTrainer):
                 )  # fmt: skip
 
     def _validate(self) -> dict[str, Any]:
-        return super()._validate() if len(self.val_dataloader) else {}
+        """EasyR1's validation, if there is anything to validate on; the best step's adapter is kept."""
+        if not len(self.val_dataloader):
+            return {}
+        found = super()._validate()
+        if self.global_step and self.method.checkpoint == "best_val" and self.step_log.beats_all(found[ACCURACY]):
+            self._write_adapter(self._kept(self.global_step))
+        return found
 
     def _save_checkpoint(self) -> None:
         """EasyR1's checkpoint, with a note of whose it is written before it."""
@@ -136,9 +143,27 @@ class CellTrainer(RayPPOTrainer):
         self.step_log.start(self.global_step)
 
     def fit(self) -> None:
-        """EasyR1's loop, then the adapter."""
+        """EasyR1's loop, then the adapter of the step that ``checkpoint`` asks for."""
         super().fit()
-        self.actor_rollout_ref_wg.save_adapter(str(self.job.out / "adapter"), str(self.job.base))
+        adapter = self.job.out / "adapter"
+        if self.method.checkpoint == "last":
+            self._write_adapter(adapter)
+            return
+        step = best_step(self.step_log.records)
+        if step is None:
+            cause = "checkpoint is best_val, but no step was validated"
+            way_out = "set engine_settings.validation_problems above 0, or checkpoint: last"
+            raise TrainError(f"cell {self.job.cell.name}", cause, way_out)
+        self.step_log.adapter_step = step
+        shutil.rmtree(adapter, ignore_errors=True)
+        self._kept(step).rename(adapter)
+
+    def _kept(self, step: int) -> Path:
+        """Where the adapter of a validated step waits."""
+        return self.job.state / f"best_{step:05d}"
+
+    def _write_adapter(self, folder: Path) -> None:
+        self.actor_rollout_ref_wg.save_adapter(str(folder), str(self.job.base))
 
 
 def end_tokens(config: CellConfig) -> list[int]:
