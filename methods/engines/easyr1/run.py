@@ -91,7 +91,9 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
 
 def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
     """The record of the run, and the step lines at their place."""
-    record = run_record(job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems)
+    record = run_record(
+        job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
+    )
     more = {name: found for name in PACKAGES if (found := installed(name))} | {"EasyR1": EASYR1_COMMIT}
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
