@@ -81,7 +81,7 @@ def one_step(
         loss = credit_loss(policy, method, rollouts, result["credit"])
     still = torch.optim.SGD(list(policy.trainable.values()), lr=0.0)
     unclipped, losses = replace(method, grad_clip=1e30), []
-    for i, rows in enumerate(minibatches(method, rollouts.group, seed, 0)):
+    for i, rows in enumerate(minibatches(method, rollouts.group, rollouts.mask.sum(1).long(), seed, 0)):
         active = rows
         if method.matches_distributions:
             active = rows[torch.stack(list(rollouts.has.values())).any(0)[rows]]

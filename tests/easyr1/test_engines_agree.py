@@ -27,6 +27,7 @@ WRONG = ("5", "-3", "12")
 CASES: dict[str, tuple[str, dict]] = {
     "grpo": ("grpo", {}),
     "grpo_sequence": ("grpo", {"loss_avg": "sequence", "keep_groups": True, "reward": "accuracy_format"}),
+    "grpo_balanced": ("grpo", {"minibatch_order": "length_balanced"}),
     "rlsd": ("rlsd", {}),
     "rlsd_blank": ("rlsd", {"privileged": "blank_bug", "temperature": 1.3}),
     "cepo": ("cepo", {}),

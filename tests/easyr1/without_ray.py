@@ -90,7 +90,8 @@ def one_step(worker, config, job, method, rows, seed):
     config.worker.reward.reward_function_kwargs["kind"] = method.reward
     batch.batch["token_level_scores"], _ = AutoRewardManager(config.worker.reward, tokenizer).compute_reward(batch)
     batch.batch["row"] = torch.arange(len(batch))
-    parts = list(minibatches(method, batch.batch["row"] // method.group_size, seed, 0))
+    answered = batch.batch["response_mask"].sum(-1)
+    parts = list(minibatches(method, batch.batch["row"] // method.group_size, answered, seed, 0))
     dealt = worker_order(parts, batch.batch["attention_mask"].sum(-1).tolist(), group.world_size)
     batch.reorder(torch.tensor(dealt))
     batch = batch.union(group.compute_log_probs(batch))

@@ -32,16 +32,18 @@ def make_job(tmp_path: Path, easyr1: dict[str, Any], **options: object) -> Job:
 
 def test_the_paper_s_settings_pass(tmp_path: Path):
     check_job(make_job(tmp_path, {}))
+    check_job(make_job(tmp_path, {}, max_model_len=2048, cut_adds_end=True))  # as the first public scripts ran
 
 
 @pytest.mark.parametrize(
     ("easyr1", "options", "message"),
     [
         (
-            {"max_model_len": 2048},
             {},
-            r"easyr1.max_model_len: 2048 is below max_prompt 768 \+ max_response 2048 = 2816",
+            {"max_model_len": 2048},
+            r"option max_model_len: 2048 is below max_prompt 768 \+ max_response 2048 = 2816",
         ),
+        ({}, {"student_image": False}, "option student_image: vLLM counts the positions"),
         ({"max_batched_tokens": 2000}, {}, r"easyr1.max_batched_tokens: 2000 is below"),
         ({}, {"lora_rank": 12}, "option lora_rank: vLLM has no kernels for rank 12; use one of 8, 16"),
         ({}, {"minibatch_prompts": 12}, "option minibatch_prompts: EasyR1 cannot cut 32 prompts into parts of 12"),

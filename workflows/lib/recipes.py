@@ -14,7 +14,7 @@ from workflows.lib.records import Cell
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "envs" / "local.txt"
 ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
-ELSEWHERE = {"repository", "folder", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
+ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 FREE = {"checkpoint_every"}  # settings of the engine that decide nothing of the outcome
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from methods.engines.easyr1.job import Job
+from workflows.lib.checkout import COMMIT
 from workflows.lib.errors import ConfigError
 
-EASYR1_COMMIT = "b44b311b669bf1fd1aa2fc36f2251482ba33cb16"  # of github.com/hiyouga/EasyR1, 2026-07-30
-EASYR1_SOURCE = (
-    "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"  # sha256 of its package verl, see source_digest
-)
+# sha256 of its package verl at COMMIT, see source_digest
+EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
 TESTED = {  # package -> versions this engine was tested with, and what goes wrong outside
     "transformers": (">=4.57,<5", "EasyR1 is written for transformers 4; Qwen3-VL came with 4.57"),
     "peft": (">=0.18,<=0.20.0", "later ones give EasyR1 no LoRA tensors, so vLLM would roll out the base model"),
@@ -30,6 +29,9 @@ def check_job(job: Job) -> None:
     _check_lengths(job)
     _check_shares(job)
     method, easyr1 = job.method, job.easyr1
+    if not method.student_image:
+        cause = "vLLM counts the positions of a prompt without its image in another way than the updates would"
+        raise ConfigError("option student_image", cause, "leave it true, or use engine: local")
     if method.lora_rank not in VLLM_RANKS:
         known = ", ".join(map(str, VLLM_RANKS))
         raise ConfigError("option lora_rank", f"vLLM has no kernels for rank {method.lora_rank}", f"use one of {known}")
@@ -41,15 +43,14 @@ def check_job(job: Job) -> None:
 
 
 def _check_lengths(job: Job) -> None:
-    method, easyr1 = job.method, job.easyr1
+    method, most = job.method, job.easyr1.max_batched_tokens
     needed = method.max_prompt + method.max_response
     parts = f"max_prompt {method.max_prompt} + max_response {method.max_response} = {needed}"
-    if easyr1.max_model_len is not None and easyr1.max_model_len < needed:
-        cause = f"{easyr1.max_model_len} is below {parts}: responses would be cut and look ended"
-        raise ConfigError("easyr1.max_model_len", cause, f"set it to null or at least {needed}")
-    if easyr1.max_batched_tokens < max(needed, easyr1.max_model_len or 0):
-        cause = f"{easyr1.max_batched_tokens} is below {parts}"
-        raise ConfigError("easyr1.max_batched_tokens", cause, "raise it to the longest sequence at least")
+    if 0 < method.max_model_len < needed and not method.cut_adds_end:
+        cause = f"{method.max_model_len} is below {parts}: EasyR1 pads a response that is cut with a token that ends it"
+        raise ConfigError("option max_model_len", cause, f"set it to 0 or at least {needed}, or cut_adds_end to true")
+    if most < needed:
+        raise ConfigError("easyr1.max_batched_tokens", f"{most} is below {parts}", f"raise it to {needed} at least")
 
 
 def _check_shares(job: Job) -> None:
@@ -95,7 +96,7 @@ def installed(name: str) -> str | None:
 
 
 def check_checkout(checkout: Path) -> None:
-    """Raise ConfigError unless ``checkout`` holds EasyR1 as it was at :data:`EASYR1_COMMIT`, unmodified."""
+    """Raise ConfigError unless ``checkout`` holds EasyR1 as it was at :data:`COMMIT`, unmodified."""
     if not (checkout / "verl" / "trainer" / "main.py").is_file():
         raise ConfigError(
             "easyr1.checkout", f"no EasyR1 in {checkout}",
@@ -103,8 +104,8 @@ def check_checkout(checkout: Path) -> None:
         )  # fmt: skip
     if source_digest(checkout) != EASYR1_SOURCE:
         raise ConfigError(
-            "easyr1.checkout", f"{checkout} is not EasyR1 as of commit {EASYR1_COMMIT[:7]}, unmodified",
-            f"git -C {checkout} checkout --force {EASYR1_COMMIT[:7]}",
+            "easyr1.checkout", f"{checkout} is not EasyR1 as of commit {COMMIT[:7]}, unmodified",
+            f"git -C {checkout} checkout --force {COMMIT[:7]}",
         )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def _rollout(job: Job, method: Method, validation_seed: int) -> RolloutConfig:
         gpu_memory_utilization=easyr1.gpu_memory_utilization,
         enforce_eager=easyr1.enforce_eager,
         tensor_parallel_size=easyr1.tensor_parallel,
-        max_model_len=easyr1.max_model_len,
+        max_model_len=method.max_model_len or None,
         max_num_batched_tokens=easyr1.max_batched_tokens,
         disable_tqdm=True,
         val_override_config={"n": 1, "temperature": method.temperature, "seed": validation_seed},

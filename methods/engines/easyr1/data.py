@@ -108,10 +108,13 @@ class ValidationLoader:
 
 def make_loaders(job: Job, reader: Reader) -> tuple[StepLoader, ValidationLoader]:
     """Training and validation problems whose prompts have at most ``max_prompt`` tokens."""
-    limit = reader.method.max_prompt
+    method = reader.method
+    limit = min(method.max_prompt, method.max_model_len - 1) if method.max_model_len else method.max_prompt
     short = [p for p in load_problems(job.data) if len(reader.prompt(p)[0]) <= limit]
     if not short:
-        raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", "raise max_prompt")
+        raise DataError(
+            "options.max_prompt", f"every prompt is longer than {limit} tokens", "raise it or max_model_len"
+        )
     check_template(reader, short[0])
     asked = load_problems(job.validation)[: job.settings.validation_problems]
     validation = [p for p in asked if len(reader.prompt(p)[0]) <= limit]

@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false  (EasyR1's own environment)
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,7 +54,6 @@ class Interpreter:
         members = self._members(tensors["responses"], mask, rewards)
         correct = torch.tensor([m.correct for m in members])
         group = torch.arange(len(members)) // method.group_size
-        last = tensors["responses"].gather(1, (mask.sum(1).long() - 1)[:, None])[:, 0]
         rollouts = Rollouts(
             group=group,
             reward=rewards,
@@ -65,7 +65,14 @@ class Interpreter:
             has={},
             seed=seeding.stream(self.seed, "hook", step),
         )
-        return Experience(rollouts, members, tensors["entropy"], ~torch.isin(last, torch.tensor(list(self.end_tokens))))
+        return Experience(rollouts, members, tensors["entropy"], self._truncated(tensors, mask))
+
+    def _truncated(self, tensors: Any, mask: Tensor) -> Tensor:  # noqa: ANN401 - a TensorDict
+        """Responses that reached a limit, also those that EasyR1's padding ends (``cut_adds_end``)."""
+        last = tensors["responses"].gather(1, (mask.sum(1).long() - 1)[:, None])[:, 0]
+        unended = ~torch.isin(last, torch.tensor(list(self.end_tokens)))
+        limit = self.method.max_model_len or math.inf
+        return unended | (tensors["attention_mask"].sum(1) > limit)
 
     def _members(self, responses: Tensor, mask: Tensor, rewards: Tensor) -> list[Member]:
         ids = [tuple(row[: int(m.sum())].tolist()) for row, m in zip(responses, mask, strict=True)]

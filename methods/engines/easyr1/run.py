@@ -16,9 +16,10 @@ import ray
 
 from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.base_model import readable_base
-from methods.engines.easyr1.checks import EASYR1_COMMIT, check_versions, installed, installed_versions
+from methods.engines.easyr1.checks import check_versions, installed, installed_versions
 from methods.engines.easyr1.job import Job
 from methods.engines.local.run_record import Started, run_record
+from workflows.lib.checkout import COMMIT
 from workflows.lib.errors import TrainError, UserError
 from workflows.lib.files import write_text
 
@@ -94,7 +95,7 @@ def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
     record = run_record(
         job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
     )
-    more = {name: found for name in PACKAGES if (found := installed(name))} | {"EasyR1": EASYR1_COMMIT}
+    more = {name: found for name in PACKAGES if (found := installed(name))} | {"EasyR1": COMMIT}
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
     )

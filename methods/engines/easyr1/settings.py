@@ -12,11 +12,7 @@ class EasyR1Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    repository: str = Field("https://github.com/hiyouga/EasyR1", description="where `make fetch` clones EasyR1 from")
-    commit: str = Field(
-        "b44b311b669bf1fd1aa2fc36f2251482ba33cb16", pattern=r"^[0-9a-f]{40}$", description="this engine was made for it"
-    )
-    folder: str = Field(".easyr1", min_length=1, description="where the checkout is")
+    checkout: str = Field("EasyR1", min_length=1, description="folder; `make fetch` makes it if it is not there")
     python: str | None = Field(
         None, description="Python of the environment with EasyR1's packages; null: the one that runs the rule"
     )
@@ -25,10 +21,7 @@ class EasyR1Settings(BaseModel):
     ray_address: str | None = Field(None, description="'auto' or host:port of a running Ray cluster; null: start one")
     tensor_parallel: int = Field(1, ge=1, description="GPUs that share one vLLM engine")
     gpu_memory_utilization: float = Field(0.6, gt=0, le=1, description="share of a GPU that vLLM may take")
-    max_model_len: int | None = Field(
-        None, ge=1, description="vLLM's longest sequence; null: max_prompt + max_response"
-    )
-    max_batched_tokens: int = Field(8192, ge=1, description="tokens vLLM handles at once; at least max_model_len")
+    max_batched_tokens: int = Field(8192, ge=1, description="tokens vLLM handles at once; at least prompt + response")
     enforce_eager: bool = Field(False, description="no CUDA graphs in vLLM: slower, starts faster, takes less memory")
     packed: bool = Field(True, description="training passes without padding; False pads every row to the longest")
     offload: bool = Field(False, description="keep training weights and moments in host memory while vLLM rolls out")

@@ -30,7 +30,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     paths = {"data": data, "validation": validation, "base": base, "out": out}
     whole = {name: path.expanduser().resolve() for name, path in paths.items()}
     easyr1, job = settings.easyr1, Job(cell=cell, settings=settings, **whole)
-    checkout = Path(easyr1.folder).expanduser().resolve()
+    checkout = Path(easyr1.checkout).expanduser().resolve()
     check_job(job)
     check_checkout(checkout)
     job.state.mkdir(parents=True, exist_ok=True)
