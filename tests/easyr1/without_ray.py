@@ -25,7 +25,7 @@ from methods.engines.easyr1.data import Reader, collate
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
 from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.order import worker_order
-from methods.engines.easyr1.trainer import end_tokens
+from methods.engines.easyr1.trainer import end_tokens, rows_multiple
 from methods.engines.easyr1.worker import CellWorker
 from methods.engines.local.data import load_problems
 from methods.engines.local.update import minibatches
@@ -101,7 +101,7 @@ def one_step(worker, config, job, method, rows, seed):
     experience = read.read(ordered, 0)
     if method.matches_distributions or method.needs_teachers(0):
         ask = lambda request: group.compute_teacher_log_probs(request).batch["teacher_log_probs"]  # noqa: E731
-        experience = ask_teachers(read, ordered, experience, 0, ask, group.world_size)
+        experience = ask_teachers(read, ordered, experience, 0, ask, rows_multiple(config, group.world_size))
     credit = None if method.matches_distributions else method.credit(experience.rollouts, 0)
     put_back(ordered, experience, credit)
     send = ordered[batch.batch["row"].tolist()]

@@ -119,9 +119,12 @@ class Interpreter:
 
 
 def ask_teachers(
-    read: Interpreter, batch: DataProto, experience: Experience, step: int, ask: TeacherLogp, workers: int
+    read: Interpreter, batch: DataProto, experience: Experience, step: int, ask: TeacherLogp, multiple: int
 ) -> Experience:
-    """Log-probs of each teacher (credit), or its contexts put into ``batch`` for the workers (matching)."""
+    """Log-probs of each teacher (credit), or its contexts put into ``batch`` for the workers (matching).
+
+    ``ask`` is given a ``multiple`` of rows: workers take equal shares, and padded passes equal parts of a share.
+    """
     method, rollouts = read.method, experience.rollouts
     truths = batch.non_tensor_batch["ground_truth"][:: method.group_size].tolist()
     logp, has = dict(rollouts.logp), dict(rollouts.has)
@@ -137,17 +140,17 @@ def ask_teachers(
             logp[name] = torch.zeros_like(rollouts.mask)
             if len(wanted):
                 logp[name][wanted] = (
-                    _ask_some(read, teacher, batch, references, wanted, ask, workers) * (rollouts.mask[wanted])
+                    _ask_some(read, teacher, batch, references, wanted, ask, multiple) * (rollouts.mask[wanted])
                 )
     return replace(experience, rollouts=replace(rollouts, logp=logp, has=has))
 
 
 def _ask_some(
     read: Interpreter, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None], wanted: Tensor,
-    ask: TeacherLogp, workers: int,
+    ask: TeacherLogp, multiple: int,
 ) -> Tensor:  # fmt: skip
-    """Log-probs of the ``wanted`` rows; rows are repeated until every worker gets as many."""
-    padded = torch.cat([wanted, wanted[:1].expand(-len(wanted) % workers)])
+    """Log-probs of the ``wanted`` rows; the first is repeated until there are a ``multiple`` of them."""
+    padded = torch.cat([wanted, wanted[:1].repeat(-len(wanted) % multiple)])
     some = batch[padded]
     rows = read.contexts(teacher, some, [references[i] for i in padded.tolist()])
     seen = {"uid": some.non_tensor_batch["uid"]}

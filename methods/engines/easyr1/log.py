@@ -54,7 +54,8 @@ class StepLog:
 
     def _record(self, data: dict[str, Any], step: int) -> Step:
         method, known = self.job.method, dict(self.known)
-        teacher = known.pop("teacher_seconds")
+        asked, looked = known.pop("teacher_seconds"), float(data["update/teacher_seconds"])
+        teacher = None if asked is None else asked + looked  # credit: asked by the driver; matching: in the workers
         seconds = {
             "rollout": data["timing_s/gen"],
             "verify": data["timing_s/reward"] + data["timing_s/adv"],  # EasyR1 waits for the rewards in the latter

@@ -95,7 +95,9 @@ class CellTrainer(RayPPOTrainer):
         if method.matches_distributions or method.needs_teachers(step):
             group.start_step(step)
             ask = _teacher_logp(group)
-            experience = ask_teachers(read, ordered, experience, step, ask, group.world_size)
+            experience = ask_teachers(
+                read, ordered, experience, step, ask, rows_multiple(self.config, group.world_size)
+            )
             teacher_seconds = time.perf_counter() - started
         credit = None if method.matches_distributions else method.credit(experience.rollouts, step)
         put_back(ordered, experience, credit)
@@ -164,6 +166,12 @@ class CellTrainer(RayPPOTrainer):
 
     def _write_adapter(self, folder: Path) -> None:
         self.actor_rollout_ref_wg.save_adapter(str(folder), str(self.job.base))
+
+
+def rows_multiple(config: CellConfig, workers: int) -> int:
+    """Rows of a pass come in multiples of this; EasyR1 cuts unpacked ones into micro-batches of one size only."""
+    actor = config.worker.actor
+    return workers * (1 if actor.dynamic_batching else actor.micro_batch_size_per_device_for_experience)
 
 
 def end_tokens(config: CellConfig) -> list[int]:

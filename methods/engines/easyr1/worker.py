@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch.distributed.fsdp import FullyShardedDataParallel
@@ -114,10 +116,13 @@ class CellWorker(_FirstBase, FSDPWorker):
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
     def update_actor(self, data: DataProto) -> DataProto:
         """All optimizer updates of a rollout step; for distribution matching the teacher looks first."""
+        started = time.perf_counter()
         if self.method.matches_distributions:
             with self.teachers.using(data.meta_info["weights"]):
                 data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden)
+        seconds = time.perf_counter() - started
         output = super().update_actor(data)
+        output.non_tensor_batch["update/teacher_seconds"] = np.array([seconds])
         self.teachers.moved("step")
         return output
 
