@@ -1,6 +1,6 @@
 """EasyR1's actor with our losses: hidden states come from its unmodified forward pass, padded or packed."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from collections import defaultdict

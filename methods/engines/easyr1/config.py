@@ -1,6 +1,6 @@
 """From a job to EasyR1's own config: the one place that knows what our options are called there."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from dataclasses import dataclass, field

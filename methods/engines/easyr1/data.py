@@ -1,6 +1,6 @@
 """Problems in the form EasyR1's trainer takes them: the same problems, prompts and order as the local engine's."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

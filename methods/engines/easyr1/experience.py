@@ -1,6 +1,6 @@
 """From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math
@@ -113,7 +113,7 @@ class Interpreter:
         else:
             ids = teacher_prompt(self.tokenizer, text, template, counts, reference, teacher.style)
         image = self.tokenizer.convert_tokens_to_ids(IMAGE_PAD)
-        visions = [Vision(NO_FEATURES, (), tuple(grid)) for grid in grids]
+        visions = [Vision(NO_FEATURES, (), (height, width)) for height, width in grids]
         blind = None if teacher.image else self.tokenizer.pad_token_id
         return make_prompt(ids, visions, image, teacher.positions, blind)
 

@@ -1,6 +1,6 @@
 """Which rollouts go into which mini-batch, and which worker gets them."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Trains one cell in EasyR1's environment: ``python run.py job.json``; a failure is left as JSON for train.py."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import ctypes

@@ -1,6 +1,6 @@
 """What a teacher reads, as rows of an EasyR1 batch: another prompt before the same responses."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from collections.abc import Sequence

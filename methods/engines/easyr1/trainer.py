@@ -1,6 +1,6 @@
 """EasyR1's trainer, its loop unchanged: our advantages go in where it hands a batch to the update."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math

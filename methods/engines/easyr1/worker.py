@@ -1,6 +1,6 @@
 """EasyR1's worker with our actor, teachers and sampling; the model, FSDP, vLLM and checkpoints stay EasyR1's."""
 
-# pyright: reportMissingImports=false  (EasyR1's own environment)
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import resource
@@ -192,7 +192,8 @@ NO_LORA = "install the tested versions of peft and vllm (envs/easyr1.txt)"
 def take_head(module: FullyShardedDataParallel) -> torch.Tensor:
     """A copy of the whole head's weight (V, hidden); from now on the model returns hidden states instead of logits."""
     with FullyShardedDataParallel.summon_full_params(module, recurse=False, writeback=False):
-        head = module._fsdp_wrapped_module.get_base_model().lm_head
+        core: Any = module._fsdp_wrapped_module
+        head = core.get_base_model().lm_head
         weight = head.weight.detach().clone()
     head.forward = lambda hidden: hidden
     return weight
