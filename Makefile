@@ -1,7 +1,8 @@
 # The commands of this project. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help reproduce smoke cell plan reference test test-easyr1 check schemas ui report reportzip unlock
+.PHONY: help reproduce smoke cell plan reference fetch doctor slurm test-slurm locks
+.PHONY: test test-easyr1 check schemas ui report reportzip unlock
 .PHONY: rebuild table4 table5 figure3 controls audit tuning noise everything
 
 PYTHON ?= python3
@@ -10,7 +11,14 @@ MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/
 BIN := .venv/bin
 READY := .venv/.ready
 EASYR1_ENV := .venv-easyr1
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflows/profiles/local --cores $(JOBS) --resources mem_mb=$(MEMORY)
+SLURM := .slurm
+SLURM_READY := $(SLURM)/.ready
+export PYTHONPATH := $(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
+GPUS := $(shell nvidia-smi -L 2>/dev/null | wc -l)
+PROFILE ?= local
+LOCAL := --resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS)
+CONFIGFILE = $(if $(CONFIG),--configfile $(or $(wildcard $(CONFIG)),$(error CONFIG=$(CONFIG): no such file; give one of $(wildcard workflows/configs/*.yaml))))
+SNAKEMAKE = $(BIN)/snakemake $(CONFIGFILE) --workflow-profile workflows/profiles/$(PROFILE) $(if $(filter local,$(PROFILE)),$(LOCAL))
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
@@ -18,24 +26,26 @@ COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
 # SEEDS=n is seeds 1 to n; without it the config's.
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS))])
-RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST)
+RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(CONSENT)
+CONSENT = $(if $(YES),yes=true)
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo "  CONFIG=file after a target: another world, for example workflows/configs/paper.yaml; PROFILE=slurm: on a cluster"
 	@echo "  SEEDS=n after a target that trains: seeds 1 to n; JOBS=n: jobs at a time"
 
 $(READY): envs/local.txt pyproject.toml
 	@echo "Installing into .venv (once per change of envs/local.txt) ..."
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r envs/local.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r envs/local.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 reproduce: $(READY) ## the paper's Table 2 in the micro world: five methods and the base, two scales (about 20 minutes)
 	@$(call RUN,table2)
-	@cat results/micro/tables/table2.md
+	@$(if $(CONFIG),,cat results/micro/tables/table2.md)
 
 table4: ## Table 4: whose weights the teachers have
 table5: ## Table 5: what the teachers are shown
@@ -62,7 +72,27 @@ smoke: $(READY) ## every step of the workflow, tiny, into results/smoke (about 2
 	@$(SNAKEMAKE) --configfile workflows/configs/smoke.yaml
 
 cell: $(READY) ## one cell, from the cache if nothing that decides it changed: make cell CELL=cepo/small/default/s1
-	@$(SNAKEMAKE) cell --config cell=$(CELL)
+	@$(SNAKEMAKE) cell --config cell=$(CELL) $(CONSENT)
+
+fetch: $(READY) ## the models and data that a config names, once; all the rest works offline: make fetch CONFIG=...
+	@$(SNAKEMAKE) --nolock fetch
+
+doctor: $(READY) ## is this machine ready for a config: expected, found, way out
+	@$(SNAKEMAKE) --nolock doctor
+
+$(SLURM_READY): envs/slurm.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target $(SLURM) -r $<
+	@touch $@
+
+slurm: $(READY) $(SLURM_READY) ## what Snakemake needs to submit jobs to SLURM (PROFILE=slurm), into .slurm
+
+test-slurm: $(READY) $(SLURM_READY) ## the smoke run on a SLURM of one node, started on loopback; needs root, slurmctld, slurmd, munge
+	@$(BIN)/pytest -rs tests/slurm/smoke_run.py
+
+locks: ## write envs/*.txt anew from the package index, with hashes
+	$(PYTHON) -m venv .venv-locks
+	.venv-locks/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
 
 test: $(READY) ## all tests
 	@$(BIN)/pytest -n $(JOBS)

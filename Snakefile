@@ -21,7 +21,7 @@ rule all:
         "<results>/tracked.json",
 
 
-rule plan:  # printed before anything starts, see onstart in common.smk
+rule plan:  # printed before anything starts, see workflows/lib/start.py
     input:
         rules.all.input,
 

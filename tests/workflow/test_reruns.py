@@ -83,6 +83,19 @@ def test_a_lost_cell_comes_from_the_cache(project: Project):
     assert project.run(*ONE) == cell(CEPO, "score")
 
 
+def test_a_lost_mlflow_store_is_filled_again_and_others_runs_in_it_are_kept(project: Project):
+    store = project.root / "results/smoke/micro/mlflow.db"
+    assert project.planned() == set()
+    store.unlink()
+    assert project.run() == {"track"}
+    store.write_text("runs of other configs")
+    project.edit("workflows/configs/smoke.yaml", "limit: 4", "limit: 5")
+    script = project.root / "workflows/scripts/track.py"
+    script.write_text(script.read_text().replace("path.write_text", 'path.open("a").write'))
+    project.run()
+    assert store.read_text().startswith("runs of other configs")
+
+
 def test_one_cell_alone(fresh: Project):
     assert fresh.planned(*ONE) == DATA | cell(CEPO)
 

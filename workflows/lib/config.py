@@ -164,6 +164,7 @@ class Config(Model):
     easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]
     check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
     experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
+    yes: bool = Field(default=False, description="consent to a run of the paper world, which takes days of GPUs")
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
     progress: Progress = Field(default_factory=Progress)
     resources: Resources = Field(default_factory=Resources)

@@ -32,6 +32,7 @@ NOISE = (
     "Assuming unrestricted shared filesystem usage",
     "Using shell:",
     "Conda environments: ignored",
+    "Singularity containers: ignored",
     "Shutting down, this might take some time",
     "Exiting because a job execution failed",
     "Select jobs to execute",

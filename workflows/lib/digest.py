@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 FOLLOWED = ("methods", "evals")
+PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
 @cache
@@ -44,9 +46,13 @@ def canonical(value: object) -> str:
 
 @cache
 def lock_digest(path: Path) -> str:
-    """sha256 hex of the pinned packages of a lock file; comments and order do not count."""
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return value_digest(sorted(line for line in lines if line))
+    """sha256 hex of the packages of a lock file, ``name==version`` each; hashes, comments and order do not count."""
+    return value_digest(sorted(f"{name}=={version}" for name, version in pins(path).items()))
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Packages of a lock file and their versions."""
+    return dict(PIN.findall(path.read_text(encoding="utf-8")))
 
 
 def _dump(value: object) -> object:

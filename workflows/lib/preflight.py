@@ -52,6 +52,13 @@ def check_fetched(study: Study, rules: Iterable[str]) -> None:
     raise ConfigError(place, f"{cause}{others}", way_out)
 
 
+def check_confirmed(source: Source, gpu_hours: str) -> None:
+    """Raise ConfigError for a run that uses GPUs and that nobody said yes to. ``gpu_hours``: what it would take."""
+    if gpu_hours:
+        way_out = "look at make plan, then start with --config yes=true (make: YES=1)"
+        raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
+
+
 def check_models(config: Config, source: Source) -> None:
     """Raise ConfigError if a base model that should be a folder is none."""
     for name, scale in config.scales.items():

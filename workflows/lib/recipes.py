@@ -29,8 +29,18 @@ class Recipes:
 
     @property
     def env(self) -> str:
-        """Digest of the pinned packages."""
-        return lock_digest(self.lock)
+        """Digest of the pinned packages of the environment that data, base models and tables are made in."""
+        return self._locked("local")
+
+    @property
+    def train_role(self) -> str:
+        """The environment that trains: a lock of envs/."""
+        return self.config.engine
+
+    @property
+    def evaluation_role(self) -> str:
+        """The environment that evaluates: a lock of envs/."""
+        return "eval" if self.config.world == "paper" else "local"
 
     def problems(self) -> str:
         """How problems are drawn, or which the hub's are; the digest of this is a cell's ``data``."""
@@ -70,7 +80,8 @@ class Recipes:
 
     def cell_digests(self, method: str, scale: str) -> dict[str, str]:
         """Digests of what decides a cell besides its options; the untrained base has its model only."""
-        base = {"base": value_digest(self.base(scale)), "env": self.env}
+        env = self.env if method == "base" else self._locked(self.train_role)
+        base = {"base": value_digest(self.base(scale)), "env": env}
         if method == "base":
             return base
         return base | {
@@ -93,7 +104,8 @@ class Recipes:
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
         """How a cell is evaluated, for the first time or after ``repeat`` other evaluations."""
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
-        return canonical([cell.digest, self.repeated(repeat), asked, code_digest("evals.run"), self.env])
+        env = self._locked(self.evaluation_role)
+        return canonical([cell.digest, self.repeated(repeat), asked, code_digest("evals.run"), env])
 
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""
@@ -102,6 +114,9 @@ class Recipes:
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""
         return canonical([code_digest(module), value_digest([self.evaluation(cell) for cell in cells])])
+
+    def _locked(self, role: str) -> str:
+        return lock_digest(self.lock if role == "local" else LOCK.with_name(f"{role}.txt"))
 
     def _recipe(self, module: str, settings: str) -> str:
         return canonical([settings, code_digest(module), self.env])

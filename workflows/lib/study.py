@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 
+SQLITE = "sqlite:///"
+
+
 class Wildcards(Protocol):
     """What names a job; a rule has some of these."""
 
@@ -85,6 +88,14 @@ class Study:
         """``params`` of the hub's benchmarks: their entries of the config, as JSON."""
         data = self.config.benchmark_data
         return {name: data[name].model_dump_json() for name in self.config.benchmarks if name in data}
+
+    def conda(self, role: str) -> str:
+        """The environment of a role, as the rules name it, for ``--sdm conda``."""
+        return f"../../envs/{role}.yaml"
+
+    def image(self, role: str) -> str:
+        """The container image of a role, for ``--sdm apptainer``; envs/Dockerfile says how it is made."""
+        return f"envs/{role}.sif"
 
     def missing(self) -> list[str]:
         """What this world needs from elsewhere and has not got here: a line each, with the way out."""
@@ -274,7 +285,12 @@ class Study:
     @property
     def store(self) -> str:
         """``params`` of tracking: the MLflow store."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.results}/mlflow.db"
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{self.results}/mlflow.db"
+
+    @property
+    def store_files(self) -> list[str]:
+        """Output of tracking beside its marker: the file of the MLflow store, if it is one."""
+        return [self.store.removeprefix(SQLITE)] if self.store.startswith(SQLITE) else []
 
     def summary(self) -> str:
         """Where the results are; printed at the end."""

@@ -3,10 +3,8 @@ from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
 from workflows.lib import console
-from workflows.lib.past import read_past
-from workflows.lib.plan import plan_lines, planned_jobs
-from workflows.lib.preflight import check_fetched
 from workflows.lib.progress import Monitor
+from workflows.lib.start import at_a_time, before
 from workflows.lib.study import Study
 
 console.set_up(workflow, Path(workflow.basedir))
@@ -27,13 +25,8 @@ if console.planning(workflow):
 
 
 onstart:
-    if "plan" in workflow.dag_settings.targets:  # everything is known now and nothing has begun
-        jobs = planned_jobs(workflow, study.training_steps)
-        print(*plan_lines(jobs, read_past(Path(study.results)), workflow.cores, Path(study.results)), sep="\n")
-        raise SystemExit
-    with console.one_line_errors():
-        check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
-    monitor.start(workflow.dag, workflow.cores)
+    before(workflow, study)
+    monitor.start(workflow.dag, at_a_time(workflow))
 
 
 onsuccess:
@@ -43,6 +36,9 @@ onsuccess:
 
 onerror:
     monitor.stop()
+
+
+container: study.image("local")  # used with --sdm apptainer only; rules whose packages differ name their own
 
 
 pathvars:

@@ -32,7 +32,9 @@ rule evaluate:
         "<cell>/eval/evaluate.log",
     cache: True
     conda:
-        "../../envs/local.yaml"
+        study.conda(study.recipes.evaluation_role)
+    container:
+        study.image(study.recipes.evaluation_role)
     resources:
         gpu=study.config.resources.evaluate.gpus,
         mem_mb=study.config.resources.evaluate.mem_mb,

@@ -1,14 +1,10 @@
 # What prepares a machine, before anything else runs: `snakemake fetch` and `snakemake doctor`.
 
 
-localrules:
-    fetch,
-    doctor,
-
-
 rule fetch:  # the only rule that uses the network
     log:
         "<results>/logs/fetch.log",
+    localrule: True
     conda:
         "../../envs/local.yaml"
     params:
@@ -16,3 +12,17 @@ rule fetch:  # the only rule that uses the network
         lock=study.hub_lock,
     script:
         "../scripts/fetch.py"
+
+
+rule doctor:
+    log:
+        "<results>/logs/doctor.log",
+    localrule: True
+    conda:
+        "../../envs/local.yaml"
+    params:
+        config=study.config.model_dump_json(),
+        lock=study.hub_lock,
+        results=study.results,
+    script:
+        "../scripts/doctor.py"

@@ -7,10 +7,12 @@ rule track:
         results=study.tracked_results,
     output:
         "<results>/tracked.json",
+        update(study.store_files),  # filled again if it was deleted; never deleted by Snakemake: it holds other runs too
     log:
         "<results>/logs/track.log",
     benchmark:
         "<results>/logs/track.time.tsv"
+    localrule: True  # on a cluster too: one writer, on the machine that Snakemake runs on
     conda:
         "../../envs/local.yaml"
     params:

@@ -17,7 +17,9 @@ rule train:
         "<cell>/train.log",
     cache: True  # Snakemake refuses benchmark: beside cache:, so wall time and peak memory go into run.json
     conda:
-        "../../envs/local.yaml"
+        study.conda(study.recipes.train_role)
+    container:
+        study.image(study.recipes.train_role)
     resources:
         gpu=study.config.resources.train.gpus,
         mem_mb=study.config.resources.train.mem_mb,

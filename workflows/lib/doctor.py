@@ -1,0 +1,142 @@
+"""Is this machine ready for a config: what is expected, what was found, and the way out of each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.inputs import check_environment
+from workflows.lib.checkout import COMMIT
+from workflows.lib.checkout import lacking as checkout_lacking
+from workflows.lib.config import Config, Reserved
+from workflows.lib.digest import pins
+from workflows.lib.errors import ConfigError, EvalError
+from workflows.lib.hub import FETCH, Lock, cache, lacking, needs, revision
+from workflows.lib.machine import Machine, free_mb, installed
+
+LOCK = Path(__file__).parents[2] / "envs" / "local.txt"
+PYTHON = (3, 11)
+DRIVER = 580  # of the CUDA 13 that envs/local.txt and envs/eval.txt bring; NVIDIA's table of CUDA and driver versions
+FREE_MB = {"micro": 500, "paper": 50_000}  # paper: weights 13 GB, the rest for data and checkpoints; not measured
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. Without a way out all is well; with one, it blocks a run."""
+
+    what: str
+    expected: str
+    found: str
+    way_out: str = ""
+
+    @property
+    def line(self) -> str:
+        """For people: mark, what, found, expected, way out."""
+        mark, tail = ("STOP", f"; {self.way_out}") if self.way_out else ("ok  ", "")
+        return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
+
+
+def examine(config: Config, machine: Machine, lock: Lock, results: Path) -> list[Finding]:
+    """Every check of a config on a machine. ``lock``: what was fetched; ``results``: folder of this world's results."""
+    findings = [_python(machine), _packages(pins(LOCK)), _memory(config, machine), *_gpus(config, machine, lock)]
+    folders = [results, cache()] if needs(config) else [results]
+    findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
+    return [*findings, *_fetched(config, lock), *_checkout(config), *_variables(machine, check_environment)]
+
+
+def report(findings: list[Finding], say: Callable[[str], None]) -> None:
+    """Show every finding; ConfigError if one of them blocks a run."""
+    for finding in findings:
+        say(finding.line)
+    blocking = sum(bool(finding.way_out) for finding in findings)
+    if blocking:
+        cause = f"{blocking} of {len(findings)} checks failed"
+        raise ConfigError("doctor", cause, "each line with STOP has its way out")
+
+
+def _python(machine: Machine) -> Finding:
+    found, wanted = (".".join(map(str, version)) for version in (machine.python, PYTHON))
+    way_out = "" if machine.python >= PYTHON else "make PYTHON=<a newer one>"
+    return Finding("Python", f"{wanted} or later", found, way_out)
+
+
+def _packages(locked: dict[str, str]) -> Finding:
+    """Packages of this environment against its lock."""
+    there = {name: installed(name) for name in locked}
+    absent = [name for name in locked if there[name] is None]
+    other = [name for name in locked if there[name] not in (None, locked[name])]
+    differences = [f"no {name}" for name in absent] + [f"{n} {there[n]} instead of {locked[n]}" for n in other]
+    found = f"{len(differences)} differ: {', '.join(differences[:4])}" if differences else "all as locked"
+    way_out = "delete .venv; the next make installs it again" if differences else ""
+    return Finding("packages", f"the {len(locked)} of envs/local.txt", found, way_out)
+
+
+def _memory(config: Config, machine: Machine) -> Finding:
+    wanted = max(reserved.mem_mb for reserved in _reserved(config))
+    less = "lower resources.*.mem_mb if your cells need less, or use another node"
+    way_out = "" if machine.memory_mb >= wanted else less
+    return Finding("memory", f"{wanted} MB for the largest job", f"{machine.memory_mb} MB", way_out)
+
+
+def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[Finding]:
+    """Number, memory and driver; at least the weights must fit each GPU."""
+    wanted = max(reserved.gpus for reserved in _reserved(config))
+    if config.device == "cpu" and not wanted:
+        yield Finding("GPUs", "none needed", str(len(machine.gpus)))
+        return
+    names = ", ".join(sorted({gpu.name for gpu in machine.gpus})) or "nvidia-smi names none"
+    few = len(machine.gpus) < max(wanted, 1)
+    way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus" if few else ""
+    yield Finding("GPUs", f"{max(wanted, 1)}", f"{len(machine.gpus)} ({names})", way_out)
+    weights = _weights_mb(config, lock)
+    for gpu in machine.gpus[:1]:
+        small = "use a larger GPU, or scales with smaller models" if gpu.memory_mb <= weights else ""
+        yield Finding("GPU memory", f"more than the weights' {weights:.0f} MB", f"{gpu.memory_mb} MB", small)
+        old = int(gpu.driver.split(".")[0]) < DRIVER
+        yield Finding("GPU driver", f"{DRIVER} or later", gpu.driver, "update the driver" if old else "")
+
+
+def _weights_mb(config: Config, lock: Lock) -> float:
+    """Size of the largest of the config's models that were fetched; 0 if none was."""
+    sizes = [
+        sum(file.size for name, file in lock[need.key].files.items() if name.endswith(".safetensors"))
+        for need in needs(config)
+        if need.kind == "model" and need.key in lock
+    ]
+    return max(sizes, default=0) / 1e6
+
+
+def _disk(folder: Path, wanted: float) -> Finding:
+    free = free_mb(folder)
+    way_out = "" if free >= wanted else "free some, or set results_dir or HF_HOME to another disk"
+    return Finding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
+
+
+def _fetched(config: Config, lock: Lock) -> Iterator[Finding]:
+    for need in needs(config):
+        cause = lacking(need, lock)
+        expected = f"commit {revision(need, lock) or 'that make fetch finds'}"
+        yield Finding(f"{need.kind} {need.repo}", expected, cause or "here, sizes right", FETCH if cause else "")
+
+
+def _checkout(config: Config) -> Iterator[Finding]:
+    if config.engine == "easyr1":
+        cause = checkout_lacking(Path(config.easyr1.checkout).expanduser())
+        yield Finding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
+
+
+def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[Finding]:
+    """Environment variables: tokens that are there, and what would change scores. Values of tokens are not shown."""
+    token = "set" if machine.environment.get("HF_TOKEN") else "not set"
+    yield Finding("HF_TOKEN", "not needed, all repositories are public", token)
+    store = machine.environment.get("MLFLOW_TRACKING_URI") or "not set, a file among the results is used"
+    yield Finding("MLFLOW_TRACKING_URI", "optional", store.split("@")[-1])
+    try:
+        check()
+    except EvalError as error:
+        yield Finding("environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy)
+
+
+def _reserved(config: Config) -> list[Reserved]:
+    return [config.resources.base, config.resources.train, config.resources.evaluate]

@@ -1,0 +1,46 @@
+"""What happens once the DAG is known and before a job begins: the plan is shown, or the run is allowed to start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflows.lib.console import one_line_errors
+from workflows.lib.gpuhours import gpu_hours
+from workflows.lib.past import read_past
+from workflows.lib.plan import plan_lines, planned_jobs
+from workflows.lib.preflight import check_confirmed, check_fetched
+from workflows.lib.study import Study
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+PLAN = "plan"  # the target that shows what would run
+
+
+def before(workflow: Workflow, study: Study) -> None:
+    """Show the plan and end, if that is the target; else end with one line if the run lacks something.
+
+    A run of the paper world takes days of GPUs: it needs ``yes`` in the config or on the command line.
+    """
+    assert workflow.dag is not None, "the DAG is built before a run starts"  # noqa: S101
+    if workflow.dag_settings is not None and PLAN in workflow.dag_settings.targets:
+        print(*plan(workflow, study), sep="\n")
+        raise SystemExit
+    with one_line_errors():
+        check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
+        if study.config.world == "paper" and not study.config.yes:
+            check_confirmed(study.grid.source, plan(workflow, study)[-1])
+
+
+def at_a_time(workflow: Workflow) -> int:
+    """Jobs that may run at once: cores of this machine, or jobs submitted to a cluster."""
+    settings = workflow.resource_settings
+    return int((settings and (settings.cores or settings.nodes)) or 1)
+
+
+def plan(workflow: Workflow, study: Study) -> list[str]:
+    """The plan for people; its last line are the GPU-hours, empty if no job to run uses a GPU."""
+    jobs, past = planned_jobs(workflow, study.training_steps), read_past(Path(study.results))
+    lines = plan_lines(jobs, past, at_a_time(workflow), Path(study.results))
+    return [*lines, gpu_hours(jobs, past, study.config).line]

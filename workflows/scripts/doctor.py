@@ -1,0 +1,15 @@
+"""Say whether this machine is ready for the config. Glue only."""
+
+from pathlib import Path
+
+from workflows.lib.job import job
+
+with job(snakemake.log[0], "doctor") as say:
+    from workflows.lib.config import Config
+    from workflows.lib.doctor import examine, report
+    from workflows.lib.hub import read_lock
+    from workflows.lib.machine import Machine
+
+    config = Config.model_validate_json(snakemake.params.config)
+    lock = read_lock(Path(snakemake.params.lock))
+    report(examine(config, Machine.here(), lock, Path(snakemake.params.results)), say)
