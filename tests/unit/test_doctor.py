@@ -81,7 +81,7 @@ def test_the_paper_world_on_a_node_that_has_everything():
 def test_a_checkout_of_another_commit(tmp_path: Path):
     easyr1 = config("paper.yaml").easyr1.model_copy(update={"checkout": str(tmp_path)})
     found = stops(NODE, config("paper.yaml", easyr1=easyr1))["EasyR1"]
-    assert found.startswith(f"STOP EasyR1: {tmp_path} is no checkout of EasyR1, needed is b44b311")
+    assert found.startswith(f"STOP EasyR1: {tmp_path} is no checkout of EasyR1 (expected: commit b44b311")
 
 
 def test_what_would_change_scores_is_named_and_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch):
