@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from workflows.lib import preflight
+from workflows.lib.analyses import Analyses, Wildcards, trained
 from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config
 from workflows.lib.digest import canonical
@@ -16,7 +17,6 @@ from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
 from workflows.lib.loading import Source, load_config, read_experiments
 from workflows.lib.options import read_methods
-from workflows.lib.products import OF_ALL_CELLS, OF_CREDIT
 from workflows.lib.recipes import Recipes
 
 if TYPE_CHECKING:
@@ -26,24 +26,9 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 
 
-class Wildcards(Protocol):
-    """What names a job; a rule has some of these."""
-
-    method: str
-    scale: str
-    variant: str
-    seed: str
-    table: str
-    repeat: str
-
-
 @dataclass(frozen=True)
-class Study:
+class Study(Analyses):
     """A config that was found sound, and everything that follows from it."""
-
-    config: Config
-    grid: Grid
-    recipes: Recipes
 
     @staticmethod
     def load(workflow: Workflow, raw: dict[str, Any]) -> Study:
@@ -114,26 +99,12 @@ class Study:
             return shared.model_dump_json()
         return canonical(shared.model_dump(mode="json") | {"easyr1": self.config.easyr1.model_dump(mode="json")})
 
-    @property
-    def results(self) -> str:
-        """Folder of this world's results."""
-        return f"{self.config.results_dir}/{self.config.world}"
-
-    def folder(self, key: Key) -> str:
-        """Folder of a cell."""
-        return f"{self.results}/cells/{key.name}"
-
     def chosen_cell(self, wildcards: Wildcards) -> str:
         """What the target ``cell`` makes: the scores of the cell the config names."""
         if self.config.cell is None:
             way_out = "write --config cell=<method>/<scale>/<variant>/s<seed>, for example cell=cepo/small/default/s1"
             raise ConfigError("cell", "the target 'cell' needs to be told which", way_out)
         return f"{self.folder(self.grid.parse(self.config.cell, 'cell'))}/eval/scores.json"
-
-    def key(self, wildcards: Wildcards) -> Key:
-        """The cell that a job's wildcards name."""
-        name = f"{wildcards.method}/{wildcards.scale}/{wildcards.variant}/s{wildcards.seed}"
-        return self.grid.parse(name, "cell")
 
     def cell_json(self, wildcards: Wildcards) -> str:
         """``params`` of training: the complete cell."""
@@ -190,60 +161,6 @@ class Study:
         """``params`` of scoring credit: the cell and the code that scores it."""
         return self.recipes.credit(self.grid.cell(self.key(wildcards)))
 
-    def table_cells(self, wildcards: Wildcards) -> list[str]:
-        """Input of a table: the records of its cells."""
-        return self._files(self._cells_of(wildcards.table), "cell.json")
-
-    def table_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of a table: what its cells answered, and how they were trained."""
-        cells = self._cells_of(wildcards.table)
-        scored = self._files(_trained(cells), "credit.jsonl") if wildcards.table in OF_CREDIT else []
-        return self._results(cells) + scored + self._repeats_of(wildcards.table)
-
-    def table_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of a table."""
-        cells = [self.grid.cell(key) for key in self._cells_of(wildcards.table)]
-        return self.recipes.analysis(f"evals.analysis.{wildcards.table}", cells)
-
-    def curve_cells(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figure 1 and the reward curves: the records of their cells."""
-        return self._files(_trained(self._cells_of("figure1")), "cell.json")
-
-    def curve_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figure 1 and the reward curves: every training step."""
-        return self._files(_trained(self._cells_of("figure1")), "train.jsonl", "run.json")
-
-    def curve_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of Figure 1 and the reward curves."""
-        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figure1"))]
-        return self.recipes.analysis("evals.analysis.figures", cells)
-
-    def credit_cells(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figures 4 and 5: the records of their cells."""
-        return self._files(_trained(self._cells_of("figure4")), "cell.json")
-
-    def credit_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figures 4 and 5: the scores of credit."""
-        return self._files(_trained(self._cells_of("figure4")), "run.json", "credit.jsonl")
-
-    def credit_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of Figures 4 and 5."""
-        cells = [self.grid.cell(key) for key in _trained(self._cells_of("figure4"))]
-        return self.recipes.analysis("evals.analysis.creditfigures", cells)
-
-    def figure3_cells(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figure 3: the records of its cells."""
-        return self._files(self._cells_of("figure3"), "cell.json")
-
-    def figure3_results(self, wildcards: Wildcards) -> list[str]:
-        """Input of Figure 3: what its cells answered, and how they were trained."""
-        return self._results(self._cells_of("figure3"))
-
-    def figure3_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of Figure 3."""
-        cells = [self.grid.cell(key) for key in self._cells_of("figure3")]
-        return self.recipes.analysis("evals.analysis.figure3", cells)
-
     def tracked_cells(self, wildcards: Wildcards) -> list[str]:
         """Input of tracking: the records of all wanted cells."""
         return self._files(self.grid.wanted, "cell.json")
@@ -251,7 +168,7 @@ class Study:
     def tracked_results(self, wildcards: Wildcards) -> list[str]:
         """Input of tracking: training steps, runs and scores of all wanted cells."""
         return self._files(self.grid.wanted, "eval/scores.json") + self._files(
-            _trained(self.grid.wanted), "train.jsonl", "run.json"
+            trained(self.grid.wanted), "train.jsonl", "run.json"
         )
 
     def products(self, wildcards: Wildcards) -> list[str]:
@@ -298,34 +215,3 @@ class Study:
             f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
         ]
         return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
-
-    def _cells_of(self, product: str) -> list[Key]:
-        """Cells of the chosen experiments that ask for a product: the name of a table or a figure."""
-        if product in OF_ALL_CELLS:
-            return self.grid.wanted
-        experiments = {name: self.grid.experiments[name] for name in self.config.experiments}
-        chosen = [name for name, e in experiments.items() if product in (*e.tables, *e.figures)]
-        return list(dict.fromkeys(key for name in chosen for key in self.grid.of_experiment(name)))
-
-    def _repeats_of(self, product: str) -> list[str]:
-        """Further evaluations that the chosen experiments of a product ask for."""
-        chosen = {name: self.grid.experiments[name] for name in self.config.experiments}
-        return [
-            f"{self.folder(key)}/repeats/{repeat}/samples.parquet"
-            for name, experiment in chosen.items()
-            if product in experiment.tables
-            for key in self.grid.of_experiment(name)
-            for repeat in range(1, experiment.repeats)
-        ]
-
-    def _results(self, cells: list[Key]) -> list[str]:
-        """What cells answered, and how they were trained."""
-        answers = self._files(cells, "eval/samples.parquet", "eval/scores.json")
-        return answers + self._files(_trained(cells), "train.jsonl", "run.json")
-
-    def _files(self, keys: list[Key], *names: str) -> list[str]:
-        return [f"{self.folder(key)}/{name}" for key in keys for name in names]
-
-
-def _trained(keys: list[Key]) -> list[Key]:
-    return [key for key in keys if key.method != BASE]

@@ -55,10 +55,10 @@ rule repeat:  # the same evaluation with other sampling noise
     output:
         samples="<cell>/repeats/{repeat}/samples.parquet",
         raw=directory("<cell>/repeats/{repeat}/lmms"),
-    wildcard_constraints:
-        repeat=r"\d+",
     log:
         "<cell>/repeats/{repeat}/evaluate.log",
+    wildcard_constraints:
+        repeat=r"\d+",
     cache: True
     conda:
         "../../envs/local.yaml"

@@ -37,12 +37,12 @@ rule claims:
         tex="<results>/tables/{table}.tex",
         html=report("<results>/tables/{table}.html", caption="../report/table.rst", category="Tables"),
         json="<results>/tables/{table}.json",
-    wildcard_constraints:
-        table="claims",
     log:
         "<results>/logs/{table}.log",
     benchmark:
         "<results>/logs/{table}.time.tsv"
+    wildcard_constraints:
+        table="claims",
     conda:
         "../../envs/local.yaml"
     params:
