@@ -19,6 +19,7 @@ rule all:
     input:
         study.products,
         "<results>/tracked.json",
+        study.store_files,
 
 
 rule plan:  # printed before anything starts, see workflows/lib/start.py

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from analysis_cells import write_experiment, write_grid
+from credit_cells import write_credit
 
 from evals.analysis import archive
 from evals.analysis.cells import CellFolder
@@ -25,6 +26,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     write_grid(folder / "cells", seeds=(1, 2))
     write_experiment(folder / "cells", "table4", seeds=(1, 2), skip=("default",))
+    for cell in (folder / "cells").glob("*/*/*/s*"):
+        if cell.parts[-4] != "base":
+            write_credit(cell, cell.parts[-4], int(cell.name[1:]))
     return folder
 
 
@@ -59,7 +63,8 @@ def test_everything_that_was_run_is_made_again_without_torch(results: Path, pack
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr + done.stdout
     made = {path.name for path in (tmp_path / "out").rglob("*.*") if path.parent.name in ("tables", "figures")}
-    assert {"table2.md", "table3.csv", "table4.html", "claims.json", "publishedcheck.tex", "figure1.svg"} <= made
+    assert {"table2.md", "table3.csv", "table4.html", "claims.json", "publishedcheck.tex", "credit.md"} <= made
+    assert {"figure1.svg", "figure4.svg"} <= made
     assert not {"table5.md", "controls.md"} & made
     cells = [
         results / "cells" / m / s / "default" / f"s{n}" for s in ("small", "large") for m in METHODS for n in (1, 2)

@@ -20,7 +20,7 @@ from copies import ROOT, Project, copy_project
 from hub_server import Hub, commit, serve
 
 from methods.micro.benchmarks import FEATURES, draw_items, image_cell, row
-from workflows.lib.hub import WEIGHTS, Need, lacking, read_lock, snapshot
+from workflows.lib.hub import OFFLINE, WEIGHTS, Need, lacking, read_lock, snapshot
 
 MODEL, GEO, VISION = "owner/model", "owner/geo", "owner/vision"
 REAL = ["fetch.py", "hub_problems.py", "hub_benchmarks.py", "base_model.py"]  # not stood in for
@@ -121,7 +121,10 @@ try:
 except DataError as error:
     print(error)
 """
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    env = {name: value for name, value in os.environ.items() if name not in OFFLINE}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
+    ).stdout.strip()
 
 
 def weights(lock: Path) -> Path:

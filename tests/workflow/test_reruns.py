@@ -8,13 +8,13 @@ from pathlib import Path
 from copies import CONFIG, Project
 
 DATA = {"problems", "benchmarks", "base_model tiny"}
-AGGREGATES = {"table table2", "figures", "track"}
+AGGREGATES = {"table table2", "table credit", "figures", "credit_figures", "track"}
 CEPO, GRPO = "cepo tiny default 1", "grpo tiny default 1"
 ONE = ("cell", "--config", "cell=cepo/tiny/default/s1")
 
 
 def cell(name: str, *rules: str) -> set[str]:
-    return {f"{rule} {name}" for rule in rules or ("train", "evaluate", "score")}
+    return {f"{rule} {name}" for rule in rules or ("train", "evaluate", "score", "credit")}
 
 
 def test_first_run_does_everything_once(first_run: tuple[Project, set[str]]):
@@ -41,7 +41,7 @@ def test_an_edit_of_a_method_retrains_it_and_undoing_it_is_free(project: Project
     assert project.run() == cell(CEPO) | AGGREGATES
     assert not set(before) & {path.read_text() for path in results}
     project.edit("methods/cepo.py", '= "full"', '= "answer"')
-    assert project.run() == cell(CEPO, "score") | AGGREGATES  # training and evaluation come from the cache
+    assert project.run() == cell(CEPO, "score", "credit") | AGGREGATES  # training and evaluation come from the cache
     assert [path.read_text() for path in results] == before
     assert project.planned() == set()
 
@@ -97,7 +97,7 @@ def test_a_lost_mlflow_store_is_filled_again_and_others_runs_in_it_are_kept(proj
 
 
 def test_one_cell_alone(fresh: Project):
-    assert fresh.planned(*ONE) == DATA | cell(CEPO)
+    assert fresh.planned(*ONE) == DATA | cell(CEPO, "train", "evaluate", "score")
 
 
 def test_a_failure_keeps_what_it_left_for_resuming(project: Project):
