@@ -38,8 +38,10 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     world = arms[0].folders[0].cell.world
     known = {(arm.scale, arm.method, arm.variant): arm for arm in arms}
     judged = [judge(claim, known) for claim in [*claims.claims, *own_claims(arms)]]
-    paths = write_document(out, "claims", _words(judged, arms, world), [_table(judged)], _frame(judged, claims, world))
-    record = {"world": world, "models": _models(arms), "claims": [_record(one, claims) for one in judged]}
+    paths = write_document(
+        out, "claims", _words(judged, arms, world), [_table(judged, world)], _frame(judged, claims, world)
+    )
+    record = {"world": world, "models": _models(arms), "claims": [_record(one, claims, world) for one in judged]}
     return [*paths, write_text(out / "claims.json", json.dumps(record, indent=1) + "\n")]
 
 
@@ -83,21 +85,22 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
     return Words(title("claims", world), caption, [], {})
 
 
-def _table(judged: Sequence[ClaimVerdict]) -> Part:
+def _table(judged: Sequence[ClaimVerdict], world: str) -> Part:
     columns = ["verdict", "effect", "interval over", "seeds", "the paper", "why, or what would decide"]
     topics = dict.fromkeys(one.claim.topic for one in judged)
-    sections = [Section(topic, list(_rows([one for one in judged if one.claim.topic == topic]))) for topic in topics]
+    grouped = {topic: [one for one in judged if one.claim.topic == topic] for topic in topics}
+    sections = [Section(topic, list(_rows(members, world))) for topic, members in grouped.items()]
     return Part("Verdicts", [Group("Evidence", columns)], sections, "Claim")
 
 
-def _rows(judged: Sequence[ClaimVerdict]) -> Iterator[tuple[str, list[Entry]]]:
+def _rows(judged: Sequence[ClaimVerdict], world: str) -> Iterator[tuple[str, list[Entry]]]:
     for one in judged:
         name = f"{one.claim.says} ({one.claim.where})"
         if len(one.parts) == 1:
             yield name, _entries(one.parts[0])
         else:
             yield name, [Entry(one.verdict, bold=True), *[Entry()] * 4, Entry(one.why)]
-            yield from ((f"{MINUS} {part_name(part.part)}", _entries(part)) for part in one.parts)
+            yield from ((f"{MINUS} {part_name(part.part, world)}", _entries(part)) for part in one.parts)
 
 
 def _entries(judged: PartVerdict) -> list[Entry]:
@@ -116,10 +119,10 @@ def number(value: float, part: Accuracy | Training | Time) -> str:
     return f"{value:.3f}" if isinstance(part, Time) else points(value / 100)
 
 
-def part_name(part: Accuracy | Training | Time) -> str:
-    """``CEPO over GRPO, small, MathVision``."""
+def part_name(part: Accuracy | Training | Time, world: str) -> str:
+    """``CEPO over GRPO, small, micro-MathVision``."""
     sides = " over ".join(_arm_name(name) for name in (part.ours, part.theirs) if name)
-    return ", ".join([sides, part.scale, _quantity(part)])
+    return ", ".join([sides, part.scale, _quantity(part, world)])
 
 
 def _arm_name(name: str) -> str:
@@ -127,7 +130,7 @@ def _arm_name(name: str) -> str:
     return method_name(method, variant or "default")
 
 
-def _quantity(part: Accuracy | Training | Time) -> str:
+def _quantity(part: Accuracy | Training | Time, world: str) -> str:
     if isinstance(part, Time):
         return f"time per step against {part.than:g}"
     if isinstance(part, Training):
@@ -137,21 +140,22 @@ def _quantity(part: Accuracy | Training | Time) -> str:
         )
     if part.benchmarks == list(BENCHMARKS):
         return "average"
-    shown, beyond = (listed([BENCHMARKS[name].title for name in names]) for names in (part.benchmarks, part.beyond))
+    named = [[BENCHMARKS[name].display(world) for name in names] for names in (part.benchmarks, part.beyond)]
+    shown, beyond = map(listed, named)
     return f"{shown} beyond {beyond}" if beyond else shown
 
 
-def _record(judged: ClaimVerdict, claims: Claims) -> dict[str, Any]:
+def _record(judged: ClaimVerdict, claims: Claims, world: str) -> dict[str, Any]:
     claim = judged.claim
     source = claims.sources[claim.source].where if claim.source else "this project"
     record = {"id": claim.id, "topic": claim.topic, "says": claim.says, "where": claim.where, "source": source}
     record |= {"verdict": judged.verdict, "why": judged.why, "seeds_needed": judged.seeds_needed}
-    return record | {"parts": [_part_record(part) for part in judged.parts]}
+    return record | {"parts": [_part_record(part, world) for part in judged.parts]}
 
 
-def _part_record(judged: PartVerdict) -> dict[str, Any]:
+def _part_record(judged: PartVerdict, world: str) -> dict[str, Any]:
     part, found = judged.part, judged.found
-    record = {"name": part_name(part), "scale": part.scale, "ours": part.ours, "theirs": part.theirs}
+    record = {"name": part_name(part, world), "scale": part.scale, "ours": part.ours, "theirs": part.theirs}
     record |= {"expect": part.expect, "tolerance": part.tolerance, "paper": part.size, "note": part.note}
     record |= {"unit": "ratio" if isinstance(part, Time) else "points", "verdict": judged.verdict, "why": judged.why}
     measured = isinstance(found, Measured)
@@ -167,7 +171,7 @@ def _rounded(value: float | None) -> float | None:
 def _frame(judged: Sequence[ClaimVerdict], claims: Claims, world: str) -> pd.DataFrame:
     lines = []
     for one in judged:
-        record = _record(one, claims)
+        record = _record(one, claims, world)
         parts = record.pop("parts")
         common = {"world": world} | {f"claim_{name}" if name in parts[0] else name: v for name, v in record.items()}
         lines += [common | part | {"cells": " ".join(part["cells"])} for part in parts]
