@@ -30,10 +30,13 @@ BITS = ["correct", "parsed", "truncated"]  # from the lowest
 
 
 def pack(results: Path, out: Path) -> list[Path]:
-    """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths. DataError without cells."""
-    cells = sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
+    """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths.
+
+    Cells that were not evaluated are left out. DataError if none was.
+    """
+    cells = sorted(path.parents[1] for path in (results / "cells").glob("*/*/*/*/eval/scores.json"))
     if not cells:
-        raise DataError(str(results / "cells"), "holds no cell", "name a folder like results/micro")
+        raise DataError(str(results / "cells"), "holds no evaluated cell", "name a folder like results/micro")
     names = {cell: cell.relative_to(results / "cells").as_posix() for cell in cells}
     texts = [
         {"cell": name, "file": file, "text": (cell / file).read_text(encoding="utf-8")}

@@ -54,9 +54,9 @@ def main() -> None:
     """``RESULTS PAGE``."""
     results, page = map(Path, sys.argv[1:])
     try:
-        cells = sorted(path.parent for path in results.glob(f"cells/*/{SCALE}/*/s*/cell.json"))
+        cells = sorted(path.parents[1] for path in results.glob(f"cells/*/{SCALE}/*/s*/eval/scores.json"))
         if not cells:
-            raise DataError(str(results), f"no cells of scale {SCALE}", "run: make everything")
+            raise DataError(str(results), f"no evaluated cells of scale {SCALE}", "run: make everything")
         write_text(page, fill(page.read_text(encoding="utf-8"), effects(cells)))
     except UserError as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None

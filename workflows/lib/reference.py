@@ -28,7 +28,8 @@ def publish(source: Path, target: Path, command: str) -> list[Path]:
         raise DataError(str(source), "no finished run (no tables, or tracked.json is missing)", f"run: {command}")
     chosen = [path for folder in ("tables", "figures") for path in sorted((source / folder).glob("*"))]
     chosen = [path for path in chosen if path.suffix in SUFFIXES]
-    chosen += [cell / name for cell in sorted(source.glob("cells/*/*/*/s*")) for name in CELL_FILES]
+    evaluated = [path.parents[1] for path in sorted(source.glob("cells/*/*/*/s*/eval/scores.json"))]
+    chosen += [cell / name for cell in evaluated for name in CELL_FILES]
     chosen += [model / name for model in sorted(source.glob("models/*")) for name in BASE_FILES]
     chosen = [path for path in chosen if path.exists()]
     runs = [Run.model_validate_json(path.read_text(encoding="utf-8")) for path in chosen if path.name == "run.json"]
