@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from methods import seeding
 from methods.base import Method
 from methods.engines.local.data import Problem
 from methods.engines.local.experience import Gatherer, as_rollouts, look_at, read_members, student_context
@@ -67,7 +68,7 @@ def one_step(
     with Grader() as grader:
         owners = [problems[i] for i in responses.owner.tolist()]
         members, _ = read_members(policy, method, grader, responses, owners)
-        rollouts = as_rollouts(method, responses, members, seed)
+        rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", 0))
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(0):
             gatherer = Gatherer(policy, method, grader, teachers, ALL_AT_ONCE)

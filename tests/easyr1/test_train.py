@@ -137,23 +137,17 @@ def both_adapters(
 
 @pytest.mark.parametrize("engine", ["easyr1", "local"])
 def test_adapters_load_in_both_environments(
-    engine: str, both_adapters: dict[str, Path], few_problems: Path, tiny_base: Path, older_base: Path, tmp_path: Path,
-    python: Path, shim_path: str,
+    engine: str, both_adapters: dict[str, Path], few_problems: Path, rounded_base: Path, older_base: Path,
+    tmp_path: Path, python: Path, shim_path: str,
 ):  # fmt: skip
     """transformers 5 with a current peft, transformers 4.57 with peft 0.18: the same log-probs with each adapter."""
     from safetensors.torch import load_file
     from torch.testing import assert_close
 
     found = {}
-    for name, interpreter, path in (("here", sys.executable, ""), ("there", str(python), shim_path)):
-        command = [
-            interpreter,
-            HERE / "adapter_logp.py",
-            older_base,
-            both_adapters[engine],
-            few_problems,
-            tmp_path / name,
-        ]
+    environments = (("here", sys.executable, "", rounded_base), ("there", str(python), shim_path, older_base))
+    for name, interpreter, path, base in environments:
+        command = [interpreter, HERE / "adapter_logp.py", base, both_adapters[engine], few_problems, tmp_path / name]
         done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
         found[name] = load_file(tmp_path / name)

@@ -195,5 +195,5 @@ def take_head(module: FullyShardedDataParallel) -> torch.Tensor:
         core: Any = module._fsdp_wrapped_module
         head = core.get_base_model().lm_head
         weight = head.weight.detach().clone()
-    head.forward = lambda hidden: hidden
+    head.forward = torch.clone  # like logits no view: EasyR1 divides in place what FSDP's backward hooks hang on
     return weight
