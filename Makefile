@@ -26,7 +26,7 @@ COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
 # SEEDS=n is seeds 1 to n; without it the config's.
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS))])
-RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(CONSENT)
+RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(2) $(CONSENT)
 CONSENT = $(if $(YES),yes=true)
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
@@ -55,9 +55,9 @@ audit: ## where paper and released code differ, one option at a time
 tuning: ## every method at three learning rates, judged on validation problems
 noise: ## how far evaluations of one adapter lie apart
 table4 table5 figure3 controls audit tuning noise: $(READY)
-	@$(call RUN,$@)
+	@$(call RUN,$@,$(if $(SEEDS),every_seed=true))
 
-everything: $(READY) ## all tables, figures and controls of the micro world; cells they share are trained once
+everything: $(READY) ## all of these in one run, cells they share trained once; with SEEDS=n audit, tuning and noise keep one seed
 	@$(call RUN,$(EVERYTHING))
 
 reference: $(READY) ## copy the finished run to results/reference/micro, to be committed: make reference COMMAND="make everything SEEDS=3"

@@ -92,7 +92,12 @@ def top_k_and_tail(
 def log_probs(logits: Float[Tensor, "*N V"], tau: float) -> Float[Tensor, "*N V"]:
     """float32 (or wider) log-probs at temperature ``tau``."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    return torch.log_softmax(logits / tau, dim=-1).clamp(min=FLOOR)
+    return torch.log_softmax(tempered(logits, tau), dim=-1).clamp(min=FLOOR)
+
+
+def tempered(logits: Float[Tensor, "*N V"], temperature: float) -> Float[Tensor, "*N V"]:
+    """Logits over the temperature; at 1, where nearly all runs are, without a copy of the largest tensor there is."""
+    return logits if temperature == 1 else logits / temperature
 
 
 def _bucketed(values: Float[Tensor, "*N V"], ids: Int[Tensor, "*N k"]) -> Float[Tensor, "*N K"]:

@@ -34,6 +34,12 @@ def key(name: str) -> Key:
     return Key(method, scale, variant, int(seed[1:]))
 
 
+def test_an_experiment_keeps_its_own_seeds_unless_the_config_says_otherwise():
+    own = grid(seeds=[1, 2, 3], experiments=["noise"]).wanted
+    assert {key.seed for key in own} == {1}
+    assert len(grid(seeds=[1, 2, 3], experiments=["noise"], every_seed=True).wanted) == 3 * len(own)
+
+
 def test_table2_is_methods_times_scales_times_seeds():
     wanted = grid(seeds=[1]).wanted
     assert len(wanted) == 12

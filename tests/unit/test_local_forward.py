@@ -11,11 +11,11 @@ from torch.testing import assert_close
 from methods.base import Method, Weights
 from methods.engines.local.data import Problem, load_problems
 from methods.engines.local.experience import look_at, student_context
-from methods.engines.local.passes import chunks, token_logp
+from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt, make_prompt, mrope_positions
 from methods.engines.local.rollout import Responses, Sampling, roll_out
-from methods.engines.local.weights import TeacherWeights, copy_adapter, frozen, update_norm
+from methods.engines.local.weights import TeacherWeights, copy_adapter, frozen, learning, update_norm
 
 METHOD = Method(max_response=12)
 
@@ -84,10 +84,16 @@ def test_scoring_in_chunks_of_any_size_gives_the_same(policy, prompts, responses
     assert_close(engine_logp(policy, prompts, responses, size), responses.logp, atol=2e-5, rtol=0)
 
 
-def test_gradient_through_the_shared_prompt_is_that_of_whole_sequences(policy, problems, prompts, responses):
+@pytest.mark.parametrize("apart", [False, True], ids=["folded", "apart"])
+@pytest.mark.parametrize("size", [256, 5])
+def test_gradient_through_the_shared_prompt_is_that_of_whole_sequences(
+    policy, problems, prompts, responses, monkeypatch, size, apart
+):
+    monkeypatch.setattr(policy.folding, "small", not apart)
     contexts = [prompts[o] for o in responses.owner.tolist()]
-    for chunk in chunks(policy, contexts, torch.arange(len(contexts)), responses, 256):
-        token_logp(policy, chunk, 1.0).sum().backward()
+    with learning(policy):
+        for chunk in chunks(policy, contexts, torch.arange(len(contexts)), responses, size):
+            token_logp(policy, chunk, 1.0).sum().backward()
     shared = {name: p.grad.clone() for name, p in policy.trainable.items()}
     policy.model.zero_grad()
     for row in range(len(contexts)):
@@ -96,6 +102,19 @@ def test_gradient_through_the_shared_prompt_is_that_of_whole_sequences(policy, p
     for name, parameter in policy.trainable.items():
         assert_close(shared[name], parameter.grad, atol=2e-3, rtol=2e-4, msg=name)
     policy.model.zero_grad()
+
+
+def test_folding_leaves_the_layers_as_they_were(policy, prompts):
+    layers = list(policy.folding.layers)
+    with pytest.raises(RuntimeError, match="stop"), learning(policy):
+        assert not any(parent._modules[name] in layers for parent, name, _ in policy.folding.places)
+        raise RuntimeError("stop")
+    assert [getattr(parent, name) for parent, name, _ in policy.folding.places] == layers
+
+
+def test_under_autocast_the_adapter_stays_apart(policy):
+    with autocast(policy, "bfloat16"), frozen(policy):
+        assert [getattr(parent, name) for parent, name, _ in policy.folding.places] == policy.folding.layers
 
 
 def test_rollouts_do_not_depend_on_the_part_size(policy, prompts, responses):

@@ -153,6 +153,7 @@ class Config(Model):
     )
     scales: dict[Name, Scale] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore

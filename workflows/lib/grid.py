@@ -84,7 +84,8 @@ class Grid:
         """Cells of one experiment."""
         experiment, place = self.experiments[name], f"experiments/{name}.yaml"
         scales = experiment.scales or list(self.config.scales)
-        seeds = experiment.seeds or self.config.seeds
+        own = None if self.config.every_seed else experiment.seeds
+        seeds = own or self.config.seeds
         found = []
         for number, arm in enumerate(experiment.arms):
             methods = arm.methods or self.config.methods or list(self.methods)

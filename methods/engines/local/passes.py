@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import cross_entropy, pad
 
+from methods.divergence import tempered
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.local.prompts import Prompt, pad_prompts
 from methods.engines.local.rollout import Responses
@@ -66,14 +67,10 @@ def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor
     valid = chunk.mask.bool()
     hidden, tokens = chunk.hidden[valid], chunk.tokens[valid]
     parts = [
-        _gather_logp(policy.head(h).float() / temperature, t)
+        -cross_entropy(tempered(policy.head(h).float(), temperature), t, reduction="none")
         for h, t in zip(hidden.split(TOKENS_PER_HEAD), tokens.split(TOKENS_PER_HEAD), strict=True)
     ]
     return torch.zeros_like(chunk.mask).masked_scatter(valid, torch.cat(parts))
-
-
-def _gather_logp(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
-    return logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
 
 
 def autocast(policy: Policy, dtype: str) -> torch.autocast:

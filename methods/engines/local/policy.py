@@ -15,6 +15,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedT
 
 from methods.base import Method
 from methods.engines.local.cache import DecodingCache, PromptCache, ScoringCache
+from methods.engines.local.folding import Folding
 from methods.engines.local.prompts import PromptBatch, Vision
 from workflows.lib.errors import DataError
 
@@ -50,6 +51,7 @@ class Policy:
             torch.manual_seed(seed)  # LoRA's A matrices are drawn from the global generator
             self.model: PeftModel = get_peft_model(model, config)
         self.model.to(self.device).eval()  # dropout is 0, so training and scoring are the same function
+        self.folding = Folding(self.model)
         core: Any = self.model.get_base_model()
         self.language: Any = core.model.language_model
         self.vision: Any = core.model

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
+from methods.divergence import tempered
 from methods.engines.local.cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.local.prompts import Prompt, pad_prompts
@@ -113,7 +114,7 @@ class _Loop:
 
     def _draw(self, hidden: Float[Tensor, "K hidden"], step: int, finished: Tensor) -> Int[Tensor, " K"]:
         """Sample one token for each running row and write it down; ended rows that are still carried write nothing."""
-        logits = self.policy.head(hidden).float() / self.sampling.temperature
+        logits = tempered(self.policy.head(hidden).float(), self.sampling.temperature)
         logp = logits.log_softmax(-1)
         allowed = logits.index_fill(1, self.policy.barred, float("-inf")).softmax(-1)
         cumulative = allowed.cumsum(-1, dtype=torch.float64)

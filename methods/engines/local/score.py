@@ -45,7 +45,7 @@ def teacher_logp(
 ) -> Float[Tensor, "B T"]:
     """Log-probs in nats of every response token under one teacher; rows not ``wanted`` stay 0."""
     logp = torch.zeros_like(responses.mask)
-    with weights.using(teacher.weights), autocast(policy, method.score_dtype):
+    with autocast(policy, method.score_dtype), weights.using(teacher.weights):
         for chunk in chunks(policy, contexts, wanted.nonzero()[:, 0], responses, size):
             logp[chunk.rows, : chunk.mask.shape[1]] = token_logp(policy, chunk, method.temperature)
     return logp
@@ -67,7 +67,7 @@ def teacher_hidden(
     Keeping (B, T, hidden) instead of (B, T, V) lets distribution matching hold a teacher for a whole rollout batch.
     """
     kept: Tensor | None = None
-    with weights.using(teacher.weights), autocast(policy, method.score_dtype):
+    with autocast(policy, method.score_dtype), weights.using(teacher.weights):
         for chunk in chunks(policy, contexts, wanted.nonzero()[:, 0], responses, size):
             if kept is None:
                 kept = chunk.hidden.new_zeros((*responses.mask.shape, chunk.hidden.shape[-1]))

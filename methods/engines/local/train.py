@@ -21,6 +21,7 @@ from methods.engines.local.experience import Experience, Gatherer
 from methods.engines.local.files import read_lines, save_adapter
 from methods.engines.local.kept import join, keep
 from methods.engines.local.log import step_record
+from methods.engines.local.memory import keep_freed_memory
 from methods.engines.local.policy import Policy
 from methods.engines.local.run_record import Started, run_record
 from methods.engines.local.settings import EngineSettings
@@ -118,6 +119,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     Raises TrainError (a NaN, a damaged or foreign checkpoint) and DataError (missing or broken inputs).
     """
     clock, started = Clock(), Started.now()
+    keep_freed_memory()
     method = load_method(cell.method, dict(cell.options))
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt
 from methods.engines.local.rollout import Responses
+from methods.engines.local.weights import learning
 from methods.surrogate import clipped_surrogate, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
@@ -104,7 +105,7 @@ def update(
     share = torch.zeros_like(responses.mask)
     share[rows] = token_weights(responses.mask[rows], method.loss_avg)
     total, clipped = 0.0, dict[str, float]()
-    with autocast(policy, method.score_dtype):
+    with autocast(policy, method.score_dtype), learning(policy):
         for chunk in chunks(policy, contexts, active, responses, size):
             per_token, marks = chunk_loss(chunk)
             loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()

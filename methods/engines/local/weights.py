@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from methods.base import Weights
@@ -40,7 +38,7 @@ class TeacherWeights:
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:
-        """Within this block the policy is the teacher's: no gradient, and merged where the base is float32."""
+        """Within this block the policy is the teacher's, without gradient."""
         with adapter_swapped(self.policy, self.shadows.get(weights)), frozen(self.policy, weights.source == "fixed"):
             yield
 
@@ -48,11 +46,6 @@ class TeacherWeights:
 def copy_adapter(policy: Policy) -> Adapter:
     """A detached copy of the actor's LoRA tensors."""
     return {name: parameter.detach().clone() for name, parameter in policy.trainable.items()}
-
-
-def lora_layers(policy: Policy) -> list[Any]:
-    """peft's LoRA modules, in the order of the model."""
-    return [module for module in policy.model.modules() if isinstance(module, LoraLayer)]
 
 
 @contextmanager
@@ -73,40 +66,31 @@ def adapter_swapped(policy: Policy, adapter: Adapter | None) -> Iterator[None]:
 
 @contextmanager
 def frozen(policy: Policy, without_adapter: bool = False) -> Iterator[None]:
-    """No gradient; the adapter is off, or folded into float32 base weights so that each layer is one product.
-
-    The base weights come back as the same tensors, so nothing drifts. A bfloat16 base keeps its adapter unmerged:
-    rounding the sum to bfloat16 would lose most of a small update (docs/audit.md, merge before evaluation).
-    """
-    layers = lora_layers(policy)
-    mergeable = all(layer.get_base_layer().weight.dtype == torch.float32 for layer in layers)
+    """No gradient; the adapter is off or, where that loses nothing, folded into the base weights."""
     with torch.no_grad():
-        if without_adapter:
+        if policy.folding.applies(policy.device):
+            with policy.folding.running(policy.folding.weights(not without_adapter)):
+                yield
+        elif without_adapter:
             with policy.model.disable_adapter():
                 yield
-        elif not mergeable:
-            yield
         else:
-            with _merged(policy, layers):
-                yield
+            yield
 
 
 @contextmanager
-def _merged(policy: Policy, layers: list[Any]) -> Iterator[None]:
-    bases = [layer.get_base_layer().weight for layer in layers]
-    kept = [weight.data for weight in bases]
-    try:
-        for layer, weight in zip(layers, bases, strict=True):
-            weight.data = weight.data + layer.get_delta_weight("default")
-        with policy.model.disable_adapter():
+def learning(policy: Policy) -> Iterator[None]:
+    """For the passes of one update, whose gradients reach the adapter by the end of the block."""
+    if policy.folding.small and policy.folding.applies(policy.device):
+        with policy.folding.learning():
             yield
-    finally:
-        for weight, data in zip(bases, kept, strict=True):
-            weight.data = data
+    else:
+        yield
 
 
 def update_norm(policy: Policy) -> float:
     """Frobenius norm of the whole LoRA update, sqrt(sum over layers ||scale * B A||^2)."""
     with torch.no_grad():
-        squares = [layer.get_delta_weight("default").float().square().sum() for layer in lora_layers(policy)]
+        layers = policy.folding.layers
+        squares = [layer.get_delta_weight("default").float().square().sum() for layer in layers]
     return float(torch.stack(squares).sum().sqrt())
