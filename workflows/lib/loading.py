@@ -72,7 +72,9 @@ def _validate(model: type[M], raw: dict[str, Any], source: Source) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         keys = [str(part) for part in first["loc"] if part != "[key]"]
-        if first["loc"][-1] in SCALARS and len(error.errors()) > 1:  # each branch of "a number, a string, ..." complains
+        if (
+            first["loc"][-1] in SCALARS and len(error.errors()) > 1
+        ):  # each branch of "a number, a string, ..." complains
             raise ConfigError(source.place(*keys[:-1]), f"{first['input']!r} is no number, string, true or false")
         raise ConfigError(source.place(*keys), *_explain(first, model)) from None
 

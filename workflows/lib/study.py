@@ -214,4 +214,5 @@ class Study(Analyses):
         places = [
             f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
         ]
-        return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
+        tracked = all(Path(file).exists() for file in self.store_files)  # one cell alone is not tracked
+        return "Results: " + ", ".join(places) + (f"; MLflow: {self.store} (make ui)" if tracked else "")
