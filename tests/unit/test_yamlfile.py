@@ -33,9 +33,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes, message: str)
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path):
-    with pytest.raises(
-        ConfigError, match=r"none.yaml: cannot be read \(No such file or directory\); give a file like "
-    ):
+    with pytest.raises(ConfigError, match=r"none.yaml: cannot be read \(No such file or directory\); give a "):
         read_table(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
         read_table(tmp_path)

@@ -72,10 +72,8 @@ def _validate(model: type[M], raw: dict[str, Any], source: Source) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         keys = [str(part) for part in first["loc"] if part != "[key]"]
-        if (
-            first["loc"][-1] in SCALARS and len(error.errors()) > 1
-        ):  # each branch of "a number, a string, ..." complains
-            raise ConfigError(source.place(*keys[:-1]), f"{first['input']!r} is no number, string, true or false")
+        if keys[-1:] and keys[-1] in SCALARS:  # a branch of "a number, a string, true or false", not a key
+            keys.pop()
         raise ConfigError(source.place(*keys), *_explain(first, model)) from None
 
 
@@ -88,6 +86,8 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return "is missing", "add the key"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"]), ""  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    if error["loc"][-1] in SCALARS:
+        return f"{error['input']!r} is no number, string, true or false", "write one value"
     cause = error["msg"][:1].lower() + error["msg"][1:].replace("Input should be", "must be")
     cause = cause.replace("input should be", "must be")
     return f"{cause}, not {error['input']!r}", ""
