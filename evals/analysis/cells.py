@@ -16,7 +16,7 @@ from evals.analysis.display import method_name, method_rank
 from evals.analysis.panels import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
-from workflows.lib.reading import R, parse_record, read_record, read_text
+from workflows.lib.reading import R, read_lines, read_record
 from workflows.lib.records import Cell, OptionValue, Run, Scores, Step
 from workflows.lib.rollouts import CreditLine
 
@@ -51,8 +51,7 @@ class CellFolder:
     def steps(self) -> list[Step]:
         """``train.jsonl`` in order of steps."""
         path = self.path / "train.jsonl"
-        lines = read_text(path).splitlines()
-        steps = [parse_record(Step, line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+        steps = read_lines(Step, path)
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again")
         return sorted(steps, key=lambda step: step.step)
@@ -60,9 +59,7 @@ class CellFolder:
     @cached_property
     def credit(self) -> list[CreditLine]:
         """``credit.jsonl`` in order of steps; no line where the engine kept no rollouts."""
-        path = self.path / "credit.jsonl"
-        lines = enumerate(read_text(path).splitlines(), 1)
-        return [parse_record(CreditLine, line, f"{path}:{number}") for number, line in lines if line.strip()]
+        return read_lines(CreditLine, self.path / "credit.jsonl")
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:

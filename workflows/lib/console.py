@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workflows.lib.errors import UserError
 from workflows.lib.hub import OFFLINE
+from workflows.lib.lost import CACHE, make_cache
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -71,8 +72,9 @@ def set_up(workflow: Workflow, root: Path) -> None:
 
     Results are kept in ``.cache`` under a key of all that decides them, so that undoing an edit costs nothing.
     """
-    os.environ.setdefault("SNAKEMAKE_OUTPUT_CACHE", str(root / ".cache"))
-    Path(os.environ["SNAKEMAKE_OUTPUT_CACHE"]).mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault(CACHE, str(root / ".cache"))
+    with one_line_errors():
+        make_cache(Path(os.environ[CACHE]))
     for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -15,7 +15,13 @@ R = TypeVar("R", bound=Record)
 
 def read_record(model: type[R], path: Path) -> R:
     """The file ``path`` as ``model``; DataError if it is missing, broken or not what the model says."""
-    return parse_record(model, read_text(path), str(path))
+    return _parse(model, read_text(path), str(path))
+
+
+def read_lines(model: type[R], path: Path) -> list[R]:
+    """Every line of ``path`` that is not blank as ``model``; DataError names the first that is broken."""
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return [_parse(model, line, f"{path}:{number}") for number, line in lines if line.strip()]
 
 
 def read_text(path: Path) -> str:
@@ -26,11 +32,10 @@ def read_text(path: Path) -> str:
         raise DataError(str(path), f"cannot be read ({error})", "run the cell again") from None
 
 
-def parse_record(model: type[R], text: str, place: str) -> R:
-    """``text`` as ``model``; DataError naming ``place`` and the first field that is wrong."""
+def _parse(model: type[R], text: str, place: str) -> R:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "content"
-        raise DataError(place, f"{field}: {first['msg']}", "delete the file and run the workflow again") from None
+        raise DataError(place, f"{field}: {first['msg']}", "run the cell again") from None
