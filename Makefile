@@ -18,7 +18,7 @@ GPUS := $(shell nvidia-smi -L 2>/dev/null | wc -l)
 PROFILE ?= local
 LOCAL := --resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS)
 CONFIGFILE = $(if $(CONFIG),--configfile $(or $(wildcard $(CONFIG)),$(error CONFIG=$(CONFIG): no such file; give one of $(wildcard workflows/configs/*.yaml))))
-SNAKEMAKE = $(BIN)/snakemake $(CONFIGFILE) --workflow-profile workflows/profiles/$(PROFILE) $(if $(filter local,$(PROFILE)),$(LOCAL))
+SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.yamlfile $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile workflows/profiles/$(PROFILE) $(if $(filter local,$(PROFILE)),$(LOCAL))
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
@@ -69,6 +69,7 @@ plan: $(READY) ## what would run, how long and how big, before anything starts: 
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 
 smoke: $(READY) ## every step of the workflow, tiny, into results/smoke (about 2 minutes); its numbers mean nothing
+	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))
 	@$(SNAKEMAKE) --configfile workflows/configs/smoke.yaml
 
 cell: $(READY) ## one cell, from the cache if nothing that decides it changed: make cell CELL=cepo/small/default/s1

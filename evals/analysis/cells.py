@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from evals.analysis.display import method_name, method_rank
 from evals.analysis.panels import Panel
 from evals.samples import read_samples
 from workflows.lib.errors import DataError
-from workflows.lib.records import Cell, OptionValue, Record, Run, Scores, Step
+from workflows.lib.reading import R, read_lines, read_record
+from workflows.lib.records import Cell, OptionValue, Run, Scores, Step
 from workflows.lib.rollouts import CreditLine
 
-R = TypeVar("R", bound=Record)
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
 ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet
 
@@ -53,8 +51,7 @@ class CellFolder:
     def steps(self) -> list[Step]:
         """``train.jsonl`` in order of steps."""
         path = self.path / "train.jsonl"
-        lines = _read(path).splitlines()
-        steps = [_parse(Step, line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+        steps = read_lines(Step, path)
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again")
         return sorted(steps, key=lambda step: step.step)
@@ -62,9 +59,7 @@ class CellFolder:
     @cached_property
     def credit(self) -> list[CreditLine]:
         """``credit.jsonl`` in order of steps; no line where the engine kept no rollouts."""
-        path = self.path / "credit.jsonl"
-        lines = enumerate(_read(path).splitlines(), 1)
-        return [_parse(CreditLine, line, f"{path}:{number}") for number, line in lines if line.strip()]
+        return read_lines(CreditLine, self.path / "credit.jsonl")
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
@@ -77,7 +72,7 @@ class CellFolder:
         return [by_benchmark(path) for path in sorted(found, key=lambda path: int(path.name))]
 
     def _record(self, model: type[R], name: str) -> R:
-        return _parse(model, _read(self.path / name), str(self.path / name))
+        return read_record(model, self.path / name)
 
 
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
@@ -177,19 +172,3 @@ def read_answers(path: Path) -> pa.Table:
         return pq.read_table(path, columns=COLUMNS)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(str(path), f"not a readable parquet file ({error})", "unpack the archive again") from None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(str(path), f"cannot be read ({error})", "run the cell again") from None
-
-
-def _parse(model: type[R], text: str, place: str) -> R:
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "content"
-        raise DataError(place, f"{field}: {first['msg']}", "delete the file and run the workflow again") from None

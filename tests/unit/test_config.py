@@ -140,6 +140,8 @@ def test_numbers_as_people_write_them():
         ({"options": {"grpo": {"eps_w": 0.1}}}, "my.yaml: options.grpo.eps_w: grpo has no option 'eps_w'; it has "),
         ({"options": {"all": {"stepz": 1}}}, "my.yaml: options.all: no option 'stepz'; there is "),
         ({"options": {"all": {"steps": 1.5}}}, "my.yaml: options.all.steps: 1.5 is not a whole number"),
+        ({"options": {"all": {"steps": [3]}}}, "my.yaml: options.all.steps: [3] is no number, string, true or false; "),
+        ({"options": {"all": {"lr": None}}}, "my.yaml: options.all.lr: None is no number, string, true or false; "),
         ({"options": {"all": {"steps": "many"}}}, "my.yaml: options.all.steps: 'many' is not a whole number"),
         ({"options": {"all": {"lr_schedule": "cosin"}}}, "my.yaml: options.all.lr_schedule: 'cosin' is not one of "),
         ({"options": {"cepo": {"lam": 2.0}}}, "my.yaml: options.cepo.lam: 2 is out of range; it is from 0 to 1"),

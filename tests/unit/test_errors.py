@@ -60,12 +60,30 @@ def test_locks_and_unfinished_files_say_what_to_do():
     assert "--rerun-incomplete" in str(shown("IncompleteFilesException:\nThe files below seem to be incomplete."))
 
 
-@pytest.mark.parametrize(("status", "kept"), [(1, False), (137, True)])
-def test_a_failed_script_is_told_once(status: int, kept: bool):
-    text = (
-        f'RuleException:\nCalledProcessError in file "a.smk", line 9:\nCommand returned non-zero exit status {status}.'
-    )
-    assert (shown(text) is not None) == kept
+def script_failure(how: str) -> str:
+    command = "set -euo pipefail;  python3 /a/.snakemake/scripts/tmpgktzghz9.train.py"
+    return f"RuleException:\nCalledProcessError in file \"/a/train.smk\", line 31:\nCommand '{command}' {how}."
+
+
+def test_a_failed_script_is_told_once():
+    assert shown(script_failure("returned non-zero exit status 1")) is None  # the script has said why
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        (
+            "returned non-zero exit status 137",
+            "Error: a job of train: ended with status 137; perhaps for want ",
+        ),
+        ("died with <Signals.SIGKILL: 9>", "Error: a job of train: ended by SIGKILL; perhaps for want of "),
+        ("died with <Signals.SIGSEGV: 11>", "Error: a job of train: ended by SIGSEGV; the end of its log says why"),
+    ],
+)
+def test_a_script_that_could_say_nothing_is_one_line(how: str, line: str):
+    told = str(shown(script_failure(how)))
+    assert told.startswith(line)
+    assert "\n" not in told
 
 
 def test_other_errors_are_left_alone():

@@ -99,3 +99,12 @@ def test_a_job_waits_its_turn(tmp_path: Path):
         time.sleep(0.5)
         assert job.poll() is None
     assert job.wait(60) == 0
+
+
+def test_training_on_a_gpu_without_one_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    code = "from workflows.lib.gpus import check_device as c; c('cpu', 'device'); c('cuda', 'device')"
+    monkeypatch.setenv(VISIBLE, "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.endswith(
+        "ConfigError: device: no CUDA device is available; set it to cpu, or look at make doctor\n"
+    )

@@ -82,3 +82,25 @@ def test_an_interrupt_is_no_error_of_the_job(tmp_path: Path):
     status, _, stderr, log = run(tmp_path, "raise KeyboardInterrupt")
     assert status in (130, -2)
     assert "this is a defect" not in stderr + log
+
+
+@pytest.mark.parametrize("part", ["", ":3", ", row 7", ": row 7: image"])
+def test_a_broken_file_is_deleted_where_it_is_kept(tmp_path: Path, part: str):
+    kept = tmp_path / ".cache" / "1_train.jsonl"
+    kept.parent.mkdir()
+    kept.touch()
+    (tmp_path / "train.jsonl").symlink_to(kept)
+    place = f"{tmp_path}/train.jsonl{part}"
+    _, _, stderr, _ = run(tmp_path, f"raise DataError({place!r}, 'holds no step', 'train the cell again')")
+    how = f"train the cell again: delete {kept} and give the same command"
+    assert stderr == f"DataError: {place}: holds no step; {how}\n"
+
+
+def test_a_broken_folder_is_deleted_where_it_is_kept(tmp_path: Path):
+    kept = tmp_path / ".cache" / "1_adapter"
+    kept.mkdir(parents=True)
+    (kept / "weights").touch()
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights").symlink_to(kept / "weights")
+    _, _, stderr, _ = run(tmp_path, f"raise DataError({str(tmp_path / 'adapter')!r}, 'x', 'train the cell again')")
+    assert stderr.endswith(f"train the cell again: delete {kept} and give the same command\n")

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import PeftModel
@@ -201,6 +202,23 @@ def test_broken_data_is_one_line(tiny_base, micro_data, tmp_path, content, cause
         broken.write_bytes(content)
     with pytest.raises(DataError, match=cause):
         load_problems(broken)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "cause"),
+    [
+        ("problem", None, "no column problem; it has images, answer, id, family; make the data again"),
+        ("answer", [5], "column answer cannot be int64; make the data again"),
+        ("images", ["a.png"], "column images cannot be string; make the data again"),
+    ],
+)
+def test_data_of_another_schema_is_one_line(micro_data, tmp_path, column, values, cause):
+    table = pq.read_table(micro_data / "train.parquet").slice(0, 1)
+    table = table.drop_columns([column])
+    table = table if values is None else table.append_column(column, [values])
+    pq.write_table(table, tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=rf"train.parquet: {cause}$"):
+        load_problems(tmp_path / "train.parquet")
 
 
 def test_an_epoch_visits_every_problem_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,22 @@ def test_a_new_base_model_starts_from_there(project: Project):
 def test_a_lost_cell_comes_from_the_cache(project: Project):
     shutil.rmtree(project.root / "results/smoke/micro/cells/cepo")
     assert project.run(*ONE) == cell(CEPO, "score")
+
+
+def test_a_moved_checkout_finds_its_results_in_its_cache_and_a_deleted_cache_stops_nothing(project: Project):
+    links = [path for path in (project.root / "results").rglob("*") if path.is_symlink()]
+    for link in links:
+        target, times = project.root / "before" / ".cache" / link.readlink().name, link.lstat()
+        link.unlink()
+        link.symlink_to(target)
+        os.utime(link, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
+    done = project.snakemake("-n", *CONFIG)
+    assert f"{len(links)} files were links into a cache that is gone: {len(links)} found in " in done.stderr
+    assert project.planned() == set()
+    assert all(link.exists() for link in links)
+    shutil.rmtree(project.root / ".cache")
+    (project.root / "results/smoke/micro/cells/cepo/tiny/default/s1/eval/scores.json").unlink()
+    assert f"train {CEPO}" in project.run(*ONE)
 
 
 def test_a_lost_mlflow_store_is_filled_again_and_others_runs_in_it_are_kept(project: Project):

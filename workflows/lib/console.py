@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING
 
 from workflows.lib.errors import UserError
 from workflows.lib.hub import OFFLINE
+from workflows.lib.lost import CACHE, make_cache
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 OURS = re.compile(r"\b(?:Config|Data|Train|Eval|User)Error: [^\n]+")
-FAILED_SCRIPT = re.compile(r"CalledProcessError in file .*non-zero exit status (\d+)\.", re.DOTALL)
+FAILED_SCRIPT = re.compile(
+    r"CalledProcessError in file .*?(?:\.(?P<script>\w+)\.py' )?"
+    r"(?:(?:returned )?non-zero exit status (?P<status>\d+)|died with <Signals\.(?P<signal>\w+): \d+>)\.",
+    re.DOTALL,
+)
 REPLACED = {
     "workflow_started",
     "job_info",
@@ -45,6 +50,8 @@ LOCKED = (
     "Error: .snakemake/locks: another run uses these results, or one was killed; "
     "wait for it, or if none is running: make unlock (snakemake --unlock)"
 )
+KILLED = "perhaps for want of memory: give fewer jobs at a time, make ... JOBS=1"
+ENDED = "the end of its log says why"
 INCOMPLETE = (
     "Error: .snakemake/incomplete: a killed run left unfinished files; "
     "make goes on from there, snakemake needs --rerun-incomplete"
@@ -65,8 +72,9 @@ def set_up(workflow: Workflow, root: Path) -> None:
 
     Results are kept in ``.cache`` under a key of all that decides them, so that undoing an edit costs nothing.
     """
-    os.environ.setdefault("SNAKEMAKE_OUTPUT_CACHE", str(root / ".cache"))
-    Path(os.environ["SNAKEMAKE_OUTPUT_CACHE"]).mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault(CACHE, str(root / ".cache"))
+    with one_line_errors():
+        make_cache(Path(os.environ[CACHE]))
     for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -104,9 +112,17 @@ def shorten(record: logging.LogRecord) -> bool:
     elif record.levelno >= logging.ERROR and (found := OURS.search(text)):
         record.msg = re.sub(r" \(rule [^()]*\)$", "", found.group(0))
     elif failed := FAILED_SCRIPT.search(text):
-        record.msg = f"Error: a job ended with status {failed.group(1)} (137 is a kill, perhaps for want of memory)"
-        return failed.group(1) != "1"
+        record.msg = _ended(failed)
+        return failed["status"] != "1"
     return True
+
+
+def _ended(failed: re.Match[str]) -> str:
+    """What is said of a job whose process ended without a word of its own."""
+    job = f"a job of {failed['script']}" if failed["script"] else "a job"
+    killed = failed["signal"] == "SIGKILL" or failed["status"] == "137"
+    how = f"by {failed['signal']}" if failed["signal"] else f"with status {failed['status']}"
+    return f"Error: {job}: ended {how}; {KILLED if killed else ENDED}"
 
 
 def hush(record: logging.LogRecord) -> bool:

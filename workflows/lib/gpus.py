@@ -45,6 +45,16 @@ def gpu_slots(count: int, folder: Path | None = None, pause: float = 1.0) -> Ite
         yield chosen
 
 
+def check_device(device: str, place: str) -> None:
+    """Raise ConfigError, naming ``place``, if ``device`` is cuda and this process's torch sees no GPU."""
+    if device != "cuda":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(place, "no CUDA device is available", "set it to cpu, or look at make doctor")
+
+
 def gpus() -> list[str]:
     """Names of the GPUs to choose from, as CUDA_VISIBLE_DEVICES takes them; empty without a GPU."""
     if VISIBLE in os.environ:

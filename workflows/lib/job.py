@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ WAYS_OUT = {
     errno.EROFS: "set results_dir to a folder that can be written",
     errno.EACCES: "change its permissions, or set results_dir to a folder that can be written",
 }
+PART = re.compile(r"(:\d+|,? ?:? row \d+.*)$")  # where in a file: a line, or a row
 
 
 @contextmanager
@@ -53,11 +55,20 @@ def job(log: Path | str, name: str, gpus: int = 0) -> Iterator[Callable[[str], N
 def one_line(error: Exception, name: str, log: Path | str) -> str:
     """A failure as ``Kind: place: cause; way out``."""
     if isinstance(error, UserError):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}{_to_make_again(error)}"
     if isinstance(error, OSError) and error.errno in WAYS_OUT:
         return f"DataError: {DataError(error.filename or name, str(error.strerror), WAYS_OUT[error.errno])}"
     cause = " ".join(f"{type(error).__name__}: {error}".split())
     return f"Error: {name}: {cause[:300]}; this is a defect, the traceback is in {log}"
+
+
+def _to_make_again(error: UserError) -> str:
+    """How to get rid of a broken file that is to be made again: in the cache, or the cache would bring it back."""
+    path = Path(PART.sub("", error.place))
+    if not error.remedy.endswith("again") or not path.exists():
+        return ""
+    links = [file for file in path.iterdir() if file.is_symlink()] if path.is_dir() else []
+    return f": delete {links[0].resolve().parent if links else path.resolve()} and give the same command"
 
 
 @contextmanager

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from workflows.lib.config import Config, Experiment
 from workflows.lib.errors import ConfigError, nearest
+from workflows.lib.yamlfile import read_table
 
 EXPERIMENTS = Path(__file__).parents[1] / "configs" / "experiments"
 COMMAND_LINE = "--config"
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 takes 1e-3 for a string
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+SCALARS = ("float", "int", "bool", "str")  # how pydantic names the branches of a union
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -51,13 +52,7 @@ def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:
 
 def read_yaml(model: type[M], path: Path) -> M:
     """A YAML file as ``model``; ConfigError names the file and the key."""
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(str(path), f"cannot be read as YAML ({error})") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(str(path), "is not a table of keys and values")
-    return _validate(model, read_numbers(raw, EXPONENT), Source(str(path)))
+    return _validate(model, read_numbers(read_table(path), EXPONENT), Source(str(path)))
 
 
 def read_numbers(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
@@ -77,6 +72,8 @@ def _validate(model: type[M], raw: dict[str, Any], source: Source) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         keys = [str(part) for part in first["loc"] if part != "[key]"]
+        if keys[-1:] and keys[-1] in SCALARS:  # a branch of "a number, a string, true or false", not a key
+            keys.pop()
         raise ConfigError(source.place(*keys), *_explain(first, model)) from None
 
 
@@ -89,6 +86,8 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return "is missing", "add the key"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"]), ""  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    if error["loc"][-1] in SCALARS:
+        return f"{error['input']!r} is no number, string, true or false", "write one value"
     cause = error["msg"][:1].lower() + error["msg"][1:].replace("Input should be", "must be")
     cause = cause.replace("input should be", "must be")
     return f"{cause}, not {error['input']!r}", ""

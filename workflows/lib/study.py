@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from workflows.lib.errors import ConfigError
 from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
 from workflows.lib.loading import Source, load_config, read_experiments
+from workflows.lib.lost import CACHE, mend_links
 from workflows.lib.options import read_methods
 from workflows.lib.recipes import Recipes
 
@@ -42,6 +44,7 @@ class Study(Analyses):
         preflight.check_models(study.config, source)
         if workflow.is_main_process:
             preflight.check_results_folder(Path(study.results), source.place("results_dir"))
+            _mend(Path(study.results), Path(os.environ[CACHE]))
         return study
 
     @staticmethod
@@ -214,4 +217,13 @@ class Study(Analyses):
         places = [
             f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
         ]
-        return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
+        tracked = all(Path(file).exists() for file in self.store_files)  # one cell alone is not tracked
+        return "Results: " + ", ".join(places) + (f"; MLflow: {self.store} (make ui)" if tracked else "")
+
+
+def _mend(results: Path, cache: Path) -> None:
+    """Mend or drop links into a cache that is gone, and say so."""
+    mended, lost = mend_links(results, cache)
+    if mended or lost:
+        told = f"{results}: {mended + lost} files were links into a cache that is gone: {mended} found in {cache}, "
+        print(f"{told}{lost} lost; what still needs a lost one makes it again", file=sys.stderr)

@@ -6,10 +6,13 @@ from workflows.lib import console
 from workflows.lib.progress import Monitor
 from workflows.lib.start import at_a_time, before
 from workflows.lib.study import Study
+from workflows.lib.yamlfile import read_table
 
 console.set_up(workflow, Path(workflow.basedir))
 
 if not workflow.configfiles:  # a config given on the command line replaces this one, it is not merged into it
+    with console.one_line_errors():
+        read_table(Path("workflows/configs/micro.yaml"))
 
     configfile: "workflows/configs/micro.yaml"
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from evals.settings import EvalSettings
 from workflows.lib.job import job
 from workflows.lib.progress import counting
+from workflows.lib.reading import read_record
 from workflows.lib.records import Cell
 
-cell = Cell.model_validate_json(Path(snakemake.input.cell).read_text())
-with job(snakemake.log[0], f"evaluate {cell.name}", snakemake.resources.gpu):
+with job(snakemake.log[0], f"evaluate {Path(snakemake.input.cell).parent}", snakemake.resources.gpu):
     from evals.run import evaluate
 
+    cell = read_record(Cell, Path(snakemake.input.cell))
     samples = Path(snakemake.output.samples)
     with counting(samples.parent / "progress.json") as progress:
         evaluate(

@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from workflows.lib.files import write_text
+from workflows.lib.gpus import check_device
 from workflows.lib.job import job
 from workflows.lib.recipes import ENGINES
 from workflows.lib.records import Cell
@@ -11,6 +12,8 @@ from workflows.lib.rollouts import keep_none
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
+    if cell.engine == "local":  # EasyR1 has a torch of its own, in another environment
+        check_device(cell.device, "device")
     engine = import_module(ENGINES[cell.engine])
     record = Path(snakemake.output.cell)
     engine.train(

@@ -15,7 +15,17 @@ from methods import seeding
 from methods.contexts import IMAGE_MARK
 from workflows.lib.errors import DataError
 
-COLUMNS = ("images", "problem", "answer")
+
+def _is_images(kind: pa.DataType) -> bool:
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return listed and pa.types.is_struct(kind.value_type) and kind.value_type.get_field_index("bytes") >= 0
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+COLUMNS = {"images": _is_images, "problem": _is_text, "answer": _is_text}
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,11 @@ def load_problems(path: Path) -> list[Problem]:
         raise DataError(
             str(path), f"not a readable parquet file: {error}", "delete it and make the data again"
         ) from error
-    missing = [c for c in COLUMNS if c not in table.column_names]
-    if missing:
-        raise DataError(str(path), f"no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    for column, fits in COLUMNS.items():
+        if column not in names:
+            raise DataError(str(path), f"no column {column}; it has {', '.join(names)}", "make the data again")
+        if not fits(kind := table.schema.field(column).type):
+            raise DataError(str(path), f"column {column} cannot be {kind}", "make the data again")
     if not table.num_rows:
         raise DataError(str(path), "no rows", "make the data again")
     return [_problem(path, i, row) for i, row in enumerate(table.to_pylist())]
