@@ -11,7 +11,6 @@ from workflows.lib import preflight
 from workflows.lib.analyses import Analyses, Wildcards, trained
 from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config
-from workflows.lib.digest import canonical
 from workflows.lib.errors import ConfigError
 from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
@@ -90,14 +89,6 @@ class Study(Analyses):
         if self.config.engine == "easyr1" and cause:
             lines.append(f"easyr1.checkout: {cause}; {FETCH}")
         return lines
-
-    @property
-    def engine_settings(self) -> str:
-        """``params`` of training: the settings of the engine, as JSON; those of EasyR1 only where it trains."""
-        shared = self.config.engine_settings
-        if self.config.engine == "local":
-            return shared.model_dump_json()
-        return canonical(shared.model_dump(mode="json") | {"easyr1": self.config.easyr1.model_dump(mode="json")})
 
     def chosen_cell(self, wildcards: Wildcards) -> str:
         """What the target ``cell`` makes: the scores of the cell the config names."""
@@ -214,4 +205,4 @@ class Study(Analyses):
         places = [
             f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
         ]
-        return "Results: " + ", ".join(places) + f"; MLflow: {self.store} (make ui)"
+        return "Results: " + (", ".join(places) or f"none yet in {self.results}") + f"; MLflow: {self.store} (make ui)"
