@@ -1,28 +1,32 @@
-"""A SLURM cluster of one node on loopback: munged, slurmctld and slurmd, with all their files in one folder.
+"""A SLURM cluster of one node, on loopback, that lives as long as one command: munged, slurmctld and slurmd.
 
-Only the name of the configuration is outside of it, while the cluster runs: jobs are started without SLURM_CONF.
+All of it, the command too, runs in namespaces of its own: what is mounted over /etc/slurm, the name of the host and the
+network are seen by nobody else, and the kernel ends every process of the cluster when its first one ends or its caller
+dies. The network is a loopback of its own, so the command is also cut off from every other machine.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-SYSTEM = Path("/etc/slurm/slurm.conf")  # where SLURM's commands look
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol")
+HERE = Path("/etc/slurm")  # where SLURM's commands look
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "ip", "unshare", "setpriv")
+HOST = "localhost"
+SECOND = "127.0.0.2/8"  # with 127.0.0.1 alone the C library finds no address for a daemon to listen at
+APART = ["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+GPUS = 2  # that SLURM gives out; nothing but files named like devices
 CONFIG = """
 ClusterName=loopback
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller}
-SlurmUser={user}
-SlurmdUser={user}
+SlurmctldHost={host}
+SlurmUser=root
+SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CryptoType=crypto/munge
@@ -37,55 +41,65 @@ TaskPlugin=task/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-ReturnToService=2
+GresTypes=gpu
+AccountingStorageTRES=gres/gpu
 MinJobAge=3600
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.txt
-NodeName={host} NodeAddr=127.0.0.1 Port={node} CPUs={cpus} RealMemory={memory}
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus}
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
 def obstacle() -> str:
     """Why no cluster can be started here; empty if one can."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = ", ".join(name for name in PROGRAMS if shutil.which(name, path=path) is None)
+    missing = ", ".join(name for name in PROGRAMS if shutil.which(name, path=_path()) is None)
     if missing:
-        return f"not installed: {missing} (Debian: apt-get install slurmctld slurmd slurm-client munge)"
+        return f"not installed: {missing} (Debian: apt-get install slurmctld slurmd slurm-client munge iproute2)"
     if os.getuid() != 0:
         return "munged, slurmctld and slurmd are started as root"
-    return f"this machine has a SLURM of its own ({SYSTEM})" if SYSTEM.exists() else ""
+    if not HERE.is_dir():
+        return f"no folder {HERE} to mount the configuration over"
+    apart = subprocess.run(["unshare", *APART, "true"], capture_output=True, text=True)
+    return f"no namespaces here ({apart.stderr.strip()})" if apart.returncode else ""
 
 
-@contextmanager
-def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """A running cluster; gives the environment in which SLURM's commands reach it. Ends with the block."""
+def in_cluster(
+    folder: Path, command: Sequence[str], cwd: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command beside a new cluster that keeps its files, logs and list of jobs in ``folder``."""
+    alone = ["setpriv", "--pdeathsig", "KILL", "unshare", *APART, sys.executable, str(Path(__file__)), str(folder)]
+    whole = {**environment, "PATH": _path()}
+    return subprocess.run([*alone, *command], cwd=cwd, env=whole, capture_output=True, text=True)
+
+
+def _first_process(folder: Path, command: Sequence[str]) -> int:
+    """Start the cluster in the namespaces this process is alone in, and run the command; its status."""
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
     folder.chmod(0o755)
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o600)
+    for number in range(GPUS):
+        (folder / f"gpu{number}").touch()
+    (folder / "gres.conf").write_text(f"NodeName={HOST} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
     (folder / "slurm.conf").write_text(_config(folder))
-    environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    with ExitStack() as running:
-        SYSTEM.symlink_to(folder / "slurm.conf")
-        running.callback(SYSTEM.unlink)
-        for command in (_munged(folder), ["slurmctld", "-D", "-i"], ["slurmd", "-D", "-N", socket.gethostname()]):
-            log = running.enter_context((folder / f"{command[0]}.out").open("w"))
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            running.callback(_end, process)
-            time.sleep(1)
-        _wait_for_node(environment, folder)
-        yield environment
+    socket.sethostname(HOST)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", SECOND, "dev", "lo"], check=True)
+    subprocess.run(["mount", "--bind", str(folder), str(HERE)], check=True)
+    for daemon in (_munged(folder), ["slurmctld", "-D", "-i"], ["slurmd", "-D", "-N", HOST]):
+        with (folder / f"{daemon[0]}.out").open("w") as log:
+            subprocess.Popen(daemon, stdout=log, stderr=log)
+        time.sleep(1)
+    _wait_for_node(folder)
+    return subprocess.run(command).returncode
 
 
 def _config(folder: Path) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    controller, node = _free_ports(2)
-    return CONFIG.format(
-        folder=folder, host=socket.gethostname(), user=getpass.getuser(), cpus=os.cpu_count(), memory=memory,
-        controller=controller, node=node,
-    )  # fmt: skip
+    cpus = len(os.sched_getaffinity(0))
+    return CONFIG.format(folder=folder, host=HOST, cpus=cpus, memory=memory, gpus=GPUS)
 
 
 def _munged(folder: Path) -> list[str]:
@@ -93,18 +107,15 @@ def _munged(folder: Path) -> list[str]:
     return ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *files]
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+def _path() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def _wait_for_node(environment: dict[str, str], folder: Path) -> None:
+def _wait_for_node(folder: Path) -> None:
+    state = ""
     for _ in range(60):
-        asked = ["sinfo", "--noheader", "--format=%T"]
-        state = subprocess.run(asked, env=environment, capture_output=True, text=True).stdout.strip()
+        asked = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+        state = asked.stdout.strip()
         if state == "idle":
             return
         time.sleep(1)
@@ -112,9 +123,5 @@ def _wait_for_node(environment: dict[str, str], folder: Path) -> None:
     raise RuntimeError(f"the node is '{state}' after a minute\n{logs}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
+if __name__ == "__main__":
+    sys.exit(_first_process(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,8 +1,10 @@
-"""The smoke run through the slurm profile on a real SLURM of one node: `make test-slurm`."""
+"""The smoke run through the slurm profile on a real SLURM of one node, and the same run here: `make test-slurm`."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -11,57 +13,95 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback import cluster, obstacle
+from loopback import in_cluster, obstacle
 
 ROOT = Path(__file__).parents[2]
-COPIED = [
-    "Snakefile",
-    "workflows",
-    "methods",
-    "evals",
-    "envs",
-    "results/published",
-]  # so that no other run is disturbed
+COPIED = ["Snakefile", "workflows", "methods", "evals", "envs", "results/published"]  # no other run is disturbed
 PLUGIN = "snakemake_executor_plugin_slurm"
+CONFIG = "workflows/configs/smoke.yaml"
+RESERVED = "\nresources: {train: {gpus: 1, mem_mb: 2000, minutes: 30}}\n"  # what SLURM must be told; decides no result
+ON_SLURM = ["--workflow-profile", "workflows/profiles/slurm", "--configfile", "reserving.yaml"]
+QUICK = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"]
+HERE = ["--workflow-profile", "workflows/profiles/local", "--configfile", CONFIG, "--cores", "1"]
 LOCAL = {"all", "track", "total"}  # not submitted
+TIMES = {"seconds", "created", "started", "ended"}
 
 pytestmark = [
     pytest.mark.skipif(bool(obstacle()), reason=obstacle()),
     pytest.mark.skipif(importlib.util.find_spec(PLUGIN) is None, reason=f"not installed: {PLUGIN} (make slurm)"),
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(1800),
 ]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project."""
-    for name in COPIED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, tmp_path / "project" / name)
-    return tmp_path / "project"
-
-
-def test_the_smoke_run_on_slurm(project: Path, tmp_path: Path):
-    with cluster(tmp_path / "slurm") as environment:
-        first = smoke(environment, project)
-        print(first.stderr)
-        assert first.returncode == 0
-        jobs = (tmp_path / "slurm" / "jobs.txt").read_text().splitlines()
-        second = smoke(environment, project)
-    states = [re.search(r"JobState=(\w+)", job).group(1) for job in jobs]  # pyright: ignore[reportOptionalMemberAccess]
-    planned = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", first.stderr, re.MULTILINE)}
+def test_the_smoke_run_on_slurm_and_here(tmp_path: Path):
+    there, here, cluster = copy(tmp_path / "there"), copy(tmp_path / "here"), tmp_path / "slurm"
+    submitted = in_cluster(cluster, snakemake(*ON_SLURM, *QUICK), there, environment(there))
+    assert submitted.returncode == 0, submitted.stderr
+    jobs = (cluster / "jobs.txt").read_text().splitlines()
+    states = [field(job, "JobState") for job in jobs]
+    planned = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", submitted.stderr, re.MULTILINE)}
     assert states == ["COMPLETED"] * sum(count for name, count in planned.items() if name not in LOCAL)
-    assert planned["train"] == 2
-    assert (project / "results" / "smoke" / "micro" / "tables" / "table2.md").is_file()
-    assert "Nothing to be done" in second.stderr
+    trained = [job for job in jobs if "gres/gpu=1" in field(job, "Tres")]
+    assert len(trained) == planned["train"] == 2
+    assert {(field(job, "TimeLimit"), "mem=2000M" in field(job, "Tres")) for job in trained} == {("30", True)}
+    local = run(here, *HERE)
+    assert local.returncode == 0, local.stderr
+    assert results(there) == results(here)
+    again = run(there, *HERE)  # whoever ran it: there is nothing left to do
+    assert "Nothing to be done" in again.stderr
 
 
-def smoke(environment: dict[str, str], project: Path) -> subprocess.CompletedProcess[str]:
-    """The smoke run of a copy of the project."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(("SNAKEMAKE", "MLFLOW"))}
-    own = {"PYTHONPATH": os.pathsep.join([str(project), environment.get("PYTHONPATH", "")])}
-    options = ["--workflow-profile", "workflows/profiles/slurm", "--configfile", "workflows/configs/smoke.yaml"]
-    quick = ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10"]
-    command = [sys.executable, "-m", "snakemake", *options, *quick]
-    return subprocess.run(command, cwd=project, env=kept | own, capture_output=True, text=True)
+def copy(project: Path) -> Path:
+    """A copy of the project, with a config that reserves a GPU for every cell."""
+    for name in COPIED:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, project / name)
+    (project / "reserving.yaml").write_text((project / CONFIG).read_text() + RESERVED)
+    return project
+
+
+def environment(project: Path) -> dict[str, str]:
+    """This process's environment, with the copy's modules."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNAKEMAKE", "MLFLOW"))}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])}
+
+
+def snakemake(*options: str) -> list[str]:
+    """The command."""
+    return [sys.executable, "-m", "snakemake", *options]
+
+
+def run(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake in a copy of the project, without a cluster."""
+    return subprocess.run(snakemake(*options), cwd=project, env=environment(project), capture_output=True, text=True)
+
+
+def field(job: str, name: str) -> str:
+    """A field of a line that SLURM left of a job."""
+    found = re.search(rf"\b{name}=(\S*)", job)
+    assert found, f"no {name} in {job}"
+    return found.group(1)
+
+
+def results(project: Path) -> dict[str, object]:
+    """What a run leaves: bytes of weights, data, answers, tables and pictures; step lines without their times."""
+    folder = project / "results" / "smoke" / "micro"
+    kinds = ("safetensors", "parquet", "md", "csv")
+    files = [path for kind in kinds for path in folder.rglob(f"*.{kind}")]
+    assert len([path for path in files if path.name == "adapter_model.safetensors"]) == 2
+    found: dict[str, object] = {name(path, folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    for path in folder.rglob("train.jsonl"):
+        found[name(path, folder)] = [untimed(json.loads(line)) for line in path.read_text().splitlines()]
+    for path in folder.rglob("scores.json"):
+        found[name(path, folder)] = untimed(json.loads(path.read_text()))
+    return found
+
+
+def name(path: Path, folder: Path) -> str:
+    """Path inside a folder."""
+    return str(path.relative_to(folder))
+
+
+def untimed(record: dict[str, object]) -> dict[str, object]:
+    """A record without what says when and how long."""
+    return {key: value for key, value in record.items() if key not in TIMES}

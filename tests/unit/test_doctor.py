@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from workflows.lib.config import Config
 from workflows.lib.errors import ConfigError
 from workflows.lib.hub import Locked, LockedFile, needs, snapshot
 from workflows.lib.loading import read_yaml
-from workflows.lib.machine import Gpu, Machine
+from workflows.lib.machine import Gpu, Machine, packages_of
 
 CONFIGS = Path(__file__).parents[2] / "workflows" / "configs"
 LAPTOP = Machine((3, 11), 2, 8000, (), {})
@@ -82,6 +85,37 @@ def test_a_checkout_of_another_commit(tmp_path: Path):
     easyr1 = config("paper.yaml").easyr1.model_copy(update={"checkout": str(tmp_path)})
     found = stops(NODE, config("paper.yaml", easyr1=easyr1))["EasyR1"]
     assert found.startswith(f"STOP EasyR1: {tmp_path} is no checkout of EasyR1 (expected: commit b44b311")
+
+
+def test_gpus_that_are_hidden_and_a_driver_that_does_not_answer():
+    chosen = config("paper.yaml", engine="local")
+    hidden = replace(NODE, environment={"CUDA_VISIBLE_DEVICES": "0, 1"})
+    assert stops(hidden, chosen)["GPUs"].startswith("STOP GPUs: 2 (8 H, the others hidden) (expected: 8); name more in")
+    broken = replace(LAPTOP, driver_trouble="couldn't communicate with the NVIDIA driver")
+    assert "nvidia-smi fails: couldn't communicate" in stops(broken, chosen)["GPUs"]
+    mixed = replace(NODE, gpus=(*NODE.gpus[:7], Gpu("old", 8_000, "470.1")))
+    assert stops(mixed, chosen)["GPU driver"].startswith("STOP GPU driver: 470.1 (expected: 580 or later)")
+
+
+def test_the_environment_that_trains():
+    def line(deployed: bool = False, **where: str) -> str:
+        chosen = config("paper.yaml", easyr1=config("paper.yaml").easyr1.model_copy(update=where))
+        found = doctor.examine(chosen, NODE, {}, Path("results/x"), deployed)
+        return next(finding.line for finding in found if finding.what == "environment easyr1")
+
+    assert line().startswith("STOP environment easyr1: easyr1.python names none, so the packages of envs/local.txt")
+    assert line(deployed=True).startswith("ok   environment easyr1: made by --sdm")
+    assert "/no/python cannot be run" in line(python="/no/python")
+    here = line(python=sys.executable)
+    assert re.search(r": \d+ differ: no [\w.-]+, ", here)
+    assert here.endswith(f"{sys.executable} -m pip install --no-deps --require-hashes -r envs/easyr1.txt")
+
+
+def test_another_environment_that_is_as_locked(monkeypatch: pytest.MonkeyPatch):
+    names = [f"{name}=={found}" for name, found in (packages_of(sys.executable) or {}).items()]
+    assert names
+    monkeypatch.setattr(doctor, "pins", lambda path: dict(name.split("==") for name in names))
+    assert doctor._environment("easyr1", "easyr1.python", sys.executable, False).found == "all as locked"
 
 
 def test_what_would_change_scores_is_named_and_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from typing import Any
 
 from methods.engines.easyr1.settings import EngineSettings
 from workflows.lib.digest import code_digest
 from workflows.lib.grid import Key
-from workflows.lib.loading import Source, load_config
+from workflows.lib.loading import Source, engine_settings, load_config
 from workflows.lib.recipes import ENGINES
 from workflows.lib.study import Study
 
@@ -41,9 +40,12 @@ def test_where_easyr1_is_decides_nothing():
 
 
 def test_a_job_is_told_the_settings_of_its_engine():
-    assert "easyr1" not in json.loads(study().engine_settings)
-    told = EngineSettings.model_validate_json(study(engine="easyr1", easyr1={"nodes": 2}).engine_settings)
-    assert told.easyr1.nodes == 2 and told.micro_batch == study().config.engine_settings.micro_batch
+    shared = {"grade_deadline": "1e-1", "micro_batch": 8}
+    assert engine_settings({"engine": "local", "engine_settings": shared, "easyr1": {}}).keys() == shared.keys()
+    raw = {"engine": "easyr1", "engine_settings": shared, "easyr1": {"nodes": 2}}
+    told = EngineSettings.model_validate(engine_settings(raw))
+    assert (told.easyr1.nodes, told.micro_batch, told.grade_deadline) == (2, 8, 0.1)
+    assert EngineSettings.model_validate(engine_settings({"engine": "easyr1"})) == EngineSettings()
 
 
 def test_every_engine_is_called_the_same_way():

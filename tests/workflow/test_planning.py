@@ -18,7 +18,8 @@ def plan(project: Project, *arguments: str) -> dict[str, list[str]]:
 def test_a_plan_of_nothing_done(fresh: Project):
     before = sorted(fresh.root.rglob("results/**/*"))
     rows = plan(fresh, *CONFIG)
-    assert rows["train cepo/tiny"] == rows["base model tiny"] == rows["table table2"] == ["1", "0", "0"]
+    assert rows["train cepo/tiny"] == rows["base model"] == rows["problems"] == ["1", "0", "0"]
+    assert rows["table"] == ["2", "0", "0"]
     assert sorted(fresh.root.rglob("results/**/*")) == before
     assert fresh.ran() == set()
 

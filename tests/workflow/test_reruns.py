@@ -29,6 +29,7 @@ def test_nothing_runs_again_for_what_decides_nothing(project: Project):
     project.edit("methods/engines/local/train.py", "from __future__", "# a comment\nfrom __future__")
     project.edit("workflows/scripts/train.py", "from pathlib", "# a comment\nfrom pathlib")
     project.edit("workflows/configs/smoke.yaml", "world: micro", "progress: {every: 3.0}\nworld: micro  # a comment")
+    project.edit("workflows/configs/smoke.yaml", "checkpoint_every: 2", "checkpoint_every: 1")
     (project.root / "results/smoke/micro/data/train.parquet").touch()
     assert project.planned() == set()
 
@@ -82,6 +83,19 @@ def test_a_new_base_model_starts_from_there(project: Project):
 def test_a_lost_cell_comes_from_the_cache(project: Project):
     shutil.rmtree(project.root / "results/smoke/micro/cells/cepo")
     assert project.run(*ONE) == cell(CEPO, "score")
+
+
+def test_a_job_of_a_scheduler_finds_the_same_cache(project: Project):
+    """As the executor plugins start a job: alone, without the jobs before it. Its inputs are files and folders."""
+    cells = project.root / "results/smoke/micro/cells/cepo"
+    shutil.rmtree(cells)
+    for rule in ("train", "evaluate"):
+        job = f"{rule}:method=cepo,scale=tiny,variant=default,seed=1"
+        alone = ["--mode", "remote", "--nolock", "--target-jobs", job, "--allowed-rules", rule]
+        done = project.snakemake(*CONFIG, *alone)
+        assert done.returncode == 0, done.stderr
+    assert (cells / "tiny/default/s1/eval/samples.parquet").is_symlink()
+    assert project.ran() == set()
 
 
 def test_a_moved_checkout_finds_its_results_in_its_cache_and_a_deleted_cache_stops_nothing(project: Project):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workflows.lib.cachekeys import use_keys
 from workflows.lib.errors import UserError
 from workflows.lib.hub import OFFLINE
 from workflows.lib.lost import CACHE, make_cache
@@ -79,6 +80,7 @@ def set_up(workflow: Workflow, root: Path) -> None:
         os.environ.setdefault(threads, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.update(OFFLINE)
+    use_keys()
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
     output = workflow.output_settings

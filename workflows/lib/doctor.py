@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config, Reserved
 from workflows.lib.digest import pins
 from workflows.lib.errors import ConfigError, EvalError
+from workflows.lib.gpus import VISIBLE
 from workflows.lib.hub import FETCH, Lock, cache, lacking, needs, revision
-from workflows.lib.machine import Machine, free_mb, installed
+from workflows.lib.machine import FREE_MB, Machine, free_mb, installed, normal, packages_of
 
-LOCK = Path(__file__).parents[2] / "envs" / "local.txt"
+ENVS = Path(__file__).parents[2] / "envs"
 PYTHON = (3, 11)
 DRIVER = 580  # of the CUDA 13 that envs/local.txt and envs/eval.txt bring; NVIDIA's table of CUDA and driver versions
-FREE_MB = {"micro": 500, "paper": 50_000}  # paper: weights 13 GB, the rest for data and checkpoints; not measured
+ENVIRONMENTS = "docs/paper-world.md, Environments"
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,14 @@ class Finding:
         return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
 
 
-def examine(config: Config, machine: Machine, lock: Lock, results: Path) -> list[Finding]:
-    """Every check of a config on a machine. ``lock``: what was fetched; ``results``: folder of this world's results."""
-    findings = [_python(machine), _packages(pins(LOCK)), _memory(config, machine), *_gpus(config, machine, lock)]
+def examine(config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False) -> list[Finding]:
+    """Every check of a config on a machine.
+
+    ``lock``: what was fetched; ``results``: folder of this world's results; ``deployed``: Snakemake gives every rule
+    its own environment (``--sdm``).
+    """
+    findings = [_python(machine), _packages(pins(ENVS / "local.txt")), _memory(config, machine)]
+    findings += [*_environments(config, deployed), *_gpus(config, machine, lock)]
     folders = [results, cache()] if needs(config) else [results]
     findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
     return [*findings, *_fetched(config, lock), *_checkout(config), *_variables(machine, check_environment)]
@@ -63,13 +69,37 @@ def _python(machine: Machine) -> Finding:
 
 def _packages(locked: dict[str, str]) -> Finding:
     """Packages of this environment against its lock."""
-    there = {name: installed(name) for name in locked}
+    found = _differences(locked, {name: installed(name) for name in locked})
+    way_out = "delete .venv; the next make installs it again" if found else ""
+    return Finding("packages", f"the {len(locked)} of envs/local.txt", found or "all as locked", way_out)
+
+
+def _environments(config: Config, deployed: bool) -> Iterator[Finding]:
+    """Environments of other Pythons that the config names, against their locks."""
+    if config.engine == "easyr1":
+        yield _environment("easyr1", "easyr1.python", config.easyr1.python, deployed)
+
+
+def _environment(role: str, key: str, python: str | None, deployed: bool) -> Finding:
+    locked = pins(ENVS / f"{role}.txt")
+    what, expected = f"environment {role}", f"the {len(locked)} of envs/{role}.txt"
+    if python is None:
+        found = "made by --sdm" if deployed else f"{key} names none, so the packages of envs/local.txt would be used"
+        return Finding(what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there")
+    there = packages_of(str(Path(python).expanduser()))
+    if there is None:
+        return Finding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
+    found = _differences(locked, {name: there.get(normal(name)) for name in locked})
+    way_out = f"{python} -m pip install --no-deps --require-hashes -r envs/{role}.txt" if found else ""
+    return Finding(what, expected, found or "all as locked", way_out)
+
+
+def _differences(locked: dict[str, str], there: Mapping[str, str | None]) -> str:
+    """The first packages that are not as locked, and how many; empty if all are."""
     absent = [name for name in locked if there[name] is None]
     other = [name for name in locked if there[name] not in (None, locked[name])]
-    differences = [f"no {name}" for name in absent] + [f"{n} {there[n]} instead of {locked[n]}" for n in other]
-    found = f"{len(differences)} differ: {', '.join(differences[:4])}" if differences else "all as locked"
-    way_out = "delete .venv; the next make installs it again" if differences else ""
-    return Finding("packages", f"the {len(locked)} of envs/local.txt", found, way_out)
+    lines = [f"no {name}" for name in absent] + [f"{n} {there[n]} instead of {locked[n]}" for n in other]
+    return f"{len(lines)} differ: {', '.join(lines[:4])}" if lines else ""
 
 
 def _memory(config: Config, machine: Machine) -> Finding:
@@ -85,16 +115,31 @@ def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[Finding]:
     if config.device == "cpu" and not wanted:
         yield Finding("GPUs", "none needed", str(len(machine.gpus)))
         return
+    yield _gpu_count(max(wanted, 1), machine)
+    if not machine.gpus:
+        return
+    weights, least = _weights_mb(config, lock), min(gpu.memory_mb for gpu in machine.gpus)
+    small = "use a larger GPU, or scales with smaller models" if least <= weights else ""
+    known = f"the weights' {weights:.0f} MB" if weights else "the weights, whose size make fetch finds"
+    yield Finding("GPU memory", f"more than {known}", f"{least} MB", small)
+    oldest = min((gpu.driver for gpu in machine.gpus), key=_major)
+    way_out = "update the driver" if _major(oldest) < DRIVER else ""
+    yield Finding("GPU driver", f"{DRIVER} or later", oldest, way_out)
+
+
+def _gpu_count(wanted: int, machine: Machine) -> Finding:
     names = ", ".join(sorted({gpu.name for gpu in machine.gpus})) or "nvidia-smi names none"
-    few = len(machine.gpus) < max(wanted, 1)
-    way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus" if few else ""
-    yield Finding("GPUs", f"{max(wanted, 1)}", f"{len(machine.gpus)} ({names})", way_out)
-    weights = _weights_mb(config, lock)
-    for gpu in machine.gpus[:1]:
-        small = "use a larger GPU, or scales with smaller models" if gpu.memory_mb <= weights else ""
-        yield Finding("GPU memory", f"more than the weights' {weights:.0f} MB", f"{gpu.memory_mb} MB", small)
-        old = int(gpu.driver.split(".")[0]) < DRIVER
-        yield Finding("GPU driver", f"{DRIVER} or later", gpu.driver, "update the driver" if old else "")
+    if machine.driver_trouble:
+        found = f"nvidia-smi fails: {machine.driver_trouble}"
+        return Finding("GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them")
+    way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus"
+    if machine.usable < wanted <= len(machine.gpus):
+        names, way_out = f"{len(machine.gpus)} {names}, the others hidden", f"name more in {VISIBLE}, or unset it"
+    return Finding("GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else "")
+
+
+def _major(driver: str) -> int:
+    return int(driver.split(".")[0])
 
 
 def _weights_mb(config: Config, lock: Lock) -> float:

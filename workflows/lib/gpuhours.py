@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
 import yaml
 
-from workflows.lib.config import Config
 from workflows.lib.past import Kind, Past
 from workflows.lib.plan import Planned
 
@@ -38,26 +37,25 @@ class GpuHours:
         return f"GPU-hours: {'; '.join(parts)}." if parts else ""
 
 
-def gpu_hours(jobs: Iterable[Planned], past: Past, config: Config) -> GpuHours:
-    """What the jobs to run would take of this config's GPUs."""
-    reserved = {"train": config.resources.train.gpus, "evaluate": config.resources.evaluate.gpus}
-    stated = published_seconds() if config.world == "paper" else {}
+def gpu_hours(jobs: Iterable[Planned], past: Past, stated: Mapping[Kind, float]) -> GpuHours:
+    """What the jobs to run would take of the GPUs they reserve. ``stated``: seconds per step where no job left any."""
     recorded, published, uncounted = 0.0, 0.0, Counter[str]()
     for job in jobs:
-        gpus = reserved.get(job.kind.rule, 0)
-        if job.state != "run" or not gpus:
+        if job.state != "run" or not job.gpus:
             continue
         if seconds := past.seconds.get(job.kind):
-            recorded += gpus * job.steps * mean(seconds) / 3600
+            recorded += job.gpus * job.steps * mean(seconds) / 3600
         elif job.kind in stated:
-            published += gpus * job.steps * stated[job.kind] / 3600
+            published += job.gpus * job.steps * stated[job.kind] / 3600
         else:
             uncounted[job.kind.rule] += 1
     return GpuHours(recorded, published, uncounted)
 
 
-def published_seconds() -> dict[Kind, float]:
-    """Seconds per training step that the paper's Table 3 states, by kind of cell."""
+def published_seconds(world: str) -> dict[Kind, float]:
+    """Seconds per training step that the paper's Table 3 states, by kind of cell; none for another world."""
+    if world != "paper":
+        return {}
     points = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["points"]
     known = {point["series"]: point["value"] for point in points if point["value"] is not None}
     return {Kind("train", f"{method}/{SCALE}"): 60 * minutes / STEPS for method, minutes in known.items()}

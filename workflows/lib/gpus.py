@@ -64,12 +64,24 @@ def gpus() -> list[str]:
 
 def described() -> list[str]:
     """``name, memory in MiB, driver version`` of each GPU, as nvidia-smi tells; empty without one."""
+    done = _ask_driver()
+    return done.stdout.strip().splitlines() if done is not None and done.returncode == 0 else []
+
+
+def driver_trouble() -> str:
+    """What nvidia-smi says where it is installed and cannot reach the driver; empty otherwise."""
+    done = _ask_driver()
+    if done is None or done.returncode == 0:
+        return ""
+    return " ".join((done.stdout + done.stderr).split())[:200] or f"status {done.returncode}"
+
+
+def _ask_driver() -> subprocess.CompletedProcess[str] | None:
     command = shutil.which("nvidia-smi")
     if command is None:
-        return []
+        return None
     asked = [command, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
-    done = subprocess.run(asked, capture_output=True, text=True)  # noqa: S603
-    return done.stdout.strip().splitlines() if done.returncode == 0 else []
+    return subprocess.run(asked, capture_output=True, text=True)  # noqa: S603
 
 
 def _take(count: int, known: list[str], folder: Path, pause: float, held: ExitStack) -> list[str]:

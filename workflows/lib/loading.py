@@ -45,6 +45,17 @@ def load_config(raw: Mapping[str, Any], overrides: Mapping[str, Any], source: So
     return _validate(Config, given, source)
 
 
+def engine_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """All that the engine of a valid config (``raw``, as Snakemake read it) is told; for EasyR1 its own section too.
+
+    Read by the job itself: where EasyR1 is and how often it saves decide nothing, so they must not be ``params``.
+    """
+    sections = raw.get("engine_settings", {})
+    if raw.get("engine") == "easyr1":
+        sections = {**sections, "easyr1": raw.get("easyr1", {})}
+    return read_numbers(sections, EXPONENT)
+
+
 def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:
     """Every experiment file, by name."""
     return {path.stem: read_yaml(Experiment, path) for path in sorted(folder.glob("*.yaml"))}

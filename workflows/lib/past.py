@@ -20,7 +20,8 @@ class Kind(NamedTuple):
 
 
 Values = dict[Kind, list[float]]
-OWN_LOG = {"problems", "benchmarks", "figures", "figure3", "track"}  # logs named after their rule; others are tables
+# Logs named after their rule; all others are tables.
+OWN_LOG = {"problems", "benchmarks", "figures", "figure3", "credit_figures", "track"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("train", subject), _seconds_per_step(cell)
         yield Kind("evaluate", subject), _number(_json(cell / "eval" / "scores.json").get("seconds"))
         yield Kind("score", subject), _benchmark(cell / "eval" / "score.time.tsv")
+        yield Kind("credit", subject), _benchmark(cell / "credit.time.tsv")
         yield Kind("untrained", subject), _benchmark(cell / "untrained.time.tsv")
     for model in sorted(results.glob("models/*/base.json")):
         yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
@@ -83,6 +85,8 @@ def _cells(results: Path) -> list[tuple[Path, str]]:
 def _kind_of_log(name: str) -> Kind:
     if name == "check":
         return Kind("check_benchmarks")
+    if name == "claims":
+        return Kind(name, name)
     return Kind(name) if name in OWN_LOG else Kind("table", name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TARGETS = ("all", "cell", "plan")  # rules that make nothing
 HEADER = ("job", "to run", "cached", "done", "each", "together", "disk")
 NO_RECORD = "no record"
+Times = Mapping[Kind, Sequence[float]]  # seconds, of training per step
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Planned:
     kind: Kind
     state: Literal["run", "cached", "done"]
     steps: int = 1  # of training; 1 for all others
+    gpus: int = 0
 
 
 @dataclass
@@ -36,26 +38,41 @@ class Group:
     cached: int = 0
     done: int = 0
     steps: list[int] = field(default_factory=list)  # of those to run
+    gpus: int = 0  # of each
 
 
-def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int]) -> list[Planned]:
-    """Every job of Snakemake's DAG; ``steps`` gives the training steps of the cell with some wildcards."""
+@dataclass(frozen=True)
+class Room:
+    """How many jobs and GPUs a run may use at once, and what the disk of its results should have free."""
+
+    jobs: int
+    gpus: int | None  # None: a scheduler has its own count
+    disk: float  # bytes
+
+
+def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int], gpus: Mapping[str, int]) -> list[Planned]:
+    """Every job of Snakemake's DAG, in the order of the rules.
+
+    ``steps`` gives the training steps of the cell with some wildcards, ``gpus`` those a job of a rule reserves.
+    """
     dag = workflow.dag
     assert dag is not None, "a plan is made once the DAG is built"  # noqa: S101
+    order = {rule.name: place for place, rule in enumerate(workflow.rules)}
     return [
         Planned(Kind(job.rule.name, _subject(dict(job.wildcards.items()))), "done")
         if not dag.needrun(job)
-        else _to_make(workflow, job, steps)
-        for job in dag.jobs
+        else _to_make(workflow, job, steps, gpus)
+        for job in sorted(dag.jobs, key=lambda job: order[job.rule.name])
         if job.rule.name not in TARGETS
     ]
 
 
-def _to_make(workflow: Workflow, job: Job, steps: Callable[[dict[str, str]], int]) -> Planned:
+def _to_make(workflow: Workflow, job: Job, steps: Callable[[dict[str, str]], int], gpus: Mapping[str, int]) -> Planned:
     wildcards, cache = dict(job.wildcards.items()), job.rule.cache
     cached = cache is not None and cache.output and workflow.async_run(cache.exists(job))
     kind = Kind(job.rule.name, _subject(wildcards))
-    return Planned(kind, "cached" if cached else "run", steps(wildcards) if kind.rule == "train" else 1)
+    count = steps(wildcards) if kind.rule == "train" else 1
+    return Planned(kind, "cached" if cached else "run", count, gpus.get(kind.rule, 0))
 
 
 def _subject(wildcards: dict[str, str]) -> str:
@@ -64,16 +81,24 @@ def _subject(wildcards: dict[str, str]) -> str:
     return " ".join(wildcards.values())
 
 
-def plan_lines(jobs: Sequence[Planned], past: Past, cores: int, results: Path) -> list[str]:
-    """The plan for people: a row per kind of job, then time, disk and what there is no record of."""
+def plan_lines(
+    jobs: Sequence[Planned], past: Past, room: Room, results: Path, stated: Mapping[Kind, float] | None = None
+) -> list[str]:
+    """The plan for people: a row per kind of job, then time, disk and what there is no record of.
+
+    ``stated``: seconds per step that the paper states, for kinds without a record. Kinds of a rule of which no time is
+    known share one row, unless they are trained.
+    """
+    times = {kind: [seconds] for kind, seconds in (stated or {}).items()} | dict(past.seconds)
+    timed = {job.kind.rule for job in jobs if job.state == "run" and job.kind in times} | {"train"}
     groups: dict[Kind, Group] = {}
-    rules = list(dict.fromkeys(job.kind.rule for job in jobs))
-    for job in sorted(jobs, key=lambda job: rules.index(job.kind.rule)):
-        group = groups.setdefault(job.kind, Group())
+    for job in jobs:
+        group = groups.setdefault(job.kind if job.kind.rule in timed else Kind(job.kind.rule), Group())
         setattr(group, job.state, getattr(group, job.state) + 1)
         if job.state == "run":
             group.steps.append(job.steps)
-    rows = [HEADER, *(_row(kind, group, past) for kind, group in groups.items())]
+            group.gpus = job.gpus
+    rows = [HEADER, *(_row(kind, group, times, past) for kind, group in groups.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     table = [
         "  ".join(
@@ -81,44 +106,55 @@ def plan_lines(jobs: Sequence[Planned], past: Past, cores: int, results: Path) -
         )
         for row in rows
     ]
-    return [*table, "", *_sums(groups, past, cores, results)]
+    return [*table, "", *_sums(groups, times, past, room, results)]
 
 
-def _row(kind: Kind, group: Group, past: Past) -> tuple[str, ...]:
+def _row(kind: Kind, group: Group, times: Times, past: Past) -> tuple[str, ...]:
     counts = (" ".join(kind).replace("_", " ").strip(), str(group.run), str(group.cached), str(group.done))
     if not group.run:
         return (*counts, "", "", "")
-    seconds, size = _seconds(kind, group, past), _bytes(kind, group, past)
+    seconds, size = _seconds(kind, group, times), _bytes(kind, group, past)
     if seconds is None:
         return (*counts, NO_RECORD, "", "" if size is None else _mb(size))
-    records = len(past.seconds[kind])
-    each = f"{duration(seconds / group.run)} ({records})"
+    source = str(len(past.seconds[kind])) if kind in past.seconds else "paper"
+    each = f"{duration(seconds / group.run)} ({source})"
     return (*counts, each, duration(seconds), "" if size is None else _mb(size))
 
 
-def _sums(groups: dict[Kind, Group], past: Past, cores: int, results: Path) -> Iterator[str]:
+def _sums(groups: dict[Kind, Group], times: Times, past: Past, room: Room, results: Path) -> Iterator[str]:
     to_run = {kind: group for kind, group in groups.items() if group.run}
     cells = [group for kind, group in groups.items() if kind.rule == "train"]
     trained = [sum(getattr(group, state) for group in cells) for state in ("run", "cached", "done")]
     yield f"Cells: {trained[0]} to train, {trained[1]} from the cache, {trained[2]} done."
-    times = {kind: _seconds(kind, group, past) for kind, group in to_run.items()}
-    known = [seconds for seconds in times.values() if seconds is not None]
-    longest = max((t / to_run[kind].run for kind, t in times.items() if t is not None), default=0.0)
-    spent = duration(max(sum(known) / cores, longest))
-    unknown = sum(to_run[kind].run for kind, seconds in times.items() if seconds is None)
+    known = {kind: seconds for kind, group in to_run.items() if (seconds := _seconds(kind, group, times)) is not None}
+    unknown = sum(group.run for kind, group in to_run.items() if kind not in known)
     if known:
-        more = "more than" if unknown else "about"
-        yield f"Time: {more} {spent} with {cores} at a time, by the mean of earlier jobs (in brackets: how many)."
+        more, sources = "more than" if unknown else "about", "mean of earlier jobs (in brackets: how many)"
+        if not known.keys() <= past.seconds.keys():
+            sources = "the paper's Table 3 (paper) or the mean of earlier jobs (how many)"
+        yield f"Time: {more} {duration(_spent(to_run, known, room))} {_at_once(room)}, by {sources}."
     if unknown:
         yield f"Not counted: {unknown} jobs of kinds that no earlier job left a record of ({NO_RECORD})."
     sizes = [size for kind, group in to_run.items() if (size := _bytes(kind, group, past)) is not None]
     free = shutil.disk_usage(next(p for p in (results.absolute(), *results.absolute().parents) if p.exists())).free
-    yield f"Disk: {f'{_mb(sum(sizes))} more, for jobs with a record; ' if sizes else ''}{_mb(free)} free."
+    more = f"{_mb(sum(sizes))} more, for jobs with a record; " if sizes else ""
+    yield f"Disk: {more}{_mb(free)} free; this world should find {_mb(room.disk)} (our estimate)."
 
 
-def _seconds(kind: Kind, group: Group, past: Past) -> float | None:
-    """Seconds of all jobs to run, by the mean of earlier ones of their kind; None without any."""
-    found = past.seconds.get(kind)
+def _spent(to_run: Mapping[Kind, Group], known: Mapping[Kind, float], room: Room) -> float:
+    """Seconds of a run: no shorter than its longest job, than all jobs one after the other on what there is."""
+    longest = max(seconds / to_run[kind].run for kind, seconds in known.items())
+    on_gpus = sum(seconds * to_run[kind].gpus for kind, seconds in known.items())
+    return max(sum(known.values()) / room.jobs, longest, on_gpus / room.gpus if room.gpus else 0.0)
+
+
+def _at_once(room: Room) -> str:
+    return f"with {room.jobs} jobs at a time" + (f" on {room.gpus} GPUs" if room.gpus else "")
+
+
+def _seconds(kind: Kind, group: Group, times: Times) -> float | None:
+    """Seconds of all jobs to run, by the mean of what is known of their kind; None if nothing is."""
+    found = times.get(kind)
     return sum(found) / len(found) * sum(group.steps) if found else None
 
 

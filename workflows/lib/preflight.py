@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflows.lib.config import Config
 from workflows.lib.errors import ConfigError
 from workflows.lib.loading import Source
+from workflows.lib.machine import FREE_MB
 from workflows.lib.recipes import ENGINES, ROOT
 
 if TYPE_CHECKING:
     from workflows.lib.study import Study
 
 USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
-FREE_MB = 500  # a micro world's results with their checkpoints
 
 
-def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB) -> None:
+def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["micro"]) -> None:
     """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves nothing behind."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     try:
@@ -52,11 +52,21 @@ def check_fetched(study: Study, rules: Iterable[str]) -> None:
     raise ConfigError(place, f"{cause}{others}", way_out)
 
 
-def check_confirmed(source: Source, gpu_hours: str) -> None:
-    """Raise ConfigError for a run that uses GPUs and that nobody said yes to. ``gpu_hours``: what it would take."""
-    if gpu_hours:
-        way_out = "look at make plan, then start with --config yes=true (make: YES=1)"
-        raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
+def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
+    """Raise ConfigError for a run that uses GPUs and that nobody said yes to.
+
+    ``plan``: its lines; the last one are the GPU-hours, empty without any. ``ask``: puts a question to the user and
+    returns the answer; None where nobody sits at a terminal.
+    """
+    gpu_hours = plan[-1]
+    if not gpu_hours:
+        return
+    if ask is not None:
+        print(*plan, sep="\n")
+        if ask("This run takes GPUs for that long. Start it? [y/N] ").strip().lower() in ("y", "yes"):
+            return
+    way_out = "look at make plan, then start with --config yes=true (make: YES=1)"
+    raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
 
 
 def check_models(config: Config, source: Source) -> None:

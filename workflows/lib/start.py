@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflows.lib.console import one_line_errors
-from workflows.lib.gpuhours import gpu_hours
+from workflows.lib.gpuhours import gpu_hours, published_seconds
+from workflows.lib.gpus import gpus
+from workflows.lib.machine import FREE_MB
 from workflows.lib.past import read_past
-from workflows.lib.plan import plan_lines, planned_jobs
+from workflows.lib.plan import Room, plan_lines, planned_jobs
 from workflows.lib.preflight import check_confirmed, check_fetched
 from workflows.lib.study import Study
 
@@ -21,7 +25,7 @@ PLAN = "plan"  # the target that shows what would run
 def before(workflow: Workflow, study: Study) -> None:
     """Show the plan and end, if that is the target; else end with one line if the run lacks something.
 
-    A run of the paper world takes days of GPUs: it needs ``yes`` in the config or on the command line.
+    A run of the paper world takes days of GPUs: it needs ``yes`` in the config, on the command line or at the terminal.
     """
     assert workflow.dag is not None, "the DAG is built before a run starts"  # noqa: S101
     if workflow.dag_settings is not None and PLAN in workflow.dag_settings.targets:
@@ -30,7 +34,8 @@ def before(workflow: Workflow, study: Study) -> None:
     with one_line_errors():
         check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
         if study.config.world == "paper" and not study.config.yes:
-            check_confirmed(study.grid.source, plan(workflow, study)[-1])
+            ask = input if sys.stdin.isatty() else None
+            check_confirmed(study.grid.source, plan(workflow, study), ask)
 
 
 def at_a_time(workflow: Workflow) -> int:
@@ -41,6 +46,19 @@ def at_a_time(workflow: Workflow) -> int:
 
 def plan(workflow: Workflow, study: Study) -> list[str]:
     """The plan for people; its last line are the GPU-hours, empty if no job to run uses a GPU."""
-    jobs, past = planned_jobs(workflow, study.training_steps), read_past(Path(study.results))
-    lines = plan_lines(jobs, past, at_a_time(workflow), Path(study.results))
-    return [*lines, gpu_hours(jobs, past, study.config).line]
+    config = study.config
+    reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
+    reserved |= {"train": config.resources.train.gpus}
+    reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
+    jobs, past = planned_jobs(workflow, study.training_steps, reserved), read_past(Path(study.results))
+    stated = published_seconds(config.world)
+    room = Room(at_a_time(workflow), _gpus(workflow, reserved), FREE_MB[config.world] * 1e6)
+    lines = plan_lines(jobs, past, room, Path(study.results), stated)
+    return [*lines, gpu_hours(jobs, past, stated).line]
+
+
+def _gpus(workflow: Workflow, reserved: Mapping[str, int]) -> int | None:
+    """GPUs of this machine, or as many as the largest job needs; None on a cluster, whose scheduler counts them."""
+    settings = workflow.resource_settings
+    here = settings is not None and settings.cores is not None
+    return max(len(gpus()), *reserved.values()) if here else None

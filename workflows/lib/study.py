@@ -12,7 +12,6 @@ from workflows.lib import preflight
 from workflows.lib.analyses import Analyses, Wildcards, trained
 from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config
-from workflows.lib.digest import canonical
 from workflows.lib.errors import ConfigError
 from workflows.lib.grid import BASE, DEFAULT, Grid, Key
 from workflows.lib.hub import FETCH, lacking, lock_path, needs, read_lock, revision
@@ -93,14 +92,6 @@ class Study(Analyses):
         if self.config.engine == "easyr1" and cause:
             lines.append(f"easyr1.checkout: {cause}; {FETCH}")
         return lines
-
-    @property
-    def engine_settings(self) -> str:
-        """``params`` of training: the settings of the engine, as JSON; those of EasyR1 only where it trains."""
-        shared = self.config.engine_settings
-        if self.config.engine == "local":
-            return shared.model_dump_json()
-        return canonical(shared.model_dump(mode="json") | {"easyr1": self.config.easyr1.model_dump(mode="json")})
 
     def chosen_cell(self, wildcards: Wildcards) -> str:
         """What the target ``cell`` makes: the scores of the cell the config names."""
@@ -218,7 +209,11 @@ class Study(Analyses):
             f"{self.results}/{name}" for name in ("tables", "figures", "cells") if Path(self.results, name).exists()
         ]
         tracked = all(Path(file).exists() for file in self.store_files)  # one cell alone is not tracked
-        return "Results: " + ", ".join(places) + (f"; MLflow: {self.store} (make ui)" if tracked else "")
+        return (
+            "Results: "
+            + (", ".join(places) or f"none yet in {self.results}")
+            + (f"; MLflow: {self.store} (make ui)" if tracked else "")
+        )
 
 
 def _mend(results: Path, cache: Path) -> None:

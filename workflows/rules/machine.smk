@@ -24,5 +24,6 @@ rule doctor:
         config=study.config.model_dump_json(),
         lock=study.hub_lock,
         results=study.results,
+        deployed=bool(workflow.deployment_settings.deployment_method),
     script:
         "../scripts/doctor.py"

@@ -26,6 +26,5 @@ rule train:
         runtime=study.config.resources.train.minutes,
     params:
         cell=study.cell_json,
-        settings=study.engine_settings,
     script:
         "../scripts/train.py"

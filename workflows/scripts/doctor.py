@@ -12,4 +12,5 @@ with job(snakemake.log[0], "doctor") as say:
 
     config = Config.model_validate_json(snakemake.params.config)
     lock = read_lock(Path(snakemake.params.lock))
-    report(examine(config, Machine.here(), lock, Path(snakemake.params.results)), say)
+    results, deployed = Path(snakemake.params.results), snakemake.params.deployed
+    report(examine(config, Machine.here(), lock, results, deployed), say)

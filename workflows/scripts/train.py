@@ -6,6 +6,7 @@ from pathlib import Path
 from workflows.lib.files import write_text
 from workflows.lib.gpus import check_device
 from workflows.lib.job import job
+from workflows.lib.loading import engine_settings
 from workflows.lib.recipes import ENGINES
 from workflows.lib.records import Cell
 from workflows.lib.rollouts import keep_none
@@ -22,7 +23,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         validation=Path(snakemake.input.validation),
         base=Path(snakemake.input.base),
         out=record.parent,
-        settings=engine.EngineSettings.model_validate_json(snakemake.params.settings),
+        settings=engine.EngineSettings.model_validate(engine_settings(snakemake.config)),
     )
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))
