@@ -1,4 +1,4 @@
-"""Check the published exhibits other than Table 2: unequal starts, repeated and too close values, times that do not add."""
+"""Check the exhibits other than Table 2: unequal starts, repeated and close values, times that do not add up."""
 
 from __future__ import annotations
 

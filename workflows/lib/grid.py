@@ -159,7 +159,7 @@ class Grid:
         )
 
     def _options(self, method: str, variant: str) -> dict[str, OptionValue]:
-        """Defaults, then options.all, options.<method>, the preset, this world's presets, the variant: later ones win."""
+        """Defaults, options.all, options.<method>, the preset, the world's own for it, the variant: later ones win."""
         if method == BASE:
             return {}
         source, resolved = self.methods[method], {}
