@@ -79,14 +79,16 @@ def _plot(ax: Axes, curve: Curve | None, look: Look, dash: Any) -> None:  # noqa
     if curve.seeds > 1:
         ax.fill_between(smooth.steps, smooth.low, smooth.high, color=look.colour, alpha=0.13, linewidth=0)
     ax.plot(curve.steps, curve.mean, color=look.colour, linewidth=0.4, alpha=0.4, linestyle=dash)
-    ax.plot(smooth.steps, smooth.mean, color=look.colour, linestyle=dash)
+    marks = {"marker": look.marker, "markevery": max(1, len(smooth.steps) // 6)}  # two colours may be one grey
+    ax.plot(smooth.steps, smooth.mean, color=look.colour, linestyle=dash, **marks)
 
 
 def _explain(figure: Figure, arms: Sequence[Arm], known: dict[tuple[str, str], Look], world: str) -> None:
     if not arms:
         figure.supxlabel("No method of these cells has evidence.", fontsize=6)
         return
-    names = {arm.name: Line2D([], [], color=known[arm.method, arm.variant].colour) for arm in arms}
+    shown = {arm.name: known[arm.method, arm.variant] for arm in arms}
+    names = {name: Line2D([], [], color=look.colour, marker=look.marker) for name, look in shown.items()}
     signs = {sign: Line2D([], [], color="#555555", linestyle=dash) for sign, (_, dash) in SIGNS.items()}
     handles = names | signs
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)

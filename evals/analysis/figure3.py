@@ -16,7 +16,7 @@ from evals.analysis import provenance
 from evals.analysis.ablation import PAPER_SCALE, Placed, place
 from evals.analysis.cells import Arm, read_arms
 from evals.analysis.comparison import Block, Comparison, Row, by_scale, compare
-from evals.analysis.lint import average_error
+from evals.analysis.finding import average_error
 from evals.analysis.published import Published, load
 from evals.analysis.statistics import AVERAGE
 from evals.analysis.style import SETTINGS, looks, save, set_apart

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
 from math import floor, sqrt
 
 from evals.analysis.display import listed, method_name
+from evals.analysis.finding import Finding, average_error, known
+from evals.analysis.lintexhibits import other_exhibits
 from evals.analysis.published import Published, Row, StatedGain, Table2
 from evals.benchmarks import BENCHMARKS
 
 ROUNDING = 0.005 + 1e-9  # of a number printed with two decimals
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about the published numbers that a reader should know."""
-
-    exhibit: str
-    message: str
-    cell: tuple[str, str, str] | None = None  # scale, method, benchmark or "average"; None: not about one cell
 
 
 def attainable(percent: float, items: int) -> bool:
@@ -46,7 +37,14 @@ def unattainable_cells(table: Table2) -> list[Finding]:
     odd = [(row, name, value) for row, name, value in cells if not attainable(value, BENCHMARKS[name].items)]
     found = [Finding("table2", _nearest(table, *cell), (cell[0].scale, cell[0].method, cell[1])) for cell in odd]
     share = f"{len(cells) - len(odd)} of {len(cells)} known cells are exactly k/N"
-    return [*found, Finding("table2", f"{share}, as one run with one sample per question gives.")]
+    chance = listed([f"{_by_chance(one.items):.0f} % of {one.title}'s" for one in BENCHMARKS.values()])
+    text = f"{share}, as one run with one sample per question gives. By chance {chance} would be."
+    return [*found, Finding("table2", text)]
+
+
+def _by_chance(items: int) -> float:
+    """Percent of the numbers from 0.00 to 100.00 that are k/N for some k."""
+    return 100 * len({round(10_000 * k / items) for k in range(items + 1)}) / 10_001
 
 
 def _nearest(table: Table2, row: Row, name: str, value: float) -> str:
@@ -74,15 +72,9 @@ def gains(table: Table2, scale: str, over: str) -> dict[str, float]:
     cepo, other = table.row(scale, "cepo"), table.row(scale, over)
     if cepo is None or other is None or cepo.recomputed is None or other.recomputed is None:
         return {}
-    return {name: _known(cepo, name) - _known(other, name) for name in BENCHMARKS} | {
+    return {name: known(cepo, name) - known(other, name) for name in BENCHMARKS} | {
         "average": cepo.recomputed - other.recomputed
     }
-
-
-def _known(row: Row, name: str) -> float:
-    value = row.cells[name]
-    assert value is not None, "recomputed is None if a cell is unknown"  # noqa: S101
-    return value
 
 
 def stated_gains(table: Table2) -> list[Finding]:
@@ -131,70 +123,23 @@ def _leads(table: Table2, scale: str) -> str:
     return f"CEPO on {table.scales[scale]} leads {listed(leads)}; {rest}."
 
 
-def average_error(row: Row) -> float:
-    """Standard error in points of a row's average that the sampling of its answers implies; all cells must be known."""
-    shares = {name: _known(row, name) / 100 for name in BENCHMARKS}
-    return 100 * sqrt(sum(p * (1 - p) / BENCHMARKS[name].items for name, p in shares.items())) / len(shares)
-
-
-def other_exhibits(published: Published) -> list[Finding]:
-    """Figure 1's unequal starts, Figure 3 against the default, values in two tables, equal teachers, overheads."""
-    checks = (_starts, _sweeps, _repeated, _same_teachers, _overheads)
-    return [finding for check in checks for finding in check(published)]
-
-
-def _starts(published: Published) -> list[Finding]:
-    figure = published.figure1
-    starts = [point.value for point in figure.points if point.x == 0 and point.value is not None]
-    if len(starts) < 2 or not figure.questions:
+def budgets(table: Table2) -> list[Finding]:
+    """Learning rates that differ although the text calls the methods' training alike."""
+    stated = table.stated_rates
+    if stated is None or len(set(stated.rates.values())) < 2:
         return []
-    share = sum(starts) / len(starts) / 100
-    error = 100 * sqrt(share * (1 - share) / figure.questions)
-    text = f"Step 0 shows {min(starts):.1f} to {max(starts):.1f}, although all methods start from the same weights"
-    return [Finding("figure1", f"{text} (standard error with {figure.questions} questions: {error:.1f}).")]
-
-
-def _sweeps(published: Published) -> list[Finding]:
-    cepo = published.table2.row("small", "cepo")
-    values = [point.value for point in published.figure3.points if point.value is not None]
-    if cepo is None or cepo.average is None or not values or max(values) >= cepo.average:
-        return []
-    text = f"The default's {cepo.average:.2f} lies above every known point of the sweeps (highest {max(values):.1f})"
-    return [Finding("figure3", f"{text}, so the sweeps cannot all start from the default.")]
-
-
-def _repeated(published: Published) -> list[Finding]:
-    shown = [(name, point) for name in ("table4", "table5") for point in getattr(published, name).points]
-    default = published.table2.row("small", "cepo")
-    return [
-        Finding(second, f"{b.value:.2f} ({b.series}) also stands in Table {first[-1]} ({a.series}).")
-        for (first, a), (second, b) in combinations(shown, 2)
-        if first != second and a.value == b.value and a.value is not None and default and a.value != default.average
-    ]
-
-
-def _same_teachers(published: Published) -> list[Finding]:
-    synced, fixed = published.table4.value("synced", 25), published.table4.value("fixed")
-    if synced is None or fixed is None or synced == fixed:
-        return []
-    text = f"{synced:.2f} (copied every 25 steps) and {fixed:.2f} (fixed) differ by {abs(synced - fixed):.2f}"
-    why = "with lambda 0 after 25 steps, as in the paper's default, both teachers are the base model while they count"
-    return [Finding("table4", f"{text}, although {why}.")]
-
-
-def _overheads(published: Published) -> list[Finding]:
-    base = published.table3.value("grpo")
-    times = [point for point in published.table3.points if point.value is not None and point.series != "grpo"]
-    if not base:
-        return []
-    shown = ", ".join(f"{method_name(point.series)} {point.value / base:.3f}" for point in times if point.value)
-    return [Finding("table3", f"Wall-clock time relative to GRPO: {shown}.")]
+    by_rate: dict[float, list[str]] = {}
+    for method, rate in stated.rates.items():
+        by_rate.setdefault(rate, []).append(method_name(method))
+    shown = listed([f"{rate:g} for {listed(names)}" for rate, names in sorted(by_rate.items(), reverse=True)])
+    factor = max(by_rate) / min(by_rate)
+    return [Finding("table2", f"The text speaks of {stated.called}; learning rates are {shown}, {factor:g} to 1.")]
 
 
 def findings(published: Published) -> list[Finding]:
     """Every finding, Table 2's first."""
     table = published.table2
-    checks = (wrong_averages, unattainable_cells, unknown_cells, below_base, stated_gains, noise)
+    checks = (wrong_averages, unattainable_cells, unknown_cells, below_base, stated_gains, budgets, noise)
     return [finding for check in checks for finding in check(table)] + other_exhibits(published)
 
 

@@ -49,6 +49,14 @@ class StatedGain(Record):
     source: str
 
 
+class StatedRates(Record):
+    """Learning rates that the text states, and what it calls the methods' training."""
+
+    called: str
+    rates: dict[str, float] = Field(description="method -> learning rate")
+    source: str
+
+
 class Point(Record):
     """One number of any other table or figure."""
 
@@ -83,10 +91,12 @@ class Table2(Sourced):
     scales: dict[str, str] = Field(description="scale -> base model")
     rows: list[Row]
     stated_gains: list[StatedGain] = Field(default_factory=list)
+    stated_rates: StatedRates | None = None
 
     def source_names(self) -> set[str]:
-        """Sources of rows and of stated gains."""
-        return {row.source for row in self.rows} | {gain.source for gain in self.stated_gains}
+        """Sources of rows and of what the text states."""
+        stated = [*self.stated_gains, *([self.stated_rates] if self.stated_rates else [])]
+        return {row.source for row in self.rows} | {one.source for one in stated}
 
     def row(self, scale: str, method: str, model: str = "") -> Row | None:
         """The row of a method at a scale, or else on the base ``model``; None if the paper has none."""

@@ -9,7 +9,7 @@ STYLE = """
 }
 * { box-sizing: border-box }
 html { scroll-padding-top: 1rem }
-body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 100rem; color: var(--ink); background: var(--page) }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 110rem; color: var(--ink); background: var(--page) }
 body { font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Source Sans 3", Arial, sans-serif }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem }
 h2 { font-size: 1.35rem; margin: 3rem 0 .6rem; padding-top: .6rem; border-top: 2px solid var(--ink) }
@@ -30,7 +30,7 @@ section ul.counts { color: var(--ink); font-size: 1rem; padding: 0 }
 .scroll { overflow-x: auto; max-width: 100% }
 table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; font-size: .9rem }
 table { font-variant-numeric: tabular-nums }
-th, td { padding: .3em .6em; text-align: right; vertical-align: top; white-space: nowrap }
+th, td { padding: .3em .5em; text-align: right; vertical-align: top; white-space: nowrap }
 th { font-weight: 600 }
 thead th { vertical-align: bottom; white-space: normal; min-width: 3.2em }
 th:first-child, tr.section th { text-align: left }
@@ -38,7 +38,9 @@ thead tr.group th { text-align: center; border-bottom: 1px solid var(--rule) }
 tr.section th { background: var(--faint); border-top: 1px solid var(--rule) }
 tbody tr + tr:not(.section) { border-top: 1px solid var(--rule) }
 tbody tr:not(.section) th { font-weight: 500 }
-td small { display: block; color: var(--soft); font-size: .8em; line-height: 1.3 }
+tbody th:first-child { position: sticky; left: 0; background: var(--page) }
+tr.section th:first-child { position: static; background: var(--faint) }
+td small { display: block; color: var(--soft); font-size: .76em; line-height: 1.3; letter-spacing: -.01em }
 td.paper { color: var(--soft); font-style: italic }
 .first { border-left: 1px solid var(--rule); padding-left: .9em }
 sup { font-size: .7em; line-height: 0 }
@@ -46,6 +48,7 @@ sup { font-size: .7em; line-height: 0 }
 .verdicts tbody th { white-space: normal; min-width: 16em; max-width: 34em; font-weight: 500 }
 .verdicts td.why { white-space: normal; min-width: 14em; max-width: 30em; color: var(--soft); font-size: .88em }
 .verdicts tr.part th { padding-left: 1.8em; color: var(--soft) }
+.cells { margin: 0 } .cells summary { font-weight: 400; text-decoration: underline dotted }
 .verdict { font-weight: 600; white-space: nowrap }
 .supported { color: var(--yes) } .contradicted { color: var(--no) } .undecided { color: var(--open) }
 figure { margin: 1rem 0; max-width: 62rem }

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from evals.analysis.cellwords import points
 from workflows.lib.errors import DataError
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}  # a sign too: colour alone says nothing
@@ -51,22 +52,32 @@ def _row(name: str, judged: dict[str, Any], part: dict[str, Any], kind: str = ""
     word = f'<span class="verdict {escape(verdict)}"><span aria-hidden="true">{sign}</span> {escape(verdict)}</span>'
     cells = [word, _effect(part), _text(part.get("seeds")), _number(part.get("paper"), part)]
     values = "".join(f"<td>{cell}</td>" for cell in cells)
-    title = f' title="{escape(", ".join(part["cells"]))}"' if part.get("cells") else ""
-    return f'<tr{kind}><th scope="row">{name}</th>{values}<td class="why"{title}>{_text(judged.get("why"))}</td></tr>'
+    why = f"{_text(judged.get('why'))}{_behind(part.get('cells') or [])}"
+    return f'<tr{kind}><th scope="row">{name}</th>{values}<td class="why">{why}</td></tr>'
+
+
+def _behind(cells: list[str]) -> str:
+    """The cells that a number comes from, folded."""
+    if not cells:
+        return ""
+    names = "".join(f"<br>{escape(str(cell))}" for cell in cells)
+    return f'<details class="cells"><summary>{len(cells)} cell{"s" * (len(cells) > 1)}</summary>{names[4:]}</details>'
 
 
 def _effect(part: dict[str, Any]) -> str:
     value = _number(part.get("value"), part)
     if not value or part.get("low") is None or part.get("high") is None:
         return value
-    over = f"over {escape(str(part['interval_over']))}" if part.get("interval_over") else ""
-    return f"{value}<small>[{_number(part['low'], part)}, {_number(part['high'], part)}] {over}</small>"
+    over = f" over {escape(str(part['interval_over']))}" if part.get("interval_over") else ""
+    return f"{value}<small>[{_bare(part['low'], part)}, {_bare(part['high'], part)}]{over}</small>"
 
 
 def _number(value: float | None, part: dict[str, Any]) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f} times" if part.get("unit") == "ratio" else f"{value:+.1f} points".replace("-", "\u2212")
+    return "" if value is None else f"{_bare(value, part)} {'times' if part.get('unit') == 'ratio' else 'points'}"
+
+
+def _bare(value: float, part: dict[str, Any]) -> str:
+    return f"{value:.3f}" if part.get("unit") == "ratio" else points(value / 100)
 
 
 def _text(value: object) -> str:

@@ -111,6 +111,38 @@ def test_cepo(empty_neg, eps, kind):
             close(Cepo(empty_neg=empty_neg, eps_w=eps).credit(batch.rollouts(), step), wanted)
 
 
+@pytest.mark.parametrize("ticks", [10, 25, 50])
+@pytest.mark.parametrize("lam", [0.5, 1.0])
+def test_cepo_on_the_other_clock_and_other_decays(ticks, lam):
+    batch = Batch(8)
+    evidence = batch.evidence("student")
+    for clock, lam_at in (("from_zero", formulas.lam_cepo), ("from_one", formulas.lam_rlsd)):
+        method = Cepo(lam=lam, decay_steps=ticks, lam_clock=clock)
+        for step in (0, 1, 9, 24, 49):
+            wanted = formulas.shaped(batch.advantage, evidence, batch.lengths, lam_at(step + 1, lam, ticks), 0.5)
+            close(method.credit(batch.rollouts(), step), wanted)
+
+
+def test_shuffled_evidence_is_the_same_numbers_on_other_tokens():
+    batch, moved = Batch(9), 0
+    plain = formulas.shaped(batch.advantage, batch.evidence("student"), batch.lengths, 0.5, 0.5)
+    credit = Cepo(evidence_order="shuffled").credit(batch.rollouts(), 0).numpy()
+    for i, n in enumerate(batch.lengths):
+        np.testing.assert_allclose(sorted(credit[i, :n]), sorted(plain[i, :n]), rtol=1e-12)
+        assert not credit[i, n:].any()
+        moved += not np.allclose(credit[i], plain[i])
+    assert moved > ROWS // 4
+
+
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+def test_rlsd_schedules(schedule):
+    batch = Batch(10)
+    for step in (0, 24, 49):
+        lam = 0.5 if schedule == "constant" else formulas.lam_cepo(step + 1, 0.5, 25)
+        wanted = formulas.shaped(batch.advantage, batch.evidence(None), batch.lengths, lam, 0.2)
+        close(Rlsd(lam_schedule=schedule).credit(batch.rollouts(), step), wanted)
+
+
 @pytest.mark.parametrize("lam", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_cepo_with_constant_lambda(lam):
     batch = Batch(2)
@@ -120,9 +152,9 @@ def test_cepo_with_constant_lambda(lam):
 
 
 @pytest.mark.parametrize("dual", [0.0, 3.0])
-@pytest.mark.parametrize("high", [0.28, 0.3])
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.28), (0.2, 0.3), (0.1, 0.28)])
 @pytest.mark.parametrize("how", ["token", "sequence"])
-def test_surrogate_and_its_mean(dual, high, how):
+def test_surrogate_and_its_mean(dual, low, high, how):
     batch = Batch(3)
     batch.new[:, 0] += 3.0  # far enough for the dual clip
     credit = formulas.grpo(batch.advantage, batch.lengths, WIDTH)
@@ -130,10 +162,10 @@ def test_surrogate_and_its_mean(dual, high, how):
     for i in range(ROWS):
         for t in range(WIDTH):
             wanted[i, t] = formulas.surrogate(
-                batch.new[i, t], batch.logp["student"][i, t], credit[i, t], 0.2, high, dual
+                batch.new[i, t], batch.logp["student"][i, t], credit[i, t], low, high, dual
             )
     new, old = torch.from_numpy(batch.new), torch.from_numpy(batch.logp["student"])
-    loss, _ = clipped_surrogate(new, old, torch.from_numpy(credit), 0.2, high, dual)
+    loss, _ = clipped_surrogate(new, old, torch.from_numpy(credit), low, high, dual)
     close(loss, wanted)
     assert abs(mean_over(loss, batch.mask, how).item() - formulas.mean(wanted, batch.lengths, how)) < 1e-12
 
@@ -162,21 +194,21 @@ def test_opsd(kind, clip, tau, beta):
 @pytest.mark.parametrize("kind", ["forward_kl", "reverse_kl", "jsd"])
 @pytest.mark.parametrize("top_k", [0, 1, 5, VOCABULARY])
 @pytest.mark.parametrize("is_clip", [0.0, 2.0])
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_sdpo(kind, top_k, is_clip, temperature):
+@pytest.mark.parametrize(("temperature", "beta"), [(1.0, 0.5), (0.7, 0.5), (1.0, 0.1)])
+def test_sdpo(kind, top_k, is_clip, temperature, beta):
     batch = Batch(5)
 
     def one(i: int, t: int, s: np.ndarray, q: np.ndarray) -> float:
         p_s, p_t = formulas.softmax(s), formulas.softmax(q)
         if 0 < top_k < VOCABULARY:
             p_s, p_t = formulas.top_k_and_tail(p_s, p_t, top_k)
-        value = formulas.divergence(kind, p_s, p_t) * bool(batch.has["right"][i])
+        value = formulas.divergence(kind, p_s, p_t, beta) * bool(batch.has["right"][i])
         if is_clip:
             now = formulas.softmax(s, temperature)[batch.tokens[i, t]]
             value *= min(now / np.exp(batch.logp["student"][i, t]), is_clip)
         return value
 
-    method = Sdpo(divergence=kind, top_k=top_k, is_clip=is_clip, temperature=temperature)
+    method = Sdpo(divergence=kind, top_k=top_k, is_clip=is_clip, temperature=temperature, beta=beta)
     student, teacher = (torch.from_numpy(x) for x in batch.logits)
     close(method.loss(student, teacher, batch.rollouts()), per_token(batch, one), tolerance=1e-10)
 
@@ -201,13 +233,14 @@ def test_gradients_by_finite_differences(method):
         assert abs((ends[0] - ends[1]) / (2 * step) - student.grad[index].item()) < 1e-6
 
 
+@pytest.mark.parametrize("warm_up", [0, 5, 10])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_learning_rate(schedule):
+def test_learning_rate(schedule, warm_up):
     for step in range(50):
-        wanted = formulas.cosine_with_warm_up(step, 50, 5)
-        if schedule == "constant" and step >= 5:
+        wanted = formulas.cosine_with_warm_up(step, 50, warm_up)
+        if schedule == "constant" and step >= warm_up:
             wanted = 1.0
-        assert abs(lr_factor(step, 50, schedule, 5) - wanted) < 1e-15
+        assert abs(lr_factor(step, 50, schedule, warm_up) - wanted) < 1e-15
 
 
 def test_float32_stays_close_to_float64():

@@ -93,6 +93,12 @@ def test_findings_are_the_known_ones(published: Published) -> None:
         "33.8 to 36.5",
         "CEPO 1.101",
         "42.74",
+        "GRPO +2.8, RLSD +3.3 and CEPO +2.9",
+        "5e-06 for CEPO and 1e-06 for GRPO",
+        "50 % of DynaMath's, 4 % of LogicVista's, 3 % of MathVision's, 9 % of MMMU's and 17 % of WeMath's would be",
+        "RLSD takes 17 minutes longer than GRPO",
+        "CEPO 36 for two",
+        "at most 1.25 points, 1.1 standard errors",
     ):
         assert fact in text
 

@@ -152,6 +152,9 @@ def test_numbers_as_people_write_them():
             {"variants": {"released": {"methods": ["cepo"], "set": {}}}},
             "my.yaml: variants.released: 'released' is taken",
         ),
+        ({"presets": {"relesed": {"sdpo": {}}}}, "my.yaml: presets.relesed: no preset of sdpo 'relesed'; there is "),
+        ({"presets": {"released": {"sdpa": {}}}}, "my.yaml: presets.released: no method 'sdpa'; there is "),
+        ({"presets": {"released": {"sdpo": {"rate": 1}}}}, "my.yaml: presets.released.sdpo.rate: sdpo has no option"),
         ({"evaluation": {"top_k": "40"}}, "my.yaml: evaluation.top_k: must be a valid integer, not '40'"),
         ({"evaluation": {"topk": 40}}, "my.yaml: evaluation.topk: unknown key 'topk'; known: batch_size, "),
         (

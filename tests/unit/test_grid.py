@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from workflows.lib.config import Config, Experiment
 from workflows.lib.errors import ConfigError
@@ -141,6 +142,29 @@ def test_later_layers_win():
     assert wide == default | {"eps_w": 0.9}
     assert released["lora_alpha"] == 64  # the preset is more special than options.all
     assert (grpo["lr"], "eps_w" in grpo) == (1e-3, False)  # options.all reaches only those that have the option
+
+
+def test_a_world_gives_a_preset_its_own_numbers():
+    made = grid(
+        methods=["grpo", "sdpo"],
+        options={"all": {"lr": 1e-3}},
+        presets={"released": {"sdpo": {"lr": 1e-5}}},
+    )
+    lr = {name: made.cell(key(f"{name}/s1")).options["lr"] for name in ("sdpo/small/released", "sdpo/small/default")}
+    assert lr == {"sdpo/small/released": 1e-5, "sdpo/small/default": 1e-3}
+    assert made.cell(key("grpo/small/released/s1")).options["lr"] == 1e-3
+    assert made.cell(key("sdpo/small/released/s1")).options["top_k"] == 100
+
+
+def test_the_paper_world_runs_the_official_codes_at_their_rates():
+    file = Path(__file__).parents[2] / "workflows" / "configs" / "paper.yaml"
+    config = load_config(yaml.safe_load(file.read_text()), {}, Source(str(file)))
+    made = Grid(config, read_experiments(), read_methods(), Recipes(config), SOURCE)
+    made.check()
+    rates = {"grpo": 1e-6, "rlsd": 1e-6, "cepo": 5e-6, "opsd": 2e-4, "sdpo": 1e-5}
+    found = {name: made._options(name, "released")["lr"] for name in rates}
+    assert found == rates
+    assert {name: made._options(name, "default")["lr"] for name in rates} == rates | {"opsd": 1e-6, "sdpo": 1e-6}
 
 
 def test_digests_say_what_decides_a_cell():

@@ -127,8 +127,9 @@ def test_verdicts_show_signs_words_and_effects(results: Path):
     counts = [item.text_content() for item in root.iter("li")]
     assert counts == ["1 \u2713 supported", "0 \u2717 contradicted", "1 ? undecided"]
     rows = [[" ".join(cell.text_content().split()) for cell in row] for row in root.iter("tr")]
-    effect = "\u22121.2 points[\u22123.0 points, +0.5 points] over questions"
-    assert rows[2] == ["CEPO <b>leads</b> (Table 2)", "? undecided", effect, "1", "+2.3 points", "one seed"]
+    effect = "\u22121.2 points[\u22123.0, +0.5] over questions"
+    why = "one seed1 cellcepo/small/default/s1"
+    assert rows[2] == ["CEPO <b>leads</b> (Table 2)", "? undecided", effect, "1", "+2.3 points", why]
     assert [row[0] for row in rows[3:]] == ["It is slower (Table 3)", "small", "large"]
 
 

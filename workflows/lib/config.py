@@ -156,6 +156,9 @@ class Config(Model):
     every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
+    presets: dict[Name, dict[str, Options]] = Field(
+        default={}, description="preset -> method -> option -> value: this world's numbers over a preset of the method"
+    )
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
     evaluation: EvalSettings = Field(default_factory=EvalSettings)
     engine_settings: EngineSettings = Field(default_factory=EngineSettings)  # pyright: ignore[reportArgumentType]

@@ -52,6 +52,8 @@ class Grid:
             self._method(name, place("methods"))
         for section in config.options:
             self._check_section(section)
+        for preset, methods in config.presets.items():
+            self._check_preset(preset, list(methods))
         for name, variant in self.variants.items():
             self._check_variant(name, variant)
         for name in config.experiments:
@@ -158,7 +160,7 @@ class Grid:
         )
 
     def _options(self, method: str, variant: str) -> dict[str, OptionValue]:
-        """Defaults, then options.all, options.<method>, the preset, the variant: later ones win."""
+        """Defaults, options.all, options.<method>, the preset, the world's own for it, the variant: later ones win."""
         if method == BASE:
             return {}
         source, resolved = self.methods[method], {}
@@ -177,6 +179,8 @@ class Grid:
             yield name, value, place("options", source.name, name)
         for name, value in source.presets.get(variant, {}).items():
             yield name, value, f"methods/{source.name}.py: preset {variant}.{name}"
+        for name, value in self.config.presets.get(variant, {}).get(source.name, {}).items():
+            yield name, value, place("presets", variant, source.name, name)
         if variant in self.variants:
             for name, value in self.variants[variant].set.items():
                 yield name, value, place("variants", variant, "set", name)
@@ -195,6 +199,12 @@ class Grid:
         else:
             known(section, self.methods, "method", place("options"))
             self._options(section, DEFAULT)
+
+    def _check_preset(self, preset: str, methods: list[str]) -> None:
+        for method in methods:
+            place = self.source.place("presets", preset)
+            known(preset, self._method(method, place).presets, f"preset of {method}", place)
+            self._options(method, preset)
 
     def _check_variant(self, name: str, variant: Variant) -> None:
         for method in variant.methods:
