@@ -61,5 +61,5 @@ def train_here(
 def read_results(out: Path) -> tuple[list[Step], Run]:
     """What a cell leaves, checked against the contracts."""
     lines = (out / "train.jsonl").read_text().splitlines()
-    assert sorted(path.name for path in out.iterdir()) == ["adapter", "run.json", "train.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["adapter", "rollouts.parquet", "run.json", "train.jsonl"]
     return [Step.model_validate_json(line) for line in lines], Run.model_validate_json((out / "run.json").read_text())

@@ -109,7 +109,9 @@ def one_step(worker, config, job, method, rows, seed):
     gradients = capture_gradients(worker)
     output = group.update_actor(send)
     rollouts = experience.rollouts
-    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": experience.entropy}
+    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {
+        "entropy": experience.responses.entropy
+    }
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
     result["loss"] = torch.tensor(np.asarray(output.non_tensor_batch["update/loss"], dtype=float))[: len(parts)]
     if credit is not None:
