@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip with the reason; the engine's tests that need no EasyR1 are in tests/unit."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
             if not CHECKOUT:
                 item.add_marker(pytest.mark.skip(reason=MISSING))
 
