@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,18 @@ from methods.base import load_method
 from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
 from methods.engines.easyr1.train import train
 from workflows.lib.records import Cell, Run, Step
+from workflows.lib.rollouts import Rollout, read_rollouts
 
 SHORT = {
     "lr": 1e-2, "steps": 2, "prompts": 4, "minibatch_prompts": 2, "group_size": 4, "max_prompt": 128,
     "max_response": 16, "lora_rank": 8, "warmup_steps": 0, "reward": "accuracy_format",
 }  # fmt: skip
 RESPONSES = ["so \\boxed{7}", "= \\boxed{8}", "\\boxed{7}"]  # some of each group's; see shim/vllm
+LEAN_RAY = {  # no processes in advance, and none nicer than the test that waits for them
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
+    "RAY_worker_niceness": "0",
+}
 RESOURCES = {"CPU": 4, "object_store_memory": 300 * 2**20}  # what Ray may use, whatever the machine has
 
 
@@ -30,36 +39,74 @@ def make_cell(method: str, seed: int = 1, **options: object) -> Cell:
     )  # fmt: skip
 
 
-def make_settings(python: Path, checkout: Path, workers: int, packed: bool, **shared: object) -> EngineSettings:
-    """Settings for this machine."""
-    easyr1 = EasyR1Settings(checkout=str(checkout), python=str(python), gpus_per_node=workers, packed=packed)
-    known = {"micro_batch": 4, "checkpoint_every": 1, "validate_every": 2, "validation_problems": 3}
-    return EngineSettings(**(known | shared), easyr1=easyr1)
+@dataclass(frozen=True)
+class Trained:
+    """What a cell left in ``out``."""
+
+    out: Path
+    steps: list[Step]
+    run: Run
+    rollouts: list[Rollout]
 
 
-def environment(shim: str, workers: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class Bench:
+    """Where everything is, and the cells trained so far: tests that ask for the same cell share one run."""
+
+    data: Path
+    base: Path
+    folder: Path
+    python: Path
+    checkout: Path
+    shim: str
+    done: dict[str, Trained] = field(default_factory=dict)
+
+    def settings(self, workers: int = 1, packed: bool = True, **shared: object) -> EngineSettings:
+        """Settings for this machine."""
+        easyr1 = EasyR1Settings(
+            checkout=str(self.checkout), python=str(self.python), gpus_per_node=workers, packed=packed
+        )
+        known = {"micro_batch": 4, "checkpoint_every": 1, "validate_every": 2, "validation_problems": 3}
+        return EngineSettings(**(known | shared), easyr1=easyr1)
+
+    def train(self, cell: Cell, settings: EngineSettings, out: Path | None = None) -> Trained:
+        """Train a cell as the workflow does, unless it is done already; with ``out``, there and in any case."""
+        key = cell.model_dump_json() + settings.model_dump_json()
+        if out is not None:
+            return self._train(cell, settings, out)
+        if key not in self.done:
+            self.done[key] = self._train(cell, settings, self.folder / f"cell_{len(self.done)}")
+        return self.done[key]
+
+    def _train(self, cell: Cell, settings: EngineSettings, out: Path) -> Trained:
+        with environment(self.shim, settings.easyr1.gpus_per_node):
+            train(cell, data=self.data, validation=self.data, base=self.base, out=out, settings=settings)
+        return read_results(out)
+
+
+@contextmanager
+def environment(shim: str, gpus: int) -> Iterator[None]:
+    """Within this block the stand-ins are in front and Ray believes in GPUs."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in variables(shim, gpus).items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+def variables(paths: str | Sequence[str], gpus: int) -> dict[str, str]:
     """Variables that put the stand-ins in front and let Ray believe in GPUs."""
-    resources = json.dumps(RESOURCES | {"GPU": workers})
     return {
-        "PYTHONPATH": shim,
-        "RAY_OVERRIDE_RESOURCES": resources,
+        "PYTHONPATH": paths if isinstance(paths, str) else os.pathsep.join(paths),
+        "RAY_OVERRIDE_RESOURCES": json.dumps(RESOURCES | {"GPU": gpus}),
         "CEPO_TEST_RESPONSES": json.dumps(RESPONSES),
         "OMP_NUM_THREADS": "1",
+        **LEAN_RAY,
     }
 
 
-def train_here(
-    monkeypatch: pytest.MonkeyPatch, cell: Cell, data: Path, base: Path, out: Path, settings: EngineSettings, shim: str
-) -> tuple[list[Step], Run]:
-    """Train a cell; its step lines and its record."""
-    for name, value in environment(shim, settings.easyr1.gpus_per_node).items():
-        monkeypatch.setenv(name, value)
-    train(cell, data=data, validation=data, base=base, out=out, settings=settings)
-    return read_results(out)
-
-
-def read_results(out: Path) -> tuple[list[Step], Run]:
+def read_results(out: Path) -> Trained:
     """What a cell leaves, checked against the contracts."""
-    lines = (out / "train.jsonl").read_text().splitlines()
-    assert sorted(path.name for path in out.iterdir()) == ["adapter", "run.json", "train.jsonl"]
-    return [Step.model_validate_json(line) for line in lines], Run.model_validate_json((out / "run.json").read_text())
+    assert sorted(path.name for path in out.iterdir()) == ["adapter", "rollouts.parquet", "run.json", "train.jsonl"]
+    steps = [Step.model_validate_json(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    run = Run.model_validate_json((out / "run.json").read_text())
+    return Trained(out, steps, run, read_rollouts(out / "rollouts.parquet"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cells import Bench
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip with the reason; the engine's tests that need no EasyR1 are in tests/unit."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
             if not CHECKOUT:
                 item.add_marker(pytest.mark.skip(reason=MISSING))
 
@@ -56,6 +57,14 @@ def few_problems(micro_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     made = [row | {"answer": "7", "images": [black_and_white(i) for i in row["images"]]} for row in rows.to_pylist()]
     pq.write_table(pa.Table.from_pylist(made, schema=rows.schema), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def bench(
+    few_problems: Path, tiny_base: Path, python: Path, checkout: Path, shim_path: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Bench:  # fmt: skip
+    return Bench(few_problems, tiny_base, tmp_path_factory.mktemp("cells"), python, checkout, shim_path)
 
 
 def black_and_white(image: dict) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from methods.engines.local.weights import TeacherWeights
 from methods.rewards import Grader
 
 ALL_AT_ONCE = 1000
+CLIPS = ("clip_low", "clip_high", "dual_clip")
 
 
 def load_policy(base: Path, method: Method, adapter: dict[str, Tensor] | None = None) -> Policy:
@@ -55,8 +55,9 @@ def one_step(
     mask: Tensor,
     seed: int,
     shadow_scale: float,
+    lr: float,
 ) -> dict[str, Tensor]:
-    """Log-probs, credit, losses and gradients of every mini-batch, none of which moves the weights."""
+    """Log-probs, credit, losses and gradients of every mini-batch; each moves the weights by ``lr`` times its own."""
     visions = look_at(policy, problems)
     prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
     contexts = [prompts[i // method.group_size] for i in range(len(tokens))]
@@ -80,13 +81,14 @@ def one_step(
     else:
         result["credit"] = method.credit(rollouts, 0)
         loss = credit_loss(policy, method, rollouts, result["credit"])
-    still = torch.optim.SGD(list(policy.trainable.values()), lr=0.0)
-    unclipped, losses = replace(method, grad_clip=1e30), []
+    plain, done = torch.optim.SGD(list(policy.trainable.values()), lr=lr), []
     for i, rows in enumerate(minibatches(method, rollouts.group, rollouts.mask.sum(1).long(), seed, 0)):
         active = rows
         if method.matches_distributions:
             active = rows[torch.stack(list(rollouts.has.values())).any(0)[rows]]
-        done = update(policy, unclipped, still, contexts, responses, rows, active, loss, ALL_AT_ONCE)
-        losses.append(done.loss)
+        done.append(update(policy, method, plain, contexts, responses, rows, active, loss, ALL_AT_ONCE))
         result |= {f"gradient_{i}/{n}": p.grad.flatten().clone() for n, p in policy.trainable.items()}
-    return result | {"loss": torch.tensor(losses, dtype=torch.float64)}
+    for name in CLIPS if "credit" in result else ():
+        result[name] = torch.tensor([one.clipped[name] for one in done], dtype=torch.float64)
+    result["grad_norm"] = torch.tensor([one.grad_norm for one in done], dtype=torch.float64)
+    return result | {"loss": torch.tensor([one.loss for one in done], dtype=torch.float64)}

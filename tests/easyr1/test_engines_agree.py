@@ -24,34 +24,51 @@ TOLERANCE = 1e-5
 ROWS, SEED, SHADOW_SCALE = [0, 3, 5, 9], 7, 0.5
 SHARED = {"prompts": 4, "minibatch_prompts": 2, "group_size": 4, "max_prompt": 128, "max_response": 24, "lora_rank": 8}
 WRONG = ("5", "-3", "12")
+LR = 0.5  # of plain descent, so that the second update of a step starts from other weights
+FORMAT = {"reward": "accuracy_format"}
+USER_TURN = {"context_style": "user_turn"}
+BLIND = {"teacher_image": False, "teacher_positions": "arange"}
 CASES: dict[str, tuple[str, dict]] = {
     "grpo": ("grpo", {}),
-    "grpo_sequence": ("grpo", {"loss_avg": "sequence", "keep_groups": True, "reward": "accuracy_format"}),
-    "grpo_balanced": ("grpo", {"minibatch_order": "length_balanced"}),
+    "grpo_sequence": ("grpo", {"loss_avg": "sequence", "keep_groups": True, "prompt_template": "none", **FORMAT}),
+    "grpo_balanced": ("grpo", {"minibatch_order": "length_balanced", "drop_all_wrong": True, **FORMAT}),
+    "grpo_clipped": ("grpo", {"clip_low": 1e-3, "clip_high": 2e-3, "dual_clip": 1.002, "grad_clip": 1e-2}),
     "rlsd": ("rlsd", {}),
-    "rlsd_blank": ("rlsd", {"privileged": "blank_bug", "temperature": 1.3}),
+    "rlsd_blank": ("rlsd", {"privileged": "blank_bug", "temperature": 1.3, "eps_w": 0.4, **BLIND}),
+    "rlsd_ema": ("rlsd", {"teacher_weights": "ema", "lam": 0.9, "lam_schedule": "constant", **USER_TURN}),
     "cepo": ("cepo", {}),
     "cepo_released": (
         "cepo",
-        {"teacher_image": False, "teacher_positions": "arange", "neg_unboxed": "none_str", "empty_neg": "right"},
+        {"neg_unboxed": "none_str", "empty_neg": "right", "eps_w": 0.2, "lam": 1.0, "lam_clock": "from_one",
+         "decay_steps": 10, **BLIND},
     ),
-    "cepo_fixed": ("cepo", {"teacher_weights": "fixed", "context_style": "user_turn"}),
+    "cepo_fixed": ("cepo", {"teacher_weights": "fixed", "neg_pick": "random", **USER_TURN}),
     "cepo_ema": ("cepo", {"teacher_weights": "ema", "wrong": "full", "right": "prefix", "cot_k": 5}),
     "cepo_synced": ("cepo", {"teacher_weights": "synced", "exclude_self": True, "evidence_order": "shuffled"}),
+    "cepo_suffix": ("cepo", {"right": "suffix", "wrong": "suffix", "suffix_bug": True, "cot_k": 12}),
     "opsd": ("opsd", {}),
-    "opsd_fixed": ("opsd", {"teacher_weights": "fixed", "divergence": "jsd", "tau": 1.1, "token_clip": 0.05}),
+    "opsd_fixed": (
+        "opsd",
+        {"teacher_weights": "fixed", "divergence": "jsd", "beta": 0.3, "tau": 1.1, "token_clip": 0.05, **USER_TURN},
+    ),
+    "opsd_blind": ("opsd", {"teacher_weights": "synced", "divergence": "reverse_kl", **BLIND}),
     "sdpo": ("sdpo", {}),
     "sdpo_official": (
         "sdpo",
-        {
-            "context": "peer_demo",
-            "context_style": "user_turn",
-            "top_k": 20,
-            "is_clip": 2.0,
-            "loss_avg": "sequence",
-            "teacher_image": False,
-        },
+        {"context": "peer_demo", "top_k": 20, "is_clip": 2.0, "loss_avg": "sequence", **USER_TURN, **BLIND},
     ),
+    "sdpo_fixed": ("sdpo", {"teacher_weights": "fixed", "divergence": "forward_kl"}),
+    "sdpo_mixed": ("sdpo", {"teacher_weights": "synced", "beta": 0.2}),
+}  # fmt: skip
+ELSEWHERE = {  # options that one step on given rollouts cannot show -> where they are tested
+    **dict.fromkeys(("lr", "lr_schedule", "warmup_steps", "weight_decay", "lora_alpha"), "test_worker.py"),
+    **dict.fromkeys(("max_model_len", "cut_adds_end"), "test_worker.py"),
+    **dict.fromkeys(("steps", "checkpoint"), "test_train.py"),
+    **dict.fromkeys(("decay_steps", "lam_clock"), "test_train.py, test_resume.py and tests/unit/test_methods.py"),
+    **dict.fromkeys(("teacher_sync", "ema_decay", "ema_tick"), "tests/unit/test_easyr1_teachers.py"),
+    "student_image": "refused: tests/unit/test_easyr1_checks.py",
+    "score_dtype": "tests/unit/test_easyr1_parts.py",
+    "eval_weights": "the evaluation's",
 }
 
 
@@ -62,14 +79,15 @@ def method_of(case: str) -> Method:
 
 @pytest.fixture(scope="session")
 def stored(rounded_base: Path, few_problems: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Adapter and rollouts: four responses to each of four problems, one or two of them right, one unboxed."""
+    """Adapter and rollouts: four responses to each of four problems, none to two of them right, one unboxed."""
     folder = tmp_path_factory.mktemp("stored")
     policy = local_side.load_policy(rounded_base, method_of("grpo"))
     tokenizer, problems = policy.processor.tokenizer, load_problems(few_problems)
     texts = []
     for place, row in enumerate(ROWS):
         answer = problems[row].answer
-        ends = [answer, WRONG[place % 3], answer if place % 2 else WRONG[1], None]
+        right = [answer, answer] if place % 2 else [answer, WRONG[1]]
+        ends = [*(right if place < 3 else WRONG[:2]), WRONG[place % 3], None]
         texts += [f"{place} + {i} = \\boxed{{{end}}}" if end else "so I do not know" for i, end in enumerate(ends)]
     ids = [[*tokenizer.encode(text, add_special_tokens=False), policy.end_tokens[0]] for text in texts]
     tokens = torch.zeros(len(ids), SHARED["max_response"], dtype=torch.long)
@@ -92,7 +110,7 @@ def ours(stored: Path, rounded_base: Path, few_problems: Path) -> dict[str, dict
     return {
         case: local_side.one_step(
             local_side.load_policy(rounded_base, method_of(case), adapter),
-            method_of(case), chosen, rollouts["tokens"], rollouts["mask"], SEED, SHADOW_SCALE,
+            method_of(case), chosen, rollouts["tokens"], rollouts["mask"], SEED, SHADOW_SCALE, LR,
         )
         for case in CASES
     }  # fmt: skip
@@ -117,7 +135,7 @@ def theirs(
     )  # fmt: skip
     cases = [
         {"name": case, "method": CASES[case][0], "options": asdict(method_of(case)), "rows": ROWS, "seed": SEED,
-         "shadow_scale": SHADOW_SCALE}
+         "shadow_scale": SHADOW_SCALE, "lr": LR}
         for case in CASES
     ]  # fmt: skip
     asked = {
@@ -131,6 +149,26 @@ def theirs(
     done = subprocess.run([python, script, out / "request.json"], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return out
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in CASES.values()}))
+def test_every_option_is_compared_or_tested_elsewhere(method: str):
+    """Set to something else than its default in a case, or named above with the place where it is tested."""
+    default = asdict(load_method(method, {}))
+    changed = {
+        option
+        for case, (name, _) in CASES.items()
+        for option, value in asdict(method_of(case)).items()
+        if (name == method or option in asdict(load_method("grpo", {}))) and value != default.get(option, value)
+    }
+    assert set(default) - changed <= set(ELSEWHERE)
+
+
+def test_the_clips_act(ours: dict[str, dict[str, torch.Tensor]]):
+    """Otherwise agreement would say nothing about them."""
+    second = {name: float(ours["grpo_clipped"][name][1]) for name in local_side.CLIPS}
+    assert min(second.values()) > 0, second
+    assert float(ours["grpo_clipped"]["grad_norm"].min()) > 1e-2  # grad_clip
 
 
 @pytest.mark.parametrize("case", CASES)

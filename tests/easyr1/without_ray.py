@@ -31,6 +31,7 @@ from methods.engines.local.data import load_problems
 from methods.engines.local.update import minibatches
 
 PORT = 29511
+CLIPS = ("clip_low", "clip_high", "dual_clip")
 
 
 class Replay:
@@ -68,21 +69,22 @@ def main(request):
     config = easyr1_config(job, job.base, resuming=False)
     worker = CellWorker(config.worker, "actor_rollout_ref")
     worker.init_model()
-    fill_adapter(worker, load_file(request["adapter"]))
+    adapter = load_file(request["adapter"])
     stored = load_file(request["rollouts"])
     worker.rollout.inference_engine = Replay(stored["tokens"], stored["mask"], dist.get_rank(), dist.get_world_size())
     for case in request["cases"]:
         method = load_method(case["method"], case["options"])
+        fill_adapter(worker, adapter)
         worker.use(method)
         for shadow in worker.teachers.shadows.values():
             for shard in shadow:
                 shard.mul_(case["shadow_scale"])
-        result = one_step(worker, config, job, method, case["rows"], case["seed"])
+        result = one_step(worker, config, job, method, case["rows"], case["seed"], case["lr"])
         if dist.get_rank() == 0:
             save_file(result, Path(request["out"]) / f"{case['name']}.safetensors")
 
 
-def one_step(worker, config, job, method, rows, seed):
+def one_step(worker, config, job, method, rows, seed, lr):
     """What EasyR1's fit() does in a step, up to the gradients of each mini-batch."""
     group, path = Group(worker), config.worker.actor.model.model_path
     tokenizer, processor = get_tokenizer(path), get_processor(path, use_fast=True)
@@ -106,12 +108,16 @@ def one_step(worker, config, job, method, rows, seed):
     put_back(ordered, experience, credit)
     send = ordered[batch.batch["row"].tolist()]
     send.meta_info["global_token_num"] = [1]
-    gradients = capture_gradients(worker)
+    gradients = plain_steps(worker, method.grad_clip, lr)
     output = group.update_actor(send)
     rollouts = experience.rollouts
-    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": experience.entropy}
+    result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {
+        "entropy": experience.responses.entropy
+    }
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
-    result["loss"] = torch.tensor(np.asarray(output.non_tensor_batch["update/loss"], dtype=float))[: len(parts)]
+    for name in ("loss", "grad_norm", *(CLIPS if credit is not None else ())):
+        metric = np.asarray(output.non_tensor_batch[f"update/{name}"], dtype=float)
+        result[name] = torch.tensor(metric)[: len(parts)]
     if credit is not None:
         result["credit"] = credit
     result |= {f"gradient_{i}/{name}": value for i, one in enumerate(gradients) for name, value in one.items()}
@@ -150,19 +156,20 @@ def fill_adapter(worker, tensors):
         shard.data.copy_(part[rank * size : (rank + 1) * size].view(shard.data.shape))
 
 
-def capture_gradients(worker):
-    """Instead of moving the weights, each optimizer step leaves its gradients here, whole, by PEFT's names."""
+def plain_steps(worker, grad_clip, lr):
+    """Each optimizer step is one of plain descent; it leaves its clipped gradients here, whole, by PEFT's names."""
     collected = []
 
     def step():
-        whole = {}
+        norm, whole = worker.fsdp_module.clip_grad_norm_(grad_clip), {}
         for name, shard in trainable(worker.fsdp_module).items():
             parts = [torch.zeros_like(shard.grad) for _ in range(dist.get_world_size())]
             dist.all_gather(parts, shard.grad)
             whole[name] = torch.cat([p.flatten() for p in parts])
+            shard.data -= lr * shard.grad
         collected.append(whole)
         worker.optimizer.zero_grad()
-        return torch.tensor(0.0)
+        return norm
 
     worker.actor._optimizer_step = step
     return collected

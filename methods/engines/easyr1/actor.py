@@ -27,7 +27,7 @@ Output = Callable[[Tensor, MicroBatch], Tensor]
 HAS = "has_"  # column of a batch: prefix of the teacher whose reference it tells of
 USED = (  # columns that an update needs; those of distribution matching are there only then
     *(*STANDARD, "responses", "response_mask", "old_log_probs", "advantages"),
-    *("teacher_hidden", "group", "reward", "correct", "advantage"),
+    *("teacher_hidden", "group", "reward", "correct", "advantage", "row"),
 )
 
 
@@ -42,6 +42,7 @@ class Actor(DataParallelPPOActor):
         super().__init__(**easyr1)
         self.method, self.head, self.after_update = method, head, after_update
         self.output: Output = self._logp
+        self.seen: list[tuple[Tensor, Tensor]] = []  # matching: rows (b,) and their losses (b, T) in this rollout step
         self.log_probs_from_logits = lambda logits, labels: logits  # what EasyR1 takes for logits is hidden states
 
     def hidden(self, micro_batch: MicroBatch) -> Float[Tensor, "b T hidden"]:
@@ -85,6 +86,7 @@ class Actor(DataParallelPPOActor):
     def update_policy(self, data: DataProto) -> dict[str, list[float]]:
         """One optimizer update per mini-batch; metrics are those of the whole mini-batch, over all ranks."""
         self.actor_module.train()
+        self.seen.clear()
         has = [key for key in list(data.batch.keys()) if key.startswith(HAS)]
         kept = data.select([*USED, *has], ["multi_modal_inputs"])
         metrics: dict[str, list[float]] = defaultdict(list)
@@ -120,7 +122,9 @@ class Actor(DataParallelPPOActor):
             logp = self._logp(hidden, micro_batch)
             return credit_loss(self.method, logp, micro_batch["old_log_probs"], micro_batch["advantages"])
         batch = rollouts_of(micro_batch, int(meta["hook_seed"]))
-        return matching_loss(self.method, self.head, hidden, micro_batch["teacher_hidden"], batch), {}
+        loss = matching_loss(self.method, self.head, hidden, micro_batch["teacher_hidden"], batch)
+        self.seen.append((micro_batch["row"].cpu(), loss.detach().cpu()))
+        return loss, {}
 
     def _micro_batches(self, mini_batch: DataProto) -> Iterator[MicroBatch]:
         size = self.config.micro_batch_size_per_device_for_update

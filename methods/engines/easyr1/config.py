@@ -149,6 +149,6 @@ def _trainer(job: Job, method: Method, resuming: bool) -> TrainerConfig:
         val_before_train=validating and not resuming,
         val_freq=job.settings.validate_every if validating else -1,
         save_freq=job.settings.checkpoint_every,
-        save_limit=2,
+        save_limit=3,  # EasyR1 may keep the best one besides, and deletes before it writes: the newest must stay
         save_checkpoint_path=str(job.checkpoints),
     )

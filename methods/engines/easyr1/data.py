@@ -76,12 +76,17 @@ class StepLoader:
     def __len__(self) -> int:
         return self.reader.method.steps
 
+    def problems_of(self, step: int) -> list[Problem]:
+        """The problems of 0-based rollout ``step``."""
+        rows = step_rows(self.seed, step, self.reader.method.prompts, len(self.problems))
+        return [self.problems[i] for i in rows]
+
     def __iter__(self) -> Iterator[Row]:
         """Batches from the current step on."""
         while self.step < len(self):
-            rows = step_rows(self.seed, self.step, self.reader.method.prompts, len(self.problems))
+            problems = self.problems_of(self.step)
             self.step += 1
-            yield collate([self.reader.row(self.problems[i]) for i in rows])
+            yield collate([self.reader.row(problem) for problem in problems])
 
     def state_dict(self) -> dict[str, int]:
         """Steps handed out."""

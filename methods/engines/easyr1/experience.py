@@ -19,22 +19,14 @@ from methods.base import Method, Rollouts, Teacher
 from methods.contexts import IMAGE_PAD, student_prompt, teacher_prompt
 from methods.engines.easyr1.data import NO_FEATURES
 from methods.engines.easyr1.teacher_batch import CONTEXT, context_rows
+from methods.engines.local.experience import Experience
 from methods.engines.local.prompts import Prompt, Vision, make_prompt
+from methods.engines.local.rollout import Responses
 from methods.references import Member, Reference
 from methods.rewards import boxed_answer
 
 TeacherLogp = Callable[[DataProto], Tensor]  # rows under EasyR1's names -> (rows, T) nats
 PIXELS = ("min_pixels", "max_pixels", "video_fps")
-
-
-@dataclass(frozen=True)
-class Experience:
-    """The rollouts of a step in the order of their problems, G after G, and what its log line needs."""
-
-    rollouts: Rollouts
-    members: list[Member]
-    entropy: Tensor  # (B, T) nats
-    truncated: Tensor  # (B,) bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,10 @@ class Interpreter:
     seed: int
 
     def read(self, batch: DataProto, step: int) -> Experience:
-        """The rollouts of 0-based ``step``; rows of ``batch`` lie in the order of their problems."""
+        """The rollouts of 0-based ``step``; rows of ``batch`` lie in the order of their problems, G after G.
+
+        Contexts stay in EasyR1's batch, a teacher's hidden states with the workers, and EasyR1 counts timeouts.
+        """
         method, tensors = self.method, batch.batch
         mask = tensors["response_mask"].float()
         rewards = tensors["token_level_scores"].sum(-1)
@@ -65,7 +60,9 @@ class Interpreter:
             has={},
             seed=seeding.stream(self.seed, "hook", step),
         )
-        return Experience(rollouts, members, tensors["entropy"], self._truncated(tensors, mask))
+        logp, truncated = rollouts.logp["student"], self._truncated(tensors, mask).float()
+        responses = Responses(rollouts.tokens, mask, logp, tensors["entropy"] * mask, group, truncated)
+        return Experience([], responses, members, rollouts, torch.zeros(0), 0)
 
     def _truncated(self, tensors: Any, mask: Tensor) -> Tensor:  # noqa: ANN401 - a TensorDict
         """Responses that reached a limit, also those that EasyR1's padding ends (``cut_adds_end``)."""

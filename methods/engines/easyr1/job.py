@@ -50,6 +50,11 @@ class Job(BaseModel):
         return self.state / "progress.jsonl"
 
     @property
+    def rollouts(self) -> Path:
+        """What is kept of each step's rollouts so far."""
+        return self.state / "rollouts"
+
+    @property
     def workers(self) -> int:
         """Processes that train, one per GPU."""
         return self.easyr1.nodes * self.easyr1.gpus_per_node

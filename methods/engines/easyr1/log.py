@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from methods.advantage import group_mix
 from methods.base import Method, TokenCredit
-from methods.engines.easyr1.experience import Experience
 from methods.engines.easyr1.job import Job
+from methods.engines.local.experience import Experience
 from methods.engines.local.files import read_lines
 from methods.engines.local.log import evidence_record
 from workflows.lib.files import write_text
@@ -27,6 +28,7 @@ class StepLog:
         self.peak_memory_mb, self.val_problems = 0.0, 0
         self.adapter_step = job.method.steps
         self.resumed_at: tuple[int, ...] = ()
+        self.after_line: Callable[[], None] | None = None  # called once, when the coming line is written
         self.start_file = job.state / "validation_start.json"
 
     def start(self, step: int) -> None:
@@ -43,6 +45,9 @@ class StepLog:
         elif accuracy is not None:
             self.records[-1] = self.records[-1].model_copy(update={"val_accuracy": float(accuracy)})
         write_text(self.job.lines, "".join(r.model_dump_json() + "\n" for r in self.records))
+        waiting, self.after_line = self.after_line, None
+        if waiting is not None:
+            waiting()
 
     def beats_all(self, accuracy: float) -> bool:
         """Whether this validation accuracy is above those of all steps before."""
@@ -77,7 +82,7 @@ class StepLog:
 
 def known_fields(method: Method, experience: Experience, step: int) -> dict[str, Any]:
     """Fields of the line of 0-based rollout ``step`` that follow from its rollouts."""
-    rollouts, members = experience.rollouts, experience.members
+    rollouts, responses, members = experience.rollouts, experience.responses, experience.members
     lengths = rollouts.mask.sum(1)
     return {
         "reward_mean": float(rollouts.reward.mean()),
@@ -85,10 +90,10 @@ def known_fields(method: Method, experience: Experience, step: int) -> dict[str,
         "format_rate": sum(m.answer is not None for m in members) / len(members),
         **group_mix(rollouts.correct, rollouts.group),
         "response_length": float(lengths.mean()),
-        "truncated": float(experience.truncated.float().mean()),
+        "truncated": float(responses.truncated.mean()),
         "reference_missing": {name: float((~has).float().mean()) for name, has in rollouts.has.items()},
         "lam": method.lam_at(step) if isinstance(method, TokenCredit) else None,
         "evidence": evidence_record(method, rollouts, step),
-        "entropy": float((experience.entropy * rollouts.mask).sum() / rollouts.mask.sum()),
+        "entropy": float(responses.entropy.sum() / responses.mask.sum()),
         "tokens": int(lengths.sum()),
     }

@@ -18,6 +18,7 @@ from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.base_model import readable_base
 from methods.engines.easyr1.checks import check_versions, installed, installed_versions
 from methods.engines.easyr1.job import Job
+from methods.engines.local.kept import join
 from methods.engines.local.run_record import Started, run_record
 from workflows.lib.checkout import COMMIT
 from workflows.lib.errors import TrainError, UserError
@@ -36,7 +37,7 @@ PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides t
 
 
 def run(job: Job) -> None:
-    """Train, then leave ``adapter/``, ``train.jsonl`` and ``run.json``."""
+    """Train, then leave ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
     started = Started.now()
     check_versions(installed_versions())
     newest = checkpoint.newest(job.checkpoints)
@@ -91,7 +92,7 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
 
 
 def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
-    """The record of the run, and the step lines at their place."""
+    """The record of the run; step lines and kept rollouts at their place."""
     record = run_record(
         job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
     )
@@ -99,6 +100,7 @@ def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
     )
+    join(job.rollouts, job.out / "rollouts.parquet")
     write_text(job.out / "run.json", record.model_dump_json(indent=1))
     job.lines.replace(job.out / "train.jsonl")
     shutil.rmtree(job.state)

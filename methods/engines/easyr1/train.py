@@ -22,7 +22,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_
 
 
 def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
-    """Train ``cell`` on ``data`` from ``base``; leaves ``adapter/``, ``train.jsonl`` and ``run.json`` in ``out``.
+    """Train ``cell`` on ``data`` from ``base``; leaves the files of the local engine in ``out``.
 
     A run that was stopped goes on from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
     cannot do, a wrong environment), TrainError (a NaN, a damaged or foreign checkpoint, a crash) and DataError.

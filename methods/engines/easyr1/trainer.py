@@ -23,6 +23,8 @@ from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.log import ACCURACY, StepLog, known_fields
 from methods.engines.easyr1.order import worker_order
 from methods.engines.local.best import best_step
+from methods.engines.local.experience import Experience
+from methods.engines.local.kept import keep
 from methods.engines.local.update import minibatches
 from workflows.lib.errors import TrainError
 
@@ -109,7 +111,13 @@ class CellTrainer(RayPPOTrainer):
         log.peak_memory_mb = max([log.peak_memory_mb, *(one["peak_memory_mb"] for one in measured)])
         log.known = known_fields(method, experience, step)
         log.known |= {"delta_w": measured[0]["delta_w"], "teacher_seconds": teacher_seconds}
+        self._keep(experience, spread_of(group, experience) if credit is None else credit)
         return output
+
+    def _keep(self, experience: Experience, spread: torch.Tensor) -> None:
+        """Tokens and credit of the first groups of this step."""
+        problems = self.train_dataloader.problems_of(self.step)[: self.job.settings.kept_groups]
+        keep(self.job.rollouts, self.step, problems, experience, spread, self.method, self.tokenizer)
 
     def _refuse_nan(self, output: DataProto) -> None:
         for name in ("loss", "grad_norm"):
@@ -131,7 +139,13 @@ class CellTrainer(RayPPOTrainer):
         return found
 
     def _save_checkpoint(self) -> None:
-        """EasyR1's checkpoint, with a note of whose it is written before it."""
+        """EasyR1's checkpoint, with a note of whose it is written before it.
+
+        EasyR1 saves before it logs a step. It must wait: a run killed in between would have lost the step's line.
+        """
+        if len(self.step_log.records) < self.global_step:
+            self.step_log.after_line = self._save_checkpoint
+            return
         folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
         checkpoint.write_note(folder, self.job.cell.digest, self.step_log.resumed_at)
         super()._save_checkpoint()
@@ -166,6 +180,14 @@ class CellTrainer(RayPPOTrainer):
 
     def _write_adapter(self, folder: Path) -> None:
         self.actor_rollout_ref_wg.save_adapter(str(folder), str(self.job.base))
+
+
+def spread_of(group: Any, experience: Experience) -> torch.Tensor:  # noqa: ANN401
+    """Loss (B, T) in nats of every token of a step, from whichever worker had it."""
+    spread = torch.zeros_like(experience.rollouts.mask)
+    for rows, losses in (part for worker in group.divergence() for part in worker):
+        spread[rows] = losses
+    return spread
 
 
 def rows_multiple(config: CellConfig, workers: int) -> int:

@@ -118,6 +118,7 @@ class CellWorker(_FirstBase, FSDPWorker):
         """All optimizer updates of a rollout step; for distribution matching the teacher looks first."""
         started = time.perf_counter()
         if self.method.matches_distributions:
+            data.batch = data.batch.clone(recurse=False)  # what Ray delivers is locked: no column can be added
             with self.teachers.using(data.meta_info["weights"]):
                 data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden)
         seconds = time.perf_counter() - started
@@ -133,6 +134,11 @@ class CellWorker(_FirstBase, FSDPWorker):
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         scale = self.method.lora_alpha / self.method.lora_rank
         return {"delta_w": delta_norm(self._adapter(), scale), "peak_memory_mb": peak or resident}
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def divergence(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Rows (b,) of this rank and the loss (b, T) in nats of their tokens when their update was made (matching)."""
+        return self.actor.seen
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def save_adapter(self, folder: str, base: str) -> None:

@@ -1,7 +1,8 @@
 """Test only: the part of vLLM 0.11 that EasyR1 calls, on transformers' generate and one CPU thread.
 
 Like vLLM it takes LoRA tensors as requests and rolls out the base model for a request without one, honours one
-SamplingParams per prompt, numbers the seeds of a prompt's n samples upwards and expands image placeholders itself.
+SamplingParams per prompt, numbers the seeds of a prompt's n samples upwards, expands image placeholders itself and
+stops where prompt and response reach ``max_model_len``.
 An untrained model is never right: half of a prompt's samples are the texts of CEPO_TEST_RESPONSES, where that is set.
 """
 
@@ -57,7 +58,8 @@ class _Bias(LogitsProcessor):
 
 
 class LLM:
-    def __init__(self, model, load_format="auto", enable_lora=False, **_):
+    def __init__(self, model, load_format="auto", enable_lora=False, max_model_len=None, **_):
+        self.max_model_len = max_model_len
         self.processor = AutoProcessor.from_pretrained(model, use_fast=True)
         config = AutoConfig.from_pretrained(model)
         make = AutoModelForImageTextToText
@@ -102,12 +104,13 @@ class LLM:
             return CompletionOutput((*ids, self.model.generation_config.eos_token_id[0])[: params.max_tokens])
         inputs = self._inputs(prompt)
         length = inputs["input_ids"].shape[1]
+        limit = params.max_tokens if self.max_model_len is None else self.max_model_len - length
         tokenizer, ends = self.processor.tokenizer, self.model.generation_config.eos_token_id
         with torch.random.fork_rng():
             torch.manual_seed(0 if params.seed is None else params.seed + index)
             out = self.model.generate(
                 **inputs, do_sample=params.temperature > 0, temperature=params.temperature or 1.0, top_p=params.top_p,
-                top_k=max(params.top_k, 0), max_new_tokens=params.max_tokens, eos_token_id=ends,
+                top_k=max(params.top_k, 0), max_new_tokens=min(params.max_tokens, limit), eos_token_id=ends,
                 pad_token_id=tokenizer.pad_token_id, logits_processor=[_Bias(params.logit_bias or {})],
             )  # fmt: skip
         return CompletionOutput(tuple(out[0, length:].tolist()))

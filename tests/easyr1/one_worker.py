@@ -1,0 +1,135 @@
+"""Runs in EasyR1's environment, without Ray: one worker, what reached it, what it hands to vLLM, what it refuses.
+
+``python one_worker.py request.json`` writes what it found to ``<out>/found.json``; test_worker.py says what it must be.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from verl.protocol import DataProto
+from verl.utils.tokenizer import get_processor, get_tokenizer
+
+from methods.engines.easyr1.config import easyr1_config
+from methods.engines.easyr1.data import Reader, check_template, collate
+from methods.engines.easyr1.experience import Interpreter
+from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.trainer import end_tokens
+from methods.engines.easyr1.worker import CellWorker
+from methods.engines.local.data import load_problems
+from workflows.lib.errors import UserError
+
+ALONE = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
+SEED = 1000  # of the rollouts
+
+
+def main(request):
+    job = Job.model_validate(request["job"])
+    os.environ.pop("CEPO_TEST_RESPONSES", None)  # every response is sampled
+    config = easyr1_config(job, job.base, resuming=False)
+    tokenizer = get_tokenizer(str(job.base))
+    reader = Reader(tokenizer, get_processor(str(job.base), use_fast=True).image_processor, job.method, None, None)
+    worker = CellWorker(config.worker, "actor_rollout_ref")
+    worker.init_model()
+    worker.prepare_rollout_engine()
+    found = optimizer(worker) | sampling(worker, reader, job, end_tokens(config))
+    found["refused"] = {
+        "template": refusal(lambda: check_template(without_template(reader), load_problems(job.data)[0])),
+        "no tensors": refusal(lambda: without_tensors(worker)),
+        "not in vLLM": refusal(lambda: without_adapter(worker)),
+    }
+    (Path(request["out"]) / "found.json").write_text(json.dumps(found))
+
+
+def optimizer(worker):
+    """Weight decay, scale of the adapter, learning rate of ten steps."""
+    group, rates = worker.optimizer.param_groups[0], []
+    for _ in range(10):
+        rates.append(worker.lr_scheduler.get_last_lr()[0])
+        worker.optimizer.step()
+        worker.lr_scheduler.step()
+    layers = [m for m in worker.fsdp_module.modules() if hasattr(m, "scaling")]
+    return {
+        "weight_decay": group["weight_decay"],
+        "rates": rates,
+        "scaling": sorted({m.scaling["default"] for m in layers}),
+    }
+
+
+def sampling(worker, reader, job, ends):
+    """Responses of a rollout, what vLLM was asked for, and how often image tokens come when they are not barred."""
+    batch = rolled_out(worker, reader, job)
+    asked = worker.rollout.inference_engine.engine.last_params
+    barred = sorted(int(token) for token in asked[0].logit_bias)
+    responses, mask = batch.batch["responses"], batch.batch["response_mask"].bool()
+    again, other = rolled_out(worker, reader, job), rolled_out(worker, reader, job, SEED + 1)
+    batch.batch["token_level_scores"] = torch.zeros_like(responses, dtype=torch.float)
+    batch.batch["old_log_probs"] = batch.batch["entropy"] = torch.zeros_like(responses, dtype=torch.float)
+    experience = Interpreter(job.method, reader.tokenizer, ends, 1).read(batch, 0)
+    worker.rollout.sampling_params.logit_bias = {}
+    free = rolled_out(worker, reader, job)
+    return {
+        "image_token": reader.tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+        "special": sorted(reader.tokenizer.all_special_ids),
+        "ends": ends,
+        "barred": barred,
+        "seeds": [params.seed for params in asked],
+        "barred_sampled": count(responses[mask], barred),
+        "barred_sampled_if_free": count(free.batch["responses"][free.batch["response_mask"].bool()], barred),
+        "same_seed_same_tokens": bool((again.batch["responses"] == responses).all()),
+        "other_seed_same_tokens": bool((other.batch["responses"] == responses).all()),
+        "longest": int(batch.batch["attention_mask"].sum(1).max()),
+        "last_tokens": [int(row[m][-1]) for row, m in zip(responses, mask, strict=True)],
+        "truncated": experience.responses.truncated.tolist(),
+    }
+
+
+def rolled_out(worker, reader, job, seed=SEED):
+    problems = load_problems(job.data)[: job.method.prompts]
+    meta = {"min_pixels": None, "max_pixels": None, "video_fps": 2.0, "seed": seed}
+    batch = DataProto.from_single_dict(collate([reader.row(problem) for problem in problems]), meta_info=meta)
+    keys = ["input_ids", "attention_mask", "position_ids"]
+    batch.non_tensor_batch["uid"] = np.array([str(i) for i in range(len(problems))], dtype=object)
+    prompts = batch.pop(keys, ["raw_prompt_ids", "multi_modal_data"], list(meta))
+    return batch.repeat(job.method.group_size, interleave=True).union(worker.generate_sequences(prompts))
+
+
+def count(tokens, barred):
+    return int(torch.isin(tokens, torch.tensor(barred)).sum())
+
+
+def without_template(reader):
+    """A base model whose chat template drops what the user says."""
+    reader.tokenizer.chat_template = "{% for m in messages %}<|im_start|>user\n<|im_end|>\n{% endfor %}"
+    return reader
+
+
+def without_tensors(worker):
+    """EasyR1 with a peft that gives it no LoRA tensors."""
+    worker.rollout_sharding_manager._collect_lora_weights = dict
+    worker._adapter()
+
+
+def without_adapter(worker):
+    """A vLLM that drops what it is handed."""
+    worker.release_rollout_engine()
+    engine = worker.rollout.inference_engine.llm_engine
+    engine.add_lora, engine.list_loras = lambda request: False, set
+    worker.prepare_rollout_engine()
+
+
+def refusal(call):
+    try:
+        call()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    os.environ |= ALONE
+    main(json.loads(Path(sys.argv[1]).read_text()))
+    torch.distributed.destroy_process_group()

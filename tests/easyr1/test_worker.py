@@ -1,0 +1,74 @@
+"""One worker without Ray: what reached it, what vLLM is asked for, what is refused before a run starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cells import Bench, make_cell
+
+from methods.engines.easyr1.job import Job
+from methods.schedule import lr_factor
+
+HERE = Path(__file__).parent
+LIMIT = 80  # tokens of prompt and response; the prompts have about 60
+OPTIONS = {
+    "lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 3, "weight_decay": 0.03, "lora_alpha": 24, "steps": 10,
+    "prompts": 2, "minibatch_prompts": 1, "max_response": 32, "max_model_len": LIMIT, "cut_adds_end": True,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def found(bench: Bench, older_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("worker")
+    job = Job(
+        cell=make_cell("grpo", **OPTIONS), data=bench.data, validation=bench.data, base=older_base, out=out,
+        settings=bench.settings(),
+    )  # fmt: skip
+    (out / "request.json").write_text(json.dumps({"job": job.model_dump(mode="json"), "out": str(out)}))
+    paths = os.pathsep.join([bench.shim, str(HERE.parents[1]), str(bench.checkout)])
+    env = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    command = [bench.python, HERE / "one_worker.py", out / "request.json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return json.loads((out / "found.json").read_text())
+
+
+def test_the_optimizer_is_the_method_s(found: dict[str, Any]):
+    assert found["weight_decay"] == 0.03 and found["scaling"] == [24 / 8]
+    assert found["rates"] == pytest.approx([1e-3 * lr_factor(step, 10, "constant", 3) for step in range(10)])
+    assert found["rates"][0] < found["rates"][3] == found["rates"][9]
+
+
+def test_image_and_special_tokens_cannot_be_sampled(found: dict[str, Any]):
+    assert found["image_token"] in found["barred"]
+    assert set(found["special"]) - set(found["ends"]) <= set(found["barred"])
+    assert found["barred_sampled"] == 0 < found["barred_sampled_if_free"]
+
+
+def test_rollouts_follow_their_seeds(found: dict[str, Any]):
+    assert found["seeds"] == [1000, 1004]  # two prompts, four samples each
+    assert found["same_seed_same_tokens"] and not found["other_seed_same_tokens"]
+
+
+def test_a_cut_response_gets_an_end_and_counts_as_truncated(found: dict[str, Any]):
+    """EasyR1 pads with a token that ends a response, so one that max_model_len cuts is one longer than the limit."""
+    assert found["longest"] == LIMIT + 1
+    assert 1.0 in found["truncated"]
+    assert set(found["last_tokens"]) <= set(found["ends"])
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("template", "option prompt_template: 'math_short' left no instruction in the prompt"),
+        ("no tensors", "adapter: 0 of 42 LoRA tensors reach vLLM: it would roll out another model; install the tested"),
+        ("not in vLLM", "vLLM: it holds no adapter after the weights were handed over; install the tested versions"),
+    ],
+)
+def test_what_would_go_wrong_silently_is_one_line(case: str, message: str, found: dict[str, Any]):
+    assert found["refused"][case] is not None and found["refused"][case].startswith(message)
