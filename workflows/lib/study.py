@@ -94,7 +94,7 @@ class Study(Analyses):
     @property
     def engine_settings(self) -> str:
         """``params`` of training: the settings of the engine, as JSON; those of EasyR1 only where it trains."""
-        shared = self.config.engine_settings
+        shared = self.config.engine_settings.deciding()
         if self.config.engine == "local":
             return shared.model_dump_json()
         return canonical(shared.model_dump(mode="json") | {"easyr1": self.config.easyr1.model_dump(mode="json")})
@@ -116,6 +116,16 @@ class Study(Analyses):
     def cell_evaluation(self, wildcards: Wildcards) -> str:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.recipes.evaluation(self.grid.cell(self.key(wildcards)))
+
+    @property
+    def evaluation_settings(self) -> str:
+        """``params`` of evaluation: the settings that its backend reads, as JSON."""
+        return self.recipes.repeated(0).model_dump_json()
+
+    @property
+    def evaluation_script(self) -> str:
+        """The script that evaluates, as the rules name it."""
+        return f"../scripts/{'evaluate_vllm' if self.config.evaluation.backend == 'vllm' else 'evaluate'}.py"
 
     def repeat_settings(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: its settings."""

@@ -1,17 +1,18 @@
 """Train one cell with the engine of its config. Glue only."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 
 from workflows.lib.files import write_text
 from workflows.lib.job import job
-from workflows.lib.recipes import ENGINES
+from workflows.lib.recipes import training_module
 from workflows.lib.records import Cell
 from workflows.lib.rollouts import keep_none
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
-    engine = import_module(ENGINES[cell.engine])
+    engine = import_module(training_module(cell.engine, json.loads(snakemake.params.settings)))
     record = Path(snakemake.output.cell)
     engine.train(
         cell,
