@@ -18,8 +18,6 @@ Params = Any  # vllm.SamplingParams
 Lora = Any  # vllm's LoRARequest, or None
 Reply = tuple[Output, Params]  # what came back, and the parameters at the door of the engine's core
 
-ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}  # GB; threads go where the system says
-
 
 @contextmanager
 def watching(engine: Engine) -> Iterator[list[Params]]:

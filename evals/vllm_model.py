@@ -18,14 +18,13 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoProcessor, GenerationConfig
 
 from evals.local_model import Answer, Request, barred_tokens
-from evals.vllm_engine import ON_CPU, Engines, Lora, Replica, Reply, moves
+from evals.vllm_engine import Engines, Lora, Replica, Reply, moves
 from evals.vllm_settings import Evaluation
 from workflows.lib.errors import EvalError
 from workflows.lib.records import OptionValue
+from workflows.lib.vllm import BIAS, room_for
 
 IMAGES = 7  # of one question; MMMU has image_1 to image_7
-BIAS = -100.0  # added to the logit of a barred token; vLLM clips biases here. exp(-100) is 4e-44
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # max_lora_rank of vLLM
 
 
 @dataclass(frozen=True)
@@ -174,15 +173,15 @@ def engine_options(folder: str, adapter: str | None, settings: Evaluation) -> di
         options["max_model_len"] = use.max_model_len
     if adapter is not None:
         rank = json.loads((Path(adapter) / "adapter_config.json").read_text())["r"]
-        options |= {"enable_lora": True, "max_lora_rank": next(r for r in RANKS if r >= rank), "max_loras": 1}
+        options |= {"enable_lora": True, "max_lora_rank": room_for(rank), "max_loras": 1}
     return options
 
 
 def _places(settings: Evaluation) -> list[dict[str, str]]:
-    """Environment of each replica: its share of the GPUs; on a CPU what vLLM needs there."""
+    """Environment of each replica: its share of the GPUs."""
     use = settings.vllm
     if settings.device == "cpu":
-        return [ON_CPU] * use.data_parallel
+        return [{}] * use.data_parallel
     count = use.tensor_parallel * use.data_parallel
     devices = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(str(i) for i in range(count))
     shares = devices.split(",")

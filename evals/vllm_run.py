@@ -15,10 +15,11 @@ from evals.harness import go_offline, run_lmms_eval
 from evals.inputs import check_environment, check_model, read_benchmark
 from evals.run import check_settings, collect, write_raw
 from evals.samples import write_samples
-from evals.vllm_job import PYTHON, Failure, VllmJob
+from evals.vllm_job import Failure, VllmJob
 from workflows.lib.errors import ConfigError, UserError
 from workflows.lib.files import write_text
 from workflows.lib.progress import counting
+from workflows.lib.vllm import PYTHON
 
 TESTED = {"vllm": "0.32.0", "lmms_eval": "0.7.3"}  # older lmms-eval passes fewer settings on
 

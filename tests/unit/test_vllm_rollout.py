@@ -1,4 +1,4 @@
-"""What becomes of tokens that vLLM sampled: the same responses, log-probs and entropies as the engine's own rollouts."""
+"""Tokens that vLLM sampled become the responses, log-probs and entropies of the engine's own rollouts."""
 
 from __future__ import annotations
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
-import sys
 from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any
 
 from methods.engines.local.vllm_worker import KEY
 from workflows.lib.errors import ConfigError, TrainError
+from workflows.lib.vllm import PYTHON, environment, program
 
-ROOT = Path(__file__).parents[3]
 PLACE = "engine_settings.vllm.python"
-PYTHON = "name the Python of an environment with envs/eval.txt (without a GPU: envs/vllm-cpu.txt)"
-ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}  # GB; threads where the system says
 
 
 class Worker:
@@ -24,15 +20,12 @@ class Worker:
 
     def __init__(self, python: str | None, device: str, options: dict[str, Any], folder: Path) -> None:
         address, key = str(folder / "socket"), secrets.token_bytes(32)
-        program = sys.executable if python is None else str(Path(python).expanduser().absolute())
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        own = {"PYTHONPATH": path, KEY: key.hex(), "HF_HUB_OFFLINE": "1"} | (ON_CPU if device == "cpu" else {})
-        command = [program, "-P", "-m", "methods.engines.local.vllm_worker", address]
+        command = [program(python), "-P", "-m", "methods.engines.local.vllm_worker", address]
         with Listener(address, "AF_UNIX", authkey=key) as listener:
             try:
-                self.process = subprocess.Popen(command, env=os.environ | own)  # noqa: S603
+                self.process = subprocess.Popen(command, env=environment(device) | {KEY: key.hex()})  # noqa: S603
             except OSError as error:
-                raise ConfigError(PLACE, f"{program} cannot be run ({error.strerror})", PYTHON) from None
+                raise ConfigError(PLACE, f"{command[0]} cannot be run ({error.strerror})", PYTHON) from None
             self.pipe = self._accept(listener)
         self.ask(options)
 

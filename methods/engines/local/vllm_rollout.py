@@ -23,10 +23,10 @@ from methods.engines.local.rollout import Responses, Sampling
 from methods.engines.local.vllm_process import Worker
 from methods.engines.local.vllm_settings import RolloutEngine
 from workflows.lib.errors import TrainError
+from workflows.lib.vllm import room_for
 
 APART = {"float32": 1e-3, "bfloat16": 0.1}  # nats; a mean gap above it means other weights, not other rounding
 TOKENS = 1024  # hidden states turned into (tokens, V) logits at a time
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # max_lora_rank of vLLM
 Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temperature 1, per response
 
 
@@ -40,7 +40,7 @@ class VllmRollouts:
             "model": str(base.resolve()),
             "dtype": dtype,
             "enable_lora": True,
-            "max_lora_rank": next(r for r in RANKS if r >= rank),
+            "max_lora_rank": room_for(rank),
             "max_loras": 1,
             "enable_mm_embeds": True,
             "limit_mm_per_prompt": {"video": 0},

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from workflows.lib.vllm import BIAS
+
 KEY = "CEPO_ROLLOUT_KEY"  # hex; proves to either side of the socket that the other is the one that was started
-BIAS = -100.0  # on the logit of a barred token; vLLM clips biases here. exp(-100) is 4e-44
 
 
 def serve(address: str) -> None:

@@ -1,7 +1,7 @@
 """For .venv-vllm only, copied into it: torchvision of the package index is built for CUDA; torch here is for CPUs.
 
 Its compiled operators do not load, and its Python part then fails on import because it describes two of them. They are
-declared here, without a body: nothing in these tests calls them. Every process of vLLM needs this, so no test can do it.
+declared here, without a body: nothing in these tests calls them. Every process of vLLM needs it, so no test can do it.
 """
 
 from __future__ import annotations
