@@ -12,11 +12,13 @@ ROOT = Path(__file__).parents[2]
 PYTHON = "name the Python of an environment with envs/eval.txt (without a GPU: envs/vllm-cpu.txt)"
 BIAS = -100.0  # on the logit of a token that must not be sampled; vLLM clips biases here. exp(-100) is 4e-44
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM has room for adapters of
-# On a CPU: GB for keys and values; threads where the system puts them; one process, because each takes long to start.
+# On a CPU: GB for keys and values; threads where the system puts them; one process, and nothing compiled, both of which
+# take longer than the small models that run there.
 ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "TORCH_COMPILE_DISABLE": "1",
 }
 
 
