@@ -54,7 +54,7 @@ class CepoVllm(VLLM):
         self.seed, self.progress, self.total = seed, progress, 0
         self.answers: dict[tuple[str, int], Sampled] = {}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
-        options, places = engine_options(folder, adapter, settings), _places(settings)
+        options, places = engine_options(folder, adapter, settings), gpu_shares(settings)
         replicas = [Replica.start(options | {"seed": 1}, place) for place in places[1:]]
         os.environ.update(places[0])
         # The largest of max_new_tokens here and of a request counts, and the default here is 4,096.
@@ -177,7 +177,7 @@ def engine_options(folder: str, adapter: str | None, settings: Evaluation) -> di
     return options
 
 
-def _places(settings: Evaluation) -> list[dict[str, str]]:
+def gpu_shares(settings: Evaluation) -> list[dict[str, str]]:
     """Environment of each replica: its share of the GPUs."""
     use = settings.vllm
     if settings.device == "cpu":
