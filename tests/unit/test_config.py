@@ -156,7 +156,7 @@ def test_numbers_as_people_write_them():
         ({"presets": {"released": {"sdpa": {}}}}, "my.yaml: presets.released: no method 'sdpa'; there is "),
         ({"presets": {"released": {"sdpo": {"rate": 1}}}}, "my.yaml: presets.released.sdpo.rate: sdpo has no option"),
         ({"evaluation": {"top_k": "40"}}, "my.yaml: evaluation.top_k: must be a valid integer, not '40'"),
-        ({"evaluation": {"topk": 40}}, "my.yaml: evaluation.topk: unknown key 'topk'; known: batch_size, "),
+        ({"evaluation": {"topk": 40}}, "my.yaml: evaluation.topk: unknown key 'topk'; known: backend, "),
         (
             {"micro": {"training": {"small": {"stepz": 1}}}},
             "my.yaml: micro.training.small.stepz: unknown key 'stepz'; ",

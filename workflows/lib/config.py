@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evals.benchmarks import BENCHMARKS
-from evals.settings import EvalSettings
+from evals.vllm_settings import Evaluation
 from methods.engines.easyr1.settings import EasyR1Settings
-from methods.engines.local.settings import EngineSettings
+from methods.engines.local.vllm_settings import LocalSettings
 from methods.micro.settings import MicroSettings
 from workflows.lib.records import OptionValue
 
@@ -160,8 +160,8 @@ class Config(Model):
         default={}, description="preset -> method -> option -> value: this world's numbers over a preset of the method"
     )
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
-    evaluation: EvalSettings = Field(default_factory=EvalSettings)
-    engine_settings: EngineSettings = Field(default_factory=EngineSettings)  # pyright: ignore[reportArgumentType]
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")
     benchmark_data: dict[str, HubData] = Field(default={}, description="paper world: the hub's dataset per benchmark")
@@ -190,6 +190,22 @@ class Config(Model):
                 raise ValueError(f"world paper needs {', '.join(wanted)}: the hub datasets to use")
             if self.check_bases:
                 raise ValueError("check_bases is for models of the micro world; set it to false in world paper")
+        return self
+
+    @model_validator(mode="after")
+    def _rollouts_of_the_local_engine(self) -> Config:
+        if self.engine != "local" and self.engine_settings.rollouts == "vllm":
+            raise ValueError(f"engine_settings.rollouts is for engine local; {self.engine} has vLLM of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_of_the_evaluation(self) -> Config:
+        use, reserved = self.evaluation.vllm, self.resources.evaluate.gpus
+        needed = use.tensor_parallel * use.data_parallel
+        on_gpus = self.evaluation.backend == "vllm" and self.evaluation.device == "cuda"
+        if on_gpus and needed != reserved:
+            cause = f"evaluation.vllm uses {needed} GPUs (tensor_parallel x data_parallel)"
+            raise ValueError(f"{cause}, resources.evaluate.gpus reserves {reserved}; make them equal")
         return self
 
     @model_validator(mode="after")

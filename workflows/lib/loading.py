@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from methods.engines.local.vllm_settings import LocalSettings
 from workflows.lib.config import Config, Experiment
 from workflows.lib.errors import ConfigError, nearest
 from workflows.lib.yamlfile import read_table
@@ -50,10 +51,10 @@ def engine_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
 
     Read by the job itself: where EasyR1 is and how often it saves decide nothing, so they must not be ``params``.
     """
-    sections = raw.get("engine_settings", {})
-    if raw.get("engine") == "easyr1":
-        sections = {**sections, "easyr1": raw.get("easyr1", {})}
-    return read_numbers(sections, EXPONENT)
+    shared = LocalSettings.model_validate(read_numbers(raw.get("engine_settings", {}), EXPONENT)).deciding()
+    if raw.get("engine") != "easyr1":
+        return shared.model_dump()
+    return {**shared.model_dump(), "easyr1": read_numbers(raw.get("easyr1", {}), EXPONENT)}
 
 
 def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:

@@ -14,9 +14,11 @@ from workflows.lib.records import Cell
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "envs" / "local.txt"
 ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
+VLLM_ROLLOUTS = "methods.engines.local.vllm_train"  # the local engine with rollouts by vLLM
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
-FREE = {"checkpoint_every"}  # settings of the engine that decide nothing of the outcome
+# Settings of the engine that decide nothing of the outcome.
+FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,12 @@ class Recipes:
     @property
     def evaluation_role(self) -> str:
         """The environment that evaluates: a lock of envs/."""
-        return "eval" if self.config.world == "paper" else "local"
+        return "eval" if self.config.world == "paper" or self.config.evaluation.backend == "vllm" else "local"
+
+    @property
+    def evaluation_module(self) -> str:
+        """The code that evaluates, and all that it imports."""
+        return "evals.run" if self.config.evaluation.backend == "local" else "evals.vllm_run"
 
     def problems(self) -> str:
         """How problems are drawn, or which the hub's are; the digest of this is a cell's ``data``."""
@@ -80,32 +87,37 @@ class Recipes:
 
     def cell_digests(self, method: str, scale: str) -> dict[str, str]:
         """Digests of what decides a cell besides its options; the untrained base has its model only."""
-        env = self.env if method == "base" else self._locked(self.train_role)
+        env = self.env if method == "base" else self._trained_in()
         base = {"base": value_digest(self.base(scale)), "env": env}
         if method == "base":
             return base
         return base | {
             "data": value_digest(self.problems()),
-            "code": code_digest(f"methods.{method}", ENGINES[self.config.engine]),
+            "code": code_digest(f"methods.{method}", training_module(self.config.engine, self._engine_settings())),
             "engine": value_digest(self._engine_settings()),
         }
 
-    def _engine_settings(self) -> object:
-        shared = self.config.engine_settings.model_dump(mode="json", exclude=FREE)
+    def _trained_in(self) -> str:
+        """Digest of the packages that train; vLLM's are others than the local engine's."""
+        own = self._locked(self.train_role)
+        return value_digest([own, self._locked("eval")]) if self.config.engine_settings.rollouts == "vllm" else own
+
+    def _engine_settings(self) -> Mapping[str, object]:
+        shared = self.config.engine_settings.deciding().model_dump(mode="json", exclude=FREE)
         if self.config.engine == "local":
             return shared
         return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
 
     def repeated(self, repeat: int) -> EvalSettings:
         """Settings of the evaluation after ``repeat`` others: the same but for the seed of the sampler."""
-        settings = self.config.evaluation
+        settings = self.config.evaluation.deciding()
         return settings.model_copy(update={"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
         """How a cell is evaluated, for the first time or after ``repeat`` other evaluations."""
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
-        return canonical([cell.digest, self.repeated(repeat), asked, code_digest("evals.run"), env])
+        return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
 
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""
@@ -120,3 +132,8 @@ class Recipes:
 
     def _recipe(self, module: str, settings: str) -> str:
         return canonical([settings, code_digest(module), self.env])
+
+
+def training_module(engine: str, settings: Mapping[str, object]) -> str:
+    """The code that trains, by the name of the engine and its settings."""
+    return VLLM_ROLLOUTS if settings.get("rollouts") == "vllm" else ENGINES[engine]

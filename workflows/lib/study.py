@@ -111,6 +111,16 @@ class Study(Analyses):
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.recipes.evaluation(self.grid.cell(self.key(wildcards)))
 
+    @property
+    def evaluation_settings(self) -> str:
+        """``params`` of evaluation: the settings that its backend reads, as JSON."""
+        return self.recipes.repeated(0).model_dump_json()
+
+    @property
+    def evaluation_script(self) -> str:
+        """The script that evaluates, as the rules name it."""
+        return f"../scripts/{'evaluate_vllm' if self.config.evaluation.backend == 'vllm' else 'evaluate'}.py"
+
     def repeat_settings(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: its settings."""
         return self.recipes.repeated(int(wildcards.repeat)).model_dump_json()

@@ -40,10 +40,10 @@ rule evaluate:
         mem_mb=study.config.resources.evaluate.mem_mb,
         runtime=study.config.resources.evaluate.minutes,
     params:
-        settings=study.config.evaluation.model_dump_json(),
+        settings=study.evaluation_settings,
         recipe=study.cell_evaluation,
     script:
-        "../scripts/evaluate.py"
+        study.evaluation_script
 
 
 rule repeat:  # the same evaluation with other sampling noise
@@ -61,7 +61,9 @@ rule repeat:  # the same evaluation with other sampling noise
         repeat=r"\d+",
     cache: True
     conda:
-        "../../envs/local.yaml"
+        study.conda(study.recipes.evaluation_role)
+    container:
+        study.image(study.recipes.evaluation_role)
     resources:
         gpu=study.config.resources.evaluate.gpus,
         mem_mb=study.config.resources.evaluate.mem_mb,
@@ -70,7 +72,7 @@ rule repeat:  # the same evaluation with other sampling noise
         settings=study.repeat_settings,
         recipe=study.repeat_evaluation,
     script:
-        "../scripts/evaluate.py"
+        study.evaluation_script
 
 
 rule score:

@@ -7,7 +7,7 @@ from workflows.lib.files import write_text
 from workflows.lib.gpus import check_device
 from workflows.lib.job import job
 from workflows.lib.loading import engine_settings
-from workflows.lib.recipes import ENGINES
+from workflows.lib.recipes import training_module
 from workflows.lib.records import Cell
 from workflows.lib.rollouts import keep_none
 
@@ -15,7 +15,8 @@ cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
     if cell.engine == "local":  # EasyR1 has a torch of its own, in another environment
         check_device(cell.device, "device")
-    engine = import_module(ENGINES[cell.engine])
+    settings = engine_settings(snakemake.config)
+    engine = import_module(training_module(cell.engine, settings))
     record = Path(snakemake.output.cell)
     engine.train(
         cell,
@@ -23,7 +24,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         validation=Path(snakemake.input.validation),
         base=Path(snakemake.input.base),
         out=record.parent,
-        settings=engine.EngineSettings.model_validate(engine_settings(snakemake.config)),
+        settings=engine.EngineSettings.model_validate(settings),
     )
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

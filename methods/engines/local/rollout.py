@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +46,19 @@ class Responses:
         return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
 
 
+_OTHER: ContextVar[Callable[..., Responses] | None] = ContextVar("other", default=None)
+
+
+@contextmanager
+def sampled_by(other: Callable[..., Responses]) -> Iterator[None]:
+    """Within this block ``roll_out`` is ``other``, called with the same arguments."""
+    token = _OTHER.set(other)
+    try:
+        yield
+    finally:
+        _OTHER.reset(token)
+
+
 @torch.no_grad()
 def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int) -> Responses:
     """Sample ``sampling.copies`` responses to each prompt, about ``size`` rollouts at a time, in prompt order.
@@ -51,6 +66,8 @@ def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed
     Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when
     the others end nor on ``size``.
     """
+    if (other := _OTHER.get()) is not None:
+        return other(policy, prompts, sampling, seed, size)
     copies = sampling.copies
     shape = (len(prompts) * copies, sampling.max_tokens)
     uniforms = torch.from_numpy(np.random.default_rng(seed).random(shape)).to(policy.device)
