@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +213,9 @@ def test_evaluation_has_its_own_recipe():
     )
 
 
-def test_five_thousand_cells_take_no_time():
-    began = time.perf_counter()
+def test_five_thousand_cells_are_five_thousand_digests():  # how long it takes: benchmarks/planning.py
     made = grid(seeds=list(range(417)), experiments=["table2"])
     assert len({made.cell(k).digest for k in made.wanted}) == 5004
-    assert time.perf_counter() - began < 10  # 0.5 s where this was written; planning the jobs is Snakemake's part
 
 
 def test_lock_is_part_of_every_recipe(tmp_path: Path):
