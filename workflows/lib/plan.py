@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workflows.lib.past import Kind, Past
+from workflows.lib.past import Kind, Past, kind_of
 
 if TYPE_CHECKING:
     from snakemake.jobs import Job
@@ -43,7 +43,7 @@ def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int]) -> 
     dag = workflow.dag
     assert dag is not None, "a plan is made once the DAG is built"  # noqa: S101
     return [
-        Planned(Kind(job.rule.name, _subject(dict(job.wildcards.items()))), "done")
+        Planned(kind_of(job.rule.name, dict(job.wildcards.items())), "done")
         if not dag.needrun(job)
         else _to_make(workflow, job, steps)
         for job in dag.jobs
@@ -54,14 +54,8 @@ def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int]) -> 
 def _to_make(workflow: Workflow, job: Job, steps: Callable[[dict[str, str]], int]) -> Planned:
     wildcards, cache = dict(job.wildcards.items()), job.rule.cache
     cached = cache is not None and cache.output and workflow.async_run(cache.exists(job))
-    kind = Kind(job.rule.name, _subject(wildcards))
+    kind = kind_of(job.rule.name, wildcards)
     return Planned(kind, "cached" if cached else "run", steps(wildcards) if kind.rule == "train" else 1)
-
-
-def _subject(wildcards: dict[str, str]) -> str:
-    if "seed" in wildcards:
-        return f"{wildcards.get('method', 'base')}/{wildcards['scale']}"
-    return " ".join(wildcards.values())
 
 
 def plan_lines(jobs: Sequence[Planned], past: Past, cores: int, results: Path) -> list[str]:
