@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from methods.micro.settings import BaseTraining, MicroSettings
 
 torch.set_num_threads(1)
+# A busy machine is no reason for a test to fail: properties are about values, not about time.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 UNTRAINED = BaseTraining(vision_steps=0, steps=0)
 TINY = MicroSettings(train=64, validation=16, test=16, training={"small": UNTRAINED, "large": UNTRAINED})

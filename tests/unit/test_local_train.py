@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -193,6 +194,14 @@ def test_nan_stops_the_cell_and_saves_the_batch(tiny_base, micro_data, tmp_path)
 def test_missing_model_folder_is_one_line(micro_data, tmp_path):
     with pytest.raises(DataError, match=r"nowhere: no model here .*; build or fetch the base model first"):
         run(make_cell("grpo"), tmp_path / "nowhere", micro_data, tmp_path)
+
+
+def test_truncated_weights_are_one_line(tiny_base, tmp_path):
+    broken = shutil.copytree(tiny_base, tmp_path / "model")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"model: not a loadable model: .*; build or fetch the base model again$"):
+        load_base(broken, "float32")
 
 
 @pytest.mark.parametrize(("content", "cause"), [(b"PAR1 not really", "not a readable parquet"), (None, "no such file")])

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.lib.estimate import Timing, seconds_left
+from workflows.lib.past import Usual
 from workflows.lib.progress import Job, Monitor, counting, last_record
 
 CELL = {"method": "cepo", "scale": "small", "variant": "default", "seed": "1"}
@@ -35,6 +36,27 @@ def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
     assert seconds_left(jobs, cores=1) == (30.0, False)
     assert seconds_left([Timing(A, 1.0, None, True)], cores=1) == (0.0, True)
     assert seconds_left([Timing(A, 1.0, None, False)], cores=1) == (0.0, False)
+
+
+def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
+    waiting = Timing(B, None, None, False, usual=50.0)
+    assert seconds_left([waiting], cores=1) == (50.0, True)
+    assert seconds_left([Timing(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
+    assert seconds_left([Timing(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
+    assert seconds_left([Timing(B, 30.0, None, True), waiting], cores=1) == (50.0, True)  # better than the others' mean
+
+
+def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
+    cell = tmp_path / "cells/cepo/small/default/s1"
+    (cell / "eval").mkdir(parents=True)
+    (cell / "cell.json").write_text('{"options": {"steps": 10}}')
+    (cell / "run.json").write_text('{"seconds": {"rollout": 15.0, "update": 5.0}}')
+    (cell / "eval/scores.json").write_text('{"seconds": 7.0}')
+    usual = Usual(tmp_path, lambda wildcards: 50)
+    assert usual.seconds("train", CELL) == 100.0
+    assert usual.seconds("evaluate", CELL) == 7.0
+    assert usual.seconds("train", CELL | {"scale": "large"}) is None
+    assert Usual(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
 
 
 @given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1e4)), min_size=1), st.integers(1, 8))

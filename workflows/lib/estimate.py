@@ -1,4 +1,4 @@
-"""How long the rest of a run may take, from what its jobs have taken so far."""
+"""How long the rest of a run may take, from what its jobs have taken so far and what such jobs usually take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Timing(NamedTuple):
     spent: float | None  # seconds so far; None: has not begun
     left: float | None  # seconds still to go, as its own pace tells; None: unknown
     ended: bool
+    usual: float | None = None  # seconds that such a job took in another run, perhaps on another machine
 
     @property
     def whole(self) -> float | None:
@@ -25,18 +26,26 @@ class Timing(NamedTuple):
 def seconds_left(timings: Sequence[Timing], cores: int) -> tuple[float, bool]:
     """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
 
-    A job takes what jobs of its kind took, or those of its rule; kinds that none has shown yet count nothing.
+    A job takes what its own pace tells; else what it usually takes, times how much slower this run is than usual; else
+    what jobs of its kind took, or those of its rule. Kinds of which nothing is known count nothing.
     """
-    left, complete = [], True
+    left, complete, slowness = [], True, _slowness(timings)
     for job in timings:
         if job.ended:
             continue
-        whole = job.whole or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
+        usual = None if job.usual is None else job.usual * slowness
+        whole = job.whole or usual or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
         if whole is None:
             complete = False
         else:
             left.append(max(whole - (job.spent or 0.0), 0.0))
     return max(sum(left) / cores, max(left, default=0.0)), complete
+
+
+def _slowness(timings: Sequence[Timing]) -> float:
+    """How many times as long as usual the jobs take that have shown it; 1 before one has."""
+    shown = [(job.whole, job.usual) for job in timings if job.whole and job.usual]
+    return sum(whole for whole, _ in shown) / sum(usual for _, usual in shown) if shown else 1.0
 
 
 def _mean(timings: Sequence[Timing], kind: tuple[Hashable, ...]) -> float | None:

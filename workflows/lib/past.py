@@ -6,8 +6,9 @@ import csv
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,32 @@ class Past:
 
     seconds: Values = field(default_factory=lambda: defaultdict(list))  # of training: per step
     size: Values = field(default_factory=lambda: defaultdict(list))  # bytes
+
+
+def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
+    """The kind of a job with these wildcards."""
+    if "seed" in wildcards:
+        return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
+    return Kind(rule, " ".join(wildcards.values()))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What jobs took in another run, such as the committed one; read when first asked for."""
+
+    results: Path
+    steps: Callable[[dict[str, str]], int]  # training steps of the cell with these wildcards
+
+    @cached_property
+    def _past(self) -> Past:
+        return read_past(self.results)
+
+    def seconds(self, rule: str, wildcards: dict[str, str]) -> float | None:
+        """Mean seconds of such a job; None without a record."""
+        found = self._past.seconds.get(kind_of(rule, wildcards))
+        if not found:
+            return None
+        return sum(found) / len(found) * (self.steps(wildcards) if rule == "train" else 1)
 
 
 def read_past(results: Path) -> Past:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workflows.lib.past import Kind, Past
+from workflows.lib.past import Kind, Past, kind_of
 
 if TYPE_CHECKING:
     from snakemake.jobs import Job
@@ -59,7 +59,7 @@ def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int], gpu
     assert dag is not None, "a plan is made once the DAG is built"  # noqa: S101
     order = {rule.name: place for place, rule in enumerate(workflow.rules)}
     return [
-        Planned(Kind(job.rule.name, _subject(dict(job.wildcards.items()))), "done")
+        Planned(kind_of(job.rule.name, dict(job.wildcards.items())), "done")
         if not dag.needrun(job)
         else _to_make(workflow, job, steps, gpus)
         for job in sorted(dag.jobs, key=lambda job: order[job.rule.name])
@@ -70,15 +70,9 @@ def planned_jobs(workflow: Workflow, steps: Callable[[dict[str, str]], int], gpu
 def _to_make(workflow: Workflow, job: Job, steps: Callable[[dict[str, str]], int], gpus: Mapping[str, int]) -> Planned:
     wildcards, cache = dict(job.wildcards.items()), job.rule.cache
     cached = cache is not None and cache.output and workflow.async_run(cache.exists(job))
-    kind = Kind(job.rule.name, _subject(wildcards))
+    kind = kind_of(job.rule.name, wildcards)
     count = steps(wildcards) if kind.rule == "train" else 1
     return Planned(kind, "cached" if cached else "run", count, gpus.get(kind.rule, 0))
-
-
-def _subject(wildcards: dict[str, str]) -> str:
-    if "seed" in wildcards:
-        return f"{wildcards.get('method', 'base')}/{wildcards['scale']}"
-    return " ".join(wildcards.values())
 
 
 def plan_lines(

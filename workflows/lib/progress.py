@@ -80,6 +80,7 @@ class Monitor(logging.Handler):
     results: Path
     steps: Callable[[dict[str, str]], int]  # training steps of the cell with these wildcards
     every: float
+    usual: Callable[[str, dict[str, str]], float | None] = lambda rule, wildcards: None  # seconds of such a job
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     jobs: dict[int, Job] = field(default_factory=dict)
     cores: int = 1
@@ -144,7 +145,8 @@ class Monitor(logging.Handler):
     def _timing(self, job: Job, reading: Reading | None, now: float) -> Timing:
         spent = None if job.started is None else (job.ended or now) - job.started
         left = None if reading is None else _seconds_left(job, reading, now)
-        return Timing((job.rule, job.wildcards.get("scale", "")), spent, left, job.ended is not None)
+        kind = (job.rule, job.wildcards.get("scale", ""))
+        return Timing(kind, spent, left, job.ended is not None, self.usual(job.rule, job.wildcards))
 
     def _read(self, job: Job) -> Reading | None:
         """The last progress record of a running job; None before there is one."""
@@ -193,7 +195,7 @@ def _running(name: str, reading: Reading | None) -> str:
 
 def _remaining(timings: Sequence[Timing], cores: int) -> str:
     seconds, complete = seconds_left(timings, cores)
-    if not seconds:
+    if round(seconds) == 0:  # nothing is known yet, or nothing is left
         return ""
     return f", {'about' if complete else 'more than'} {_clock(seconds)} left"
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
 from workflows.lib import console
+from workflows.lib.past import Usual
 from workflows.lib.progress import Monitor
 from workflows.lib.start import at_a_time, before
 from workflows.lib.study import Study
@@ -19,7 +20,8 @@ if not workflow.configfiles:  # a config given on the command line replaces this
 
 with console.one_line_errors():
     study = Study.load(workflow, config)
-monitor = Monitor(Path(study.results), study.training_steps, study.config.progress.every)
+usual = Usual(Path("results/reference") / study.config.world, study.training_steps)  # a committed run
+monitor = Monitor(Path(study.results), study.training_steps, study.config.progress.every, usual.seconds)
 PUBLISHED = sorted(str(path) for path in Path("results/published").glob("*.yaml"))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerBase
 
@@ -148,7 +149,7 @@ def load_base(base: Path, dtype: str) -> Any:  # noqa: ANN401 - a transformers c
         return AutoModelForImageTextToText.from_pretrained(
             base, dtype=getattr(torch, dtype), trust_remote_code=False, use_safetensors=True, local_files_only=True
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise DataError(str(base), f"not a loadable model: {error}", "build or fetch the base model again") from error
 
 
