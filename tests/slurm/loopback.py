@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -21,7 +22,9 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 HOST = "localhost"
 SECOND = "127.0.0.2/8"  # with 127.0.0.1 alone the C library finds no address for a daemon to listen at
 APART = ["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-GPUS = 2  # that SLURM gives out; nothing but files named like devices
+CPUS = 8  # that SLURM gives out, however many there are
+GPUS = 2  # that SLURM gives out; each is a null device
+NULL = os.makedev(1, 3)
 CONFIG = """
 ClusterName=loopback
 SlurmctldHost={host}
@@ -41,11 +44,9 @@ TaskPlugin=task/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
+SlurmdParameters=config_overrides
 GresTypes=gpu
-AccountingStorageTRES=gres/gpu
 MinJobAge=3600
-JobCompType=jobcomp/filetxt
-JobCompLoc={folder}/jobs.txt
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus}
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
@@ -67,7 +68,7 @@ def obstacle() -> str:
 def in_cluster(
     folder: Path, command: Sequence[str], cwd: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command beside a new cluster that keeps its files, logs and list of jobs in ``folder``."""
+    """Run a command beside a new cluster that keeps its files, logs and ``jobs.txt`` in ``folder``."""
     alone = ["setpriv", "--pdeathsig", "KILL", "unshare", *APART, sys.executable, str(Path(__file__)), str(folder)]
     whole = {**environment, "PATH": _path()}
     return subprocess.run([*alone, *command], cwd=cwd, env=whole, capture_output=True, text=True)
@@ -81,25 +82,43 @@ def _first_process(folder: Path, command: Sequence[str]) -> int:
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o600)
     for number in range(GPUS):
-        (folder / f"gpu{number}").touch()
+        os.mknod(folder / f"gpu{number}", stat.S_IFCHR | 0o666, NULL)
     (folder / "gres.conf").write_text(f"NodeName={HOST} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
     (folder / "slurm.conf").write_text(_config(folder))
     socket.sethostname(HOST)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "address", "add", SECOND, "dev", "lo"], check=True)
     subprocess.run(["mount", "--bind", str(folder), str(HERE)], check=True)
-    for daemon in (_munged(folder), ["slurmctld", "-D", "-i"], ["slurmd", "-D", "-N", HOST]):
+    _start([_munged(folder), ["slurmctld", "-D", "-i"], ["slurmd", "-D", "-N", HOST]], folder)
+    done = subprocess.run(command)
+    with (folder / "jobs.txt").open("w") as jobs:
+        subprocess.run(["scontrol", "--oneliner", "show", "jobs"], stdout=jobs, check=True)
+    return done.returncode
+
+
+def _start(daemons: Sequence[Sequence[str]], folder: Path) -> None:
+    """Start them and wait until the node is ready."""
+    running: list[subprocess.Popen[bytes]] = []
+    for daemon in daemons:
         with (folder / f"{daemon[0]}.out").open("w") as log:
-            subprocess.Popen(daemon, stdout=log, stderr=log)
+            running.append(subprocess.Popen(daemon, stdout=log, stderr=log))
         time.sleep(1)
-    _wait_for_node(folder)
-    return subprocess.run(command).returncode
+    state = ""
+    for _ in range(60):
+        if any(process.poll() is not None for process in running):
+            break
+        asked = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+        state = asked.stdout.strip()
+        if state == "idle":
+            return
+        time.sleep(1)
+    logs = "\n".join(path.read_text()[-2000:] for path in sorted(folder.glob("*.out")))
+    raise RuntimeError(f"no cluster, its node is '{state}'\n{logs}")
 
 
 def _config(folder: Path) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    cpus = len(os.sched_getaffinity(0))
-    return CONFIG.format(folder=folder, host=HOST, cpus=cpus, memory=memory, gpus=GPUS)
+    return CONFIG.format(folder=folder, host=HOST, cpus=CPUS, memory=memory, gpus=GPUS)
 
 
 def _munged(folder: Path) -> list[str]:
@@ -109,18 +128,6 @@ def _munged(folder: Path) -> list[str]:
 
 def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-
-
-def _wait_for_node(folder: Path) -> None:
-    state = ""
-    for _ in range(60):
-        asked = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
-        state = asked.stdout.strip()
-        if state == "idle":
-            return
-        time.sleep(1)
-    logs = "\n".join(path.read_text()[-2000:] for path in sorted(folder.glob("*.log")))
-    raise RuntimeError(f"the node is '{state}' after a minute\n{logs}")
 
 
 if __name__ == "__main__":

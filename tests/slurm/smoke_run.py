@@ -21,7 +21,8 @@ PLUGIN = "snakemake_executor_plugin_slurm"
 CONFIG = "workflows/configs/smoke.yaml"
 RESERVED = "\nresources: {train: {gpus: 1, mem_mb: 2000, minutes: 30}}\n"  # what SLURM must be told; decides no result
 ON_SLURM = ["--workflow-profile", "workflows/profiles/slurm", "--configfile", "reserving.yaml"]
-QUICK = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"]
+SQUEUE = ["--slurm-status-command", "squeue"]  # the loopback cluster keeps no accounting
+QUICK = ["--slurm-init-seconds-before-status-checks", "3", "--jobs", str(len(os.sched_getaffinity(0)))]
 HERE = ["--workflow-profile", "workflows/profiles/local", "--configfile", CONFIG, "--cores", "1"]
 LOCAL = {"all", "track", "total"}  # not submitted
 TIMES = {"seconds", "created", "started", "ended"}
@@ -29,26 +30,36 @@ TIMES = {"seconds", "created", "started", "ended"}
 pytestmark = [
     pytest.mark.skipif(bool(obstacle()), reason=obstacle()),
     pytest.mark.skipif(importlib.util.find_spec(PLUGIN) is None, reason=f"not installed: {PLUGIN} (make slurm)"),
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
 ]
 
 
 def test_the_smoke_run_on_slurm_and_here(tmp_path: Path):
     there, here, cluster = copy(tmp_path / "there"), copy(tmp_path / "here"), tmp_path / "slurm"
-    submitted = in_cluster(cluster, snakemake(*ON_SLURM, *QUICK), there, environment(there))
+    submitted = in_cluster(cluster, snakemake(*ON_SLURM, *SQUEUE, *QUICK), there, environment(there))
     assert submitted.returncode == 0, submitted.stderr
     jobs = (cluster / "jobs.txt").read_text().splitlines()
     states = [field(job, "JobState") for job in jobs]
     planned = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", submitted.stderr, re.MULTILINE)}
     assert states == ["COMPLETED"] * sum(count for name, count in planned.items() if name not in LOCAL)
-    trained = [job for job in jobs if "gres/gpu=1" in field(job, "Tres")]
-    assert len(trained) == planned["train"] == 2
-    assert {(field(job, "TimeLimit"), "mem=2000M" in field(job, "Tres")) for job in trained} == {("30", True)}
+    assert planned["train"] == 2
+    trained = [job for job in jobs if "TresPerJob=" in job]
+    asked = [[field(job, name) for name in ("TresPerJob", "NumCPUs", "MinMemoryNode", "TimeLimit")] for job in trained]
+    assert asked == [["gres:gpu:1", "4", "2000M", "00:30:00"]] * 2
     local = run(here, *HERE)
     assert local.returncode == 0, local.stderr
     assert results(there) == results(here)
     again = run(there, *HERE)  # whoever ran it: there is nothing left to do
     assert "Nothing to be done" in again.stderr
+
+
+def test_a_cluster_without_accounting_is_said_before_a_job_is_submitted(tmp_path: Path):
+    project = copy(tmp_path / "project")
+    done = in_cluster(tmp_path / "slurm", snakemake(*ON_SLURM), project, environment(project))
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("ConfigError")]
+    assert "keeps no accounting (sacct: " in line and line.endswith("MinJobAge of some minutes)")
+    assert "JobId=" not in (tmp_path / "slurm" / "jobs.txt").read_text()
 
 
 def copy(project: Path) -> Path:

@@ -14,6 +14,7 @@ from workflows.lib.machine import FREE_MB
 from workflows.lib.past import read_past
 from workflows.lib.plan import Room, plan_lines, planned_jobs
 from workflows.lib.preflight import check_confirmed, check_fetched
+from workflows.lib.slurm import check_accounting
 from workflows.lib.study import Study
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def before(workflow: Workflow, study: Study) -> None:
         print(*plan(workflow, study), sep="\n")
         raise SystemExit
     with one_line_errors():
+        check_accounting(workflow.executor_settings)
         check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
         if study.config.world == "paper" and not study.config.yes:
             ask = input if sys.stdin.isatty() else None
