@@ -84,17 +84,21 @@ def test_what_sdpos_teacher_is_shown(context):
         assert shown(Sdpo(context=context), "right", group) == wanted
 
 
+@pytest.fixture(scope="module")
+def policy(tiny_base: Path) -> Policy:
+    return Policy(tiny_base, Method(), "cpu", "float32", seed=0)
+
+
 WEIGHTS = [Weights("synced", every=every) for every in (1, 5, 10, 25)]
 WEIGHTS += [Weights("ema", decay, tick) for decay in (0.999, 0.95) for tick in ("update", "step")]
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=str)
-def test_whose_weights_a_teacher_has_over_fifty_steps(weights, tiny_base: Path):
+def test_whose_weights_a_teacher_has_over_fifty_steps(weights, policy: Policy):
     """One tensor stands for all: two updates a step, as of 32 problems in halves."""
     rng = np.random.default_rng(1)
     walk = rng.normal(0, 1, 101).cumsum()
     actor = [[walk[2 * step], walk[2 * step + 1], walk[2 * step + 2]] for step in range(50)]
-    policy = Policy(tiny_base, Method(), "cpu", "float32", seed=0)
     name, tensor = next(iter(policy.trainable.items()))
     tensor.data.fill_(actor[0][0])
     teachers, seen = TeacherWeights(policy, {weights}), []
