@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from peft.tuners.lora import LoraLayer
 from verl.protocol import DataProto
 from verl.utils.tokenizer import get_processor, get_tokenizer
 
@@ -51,7 +52,7 @@ def optimizer(worker):
         rates.append(worker.lr_scheduler.get_last_lr()[0])
         worker.optimizer.step()
         worker.lr_scheduler.step()
-    layers = [m for m in worker.fsdp_module.modules() if hasattr(m, "scaling")]
+    layers = [m for m in worker.fsdp_module.modules() if isinstance(m, LoraLayer)]
     return {
         "weight_decay": group["weight_decay"],
         "rates": rates,
@@ -60,7 +61,7 @@ def optimizer(worker):
 
 
 def sampling(worker, reader, job, ends):
-    """Responses of a rollout, what vLLM was asked for, and how often image tokens come when they are not barred."""
+    """Responses of a rollout, what vLLM was asked for, and how often a barred token comes where it is wanted."""
     batch = rolled_out(worker, reader, job)
     asked = worker.rollout.inference_engine.engine.last_params
     barred = sorted(int(token) for token in asked[0].logit_bias)
@@ -69,8 +70,8 @@ def sampling(worker, reader, job, ends):
     batch.batch["token_level_scores"] = torch.zeros_like(responses, dtype=torch.float)
     batch.batch["old_log_probs"] = batch.batch["entropy"] = torch.zeros_like(responses, dtype=torch.float)
     experience = Interpreter(job.method, reader.tokenizer, ends, 1).read(batch, 0)
-    worker.rollout.sampling_params.logit_bias = {}
-    free = rolled_out(worker, reader, job)
+    worker.rollout.sampling_params.logit_bias = {barred[0]: 100.0}
+    wanted = rolled_out(worker, reader, job)
     return {
         "image_token": reader.tokenizer.convert_tokens_to_ids("<|image_pad|>"),
         "special": sorted(reader.tokenizer.all_special_ids),
@@ -78,7 +79,7 @@ def sampling(worker, reader, job, ends):
         "barred": barred,
         "seeds": [params.seed for params in asked],
         "barred_sampled": count(responses[mask], barred),
-        "barred_sampled_if_free": count(free.batch["responses"][free.batch["response_mask"].bool()], barred),
+        "barred_sampled_if_wanted": count(wanted.batch["responses"][wanted.batch["response_mask"].bool()], barred),
         "same_seed_same_tokens": bool((again.batch["responses"] == responses).all()),
         "other_seed_same_tokens": bool((other.batch["responses"] == responses).all()),
         "longest": int(batch.batch["attention_mask"].sum(1).max()),

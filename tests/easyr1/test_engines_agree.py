@@ -42,7 +42,9 @@ CASES: dict[str, tuple[str, dict]] = {
         {"neg_unboxed": "none_str", "empty_neg": "right", "eps_w": 0.2, "lam": 1.0, "lam_clock": "from_one",
          "decay_steps": 10, **BLIND},
     ),
-    "cepo_fixed": ("cepo", {"teacher_weights": "fixed", "neg_pick": "random", **USER_TURN}),
+    "cepo_fixed": (
+        "cepo", {"teacher_weights": "fixed", "neg_pick": "random", "lam_schedule": "constant", **USER_TURN}
+    ),
     "cepo_ema": ("cepo", {"teacher_weights": "ema", "wrong": "full", "right": "prefix", "cot_k": 5}),
     "cepo_synced": ("cepo", {"teacher_weights": "synced", "exclude_self": True, "evidence_order": "shuffled"}),
     "cepo_suffix": ("cepo", {"right": "suffix", "wrong": "suffix", "suffix_bug": True, "cot_k": 12}),

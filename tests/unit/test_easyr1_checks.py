@@ -18,7 +18,7 @@ from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
 from workflows.lib.errors import ConfigError, TrainError
 from workflows.lib.records import Cell
 
-TESTED = {"transformers": "4.57.6", "peft": "0.18.1", "vllm": "0.11.0", "omegaconf": "2.3.1"}
+TESTED = {"transformers": "4.57.6", "peft": "0.18.1", "vllm": "0.11.0", "flash-attn": "2.8.3", "omegaconf": "2.3.1"}
 
 
 def make_job(tmp_path: Path, easyr1: dict[str, Any], **options: object) -> Job:
@@ -72,6 +72,7 @@ def test_tested_versions_pass():
         ("peft", "0.21.2", "peft 0.21.2 is outside the tested range >=0.18,<=0.20.0: later ones give EasyR1 no LoRA"),
         ("transformers", "5.23.0", "transformers 5.23.0 is outside the tested range >=4.57,<5"),
         ("vllm", None, r"vllm \(not installed\) is outside the tested range"),
+        ("flash-attn", None, r"flash-attn \(not installed\) is outside the tested range >=2.4.3,<3: EasyR1 loads its"),
         ("omegaconf", "2.4.0", "omegaconf 2.4.0 is outside the tested range <2.4"),
     ],
 )

@@ -15,10 +15,11 @@ from workflows.lib.errors import ConfigError
 
 # sha256 of its package verl at COMMIT, see source_digest
 EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
-TESTED = {  # package -> versions this engine was tested with, and what goes wrong outside
+TESTED = {  # package -> versions tested with (flash-attn: that EasyR1 asks for), and what goes wrong outside
     "transformers": (">=4.57,<5", "EasyR1 is written for transformers 4; Qwen3-VL came with 4.57"),
     "peft": (">=0.18,<=0.20.0", "later ones give EasyR1 no LoRA tensors, so vLLM would roll out the base model"),
     "vllm": (">=0.11.0,<0.12", "0.12 drops a symbol that EasyR1 imports"),
+    "flash-attn": (">=2.4.3,<3", "EasyR1 loads its model with it, packed or not; it is in envs/easyr1-wheels.txt"),
     "omegaconf": ("<2.4", "2.4 refuses EasyR1's config classes"),
 }
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # LoRA ranks that vLLM 0.11 has kernels for

@@ -12,6 +12,7 @@ from methods.engines.easyr1.job import Job
 from methods.engines.local.experience import Experience
 from methods.engines.local.files import read_lines
 from methods.engines.local.log import evidence_record
+from workflows.lib.errors import TrainError
 from workflows.lib.files import write_text
 from workflows.lib.records import Step
 
@@ -32,8 +33,11 @@ class StepLog:
         self.start_file = job.state / "validation_start.json"
 
     def start(self, step: int) -> None:
-        """Steps done so far, after a resume; later lines are dropped and written again."""
+        """Steps done so far, after a resume; later lines are dropped and made again. TrainError if one is missing."""
         self.records = read_lines(self.job.lines)[:step]
+        if len(self.records) < step:
+            cause = f"{len(self.records)} lines, but the checkpoint is of step {step}"
+            raise TrainError(str(self.job.lines), cause, f"delete {self.job.state} to train from the start")
 
     def log(self, data: dict[str, Any], step: int) -> None:
         """A step, or a validation before the first or after the last one."""
