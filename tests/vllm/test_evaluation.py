@@ -104,15 +104,12 @@ def test_what_the_sampler_held_is_on_record(of_adapter: Pair, world: World):
     assert report["sampler"]["versions"] == {"vllm": "0.32.0", "lmms_eval": "0.7.3"}
 
 
-def test_replicas_answer_as_one_engine_and_seeds_decide(world: World, tmp_path: Path):
-    few = world.settings(limit=8)
-    two = world.settings({"data_parallel": 2}, limit=8)
-    one = read_samples(world.evaluate(tmp_path / "1", few) / "samples.parquet").to_pandas()
+def test_two_replicas_answer_as_one_engine(world: World, tmp_path: Path):
+    one, two = (world.settings({"data_parallel": count}, limit=8) for count in (1, 2))
+    first = read_samples(world.evaluate(tmp_path / "1", one) / "samples.parquet").to_pandas()
     parted = read_samples(world.evaluate(tmp_path / "2", two) / "samples.parquet").to_pandas()
-    other = read_samples(world.evaluate(tmp_path / "3", two, seed=2) / "samples.parquet").to_pandas()
-    assert parted["question_hash"].tolist() == one["question_hash"].tolist() == other["question_hash"].tolist()
-    assert (parted["response"] == one["response"]).mean() > 0.9  # the noise is the question's; sums may differ
-    assert (other["response"] == one["response"]).mean() < 0.6
+    assert parted["question_hash"].tolist() == first["question_hash"].tolist()
+    assert (parted["response"] == first["response"]).mean() > 0.9  # the noise is the question's; sums may differ
 
 
 def test_a_merged_model_reports_what_rounding_kept(world: World, tmp_path: Path):
