@@ -18,7 +18,7 @@ from evals.vllm_job import Failure, VllmJob
 from workflows.lib.errors import UserError
 from workflows.lib.files import write_text
 from workflows.lib.progress import counting
-from workflows.lib.vllm import versions
+from workflows.lib.vllm import end_with_parent, versions
 
 
 def run(job: VllmJob) -> None:
@@ -89,4 +89,5 @@ def main(asked: Path, failure: Path) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
