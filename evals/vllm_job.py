@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from evals.vllm_settings import Evaluation
 from workflows.lib import errors
-from workflows.lib.errors import ConfigError, EvalError
+from workflows.lib.errors import EvalError
 from workflows.lib.files import write_text
-from workflows.lib.vllm import PYTHON, environment, program
+from workflows.lib.vllm import check, environment, program
 
 
 class VllmJob(BaseModel):
@@ -46,15 +46,12 @@ class Failure(BaseModel):
 
 def evaluate(job: VllmJob) -> None:
     """Do ``job``, with evals/run.py's output. Raises ConfigError, DataError or EvalError and then writes nothing."""
-    python = program(job.settings.vllm.python)
+    check("evaluation.vllm.python", job.settings.vllm.python)
     with TemporaryDirectory(prefix="vllm-") as folder:
         asked, failure = Path(folder, "job.json"), Path(folder, "failure.json")
         write_text(asked, job.model_dump_json(indent=1))
-        command = [python, "-P", "-m", "evals.vllm_run", str(asked), str(failure)]
-        try:
-            done = subprocess.run(command, env=environment(job.settings.device))  # noqa: S603
-        except OSError as error:
-            raise ConfigError("evaluation.vllm.python", f"{python} cannot be run ({error.strerror})", PYTHON) from None
+        command = [program(job.settings.vllm.python), "-P", "-m", "evals.vllm_run", str(asked), str(failure)]
+        done = subprocess.run(command, env=environment(job.settings.device))  # noqa: S603
         if failure.exists():
             raise Failure.model_validate_json(failure.read_text()).error()
         if done.returncode:

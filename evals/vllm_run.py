@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,30 +15,10 @@ from evals.inputs import check_environment, check_model, read_benchmark
 from evals.run import check_settings, collect, write_raw
 from evals.samples import write_samples
 from evals.vllm_job import Failure, VllmJob
-from workflows.lib.errors import ConfigError, UserError
+from workflows.lib.errors import UserError
 from workflows.lib.files import write_text
 from workflows.lib.progress import counting
-from workflows.lib.vllm import PYTHON
-
-TESTED = {"vllm": "0.32.0", "lmms_eval": "0.7.3"}  # older lmms-eval passes fewer settings on
-
-
-def check_versions() -> dict[str, str]:
-    """Versions of what answers and scores; ConfigError unless they are those that the tests ran."""
-    found = {}
-    for package, tested in TESTED.items():
-        names = (package, f"{package}-cpu")  # vLLM's build for CPUs has a name of its own
-        found[package] = next((known for name in names if (known := _version(name))), "none")
-        if found[package].partition("+")[0] != tested:
-            raise ConfigError("evaluation.vllm.python", f"{package} is {found[package]}, tested is {tested}", PYTHON)
-    return found
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+from workflows.lib.vllm import end_with_parent, versions
 
 
 def run(job: VllmJob) -> None:
@@ -47,7 +26,6 @@ def run(job: VllmJob) -> None:
     started = time.perf_counter()
     go_offline()
     check_environment()
-    versions = check_versions()
     check_model(job.base, job.adapter)
     rows = {name: read_benchmark(name, path, job.settings.limit) for name, path in job.benchmarks.items()}
     with counting(job.samples.parent / "progress.json") as progress, _weights(job) as (folder, adapter, kept):
@@ -66,7 +44,7 @@ def run(job: VllmJob) -> None:
     seconds = {"load": loaded - started, "generate": model.seconds}
     seconds["lmms_eval"] = time.perf_counter() - loaded - model.seconds
     report = {"cell": job.cell_name, "settings": job.settings.generation(), "seed": job.seed, "seconds": seconds}
-    report["sampler"] = {"backend": "vllm", "versions": versions, "vllm": job.settings.vllm.model_dump()}
+    report["sampler"] = {"backend": "vllm", "versions": versions(), "vllm": job.settings.vllm.model_dump()}
     report["sampler"] |= sampler(model.answers)
     if kept is not None:
         report["update_kept"] = kept
@@ -111,4 +89,5 @@ def main(asked: Path, failure: Path) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

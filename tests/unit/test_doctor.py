@@ -134,3 +134,13 @@ def test_the_report_ends_with_an_error_if_something_blocks():
     with pytest.raises(ConfigError, match=r"^doctor: 1 of 2 checks failed; each line with STOP has its way out$"):
         doctor.report([good, bad], said.append)
     assert said == [good.line, good.line, bad.line]
+
+
+def test_a_python_that_has_no_vllm(tmp_path: Path):
+    place, chosen = "evaluation.vllm.python", config("paper.yaml")
+    assert place not in stops(NODE, chosen)  # null: each job has its environment from Snakemake
+    vllm = chosen.evaluation.vllm.model_copy(update={"python": str(tmp_path / "python")})
+    named = chosen.model_copy(update={"evaluation": chosen.evaluation.model_copy(update={"vllm": vllm})})
+    line = stops(NODE, named)[place]
+    assert line.startswith(f"STOP {place}: {tmp_path}/python cannot be run (No such file or directory)")
+    assert "(expected: vllm 0.32.0, lmms_eval 0.7.3); name the Python of an environment with envs/eval.txt" in line

@@ -13,7 +13,7 @@ from evals.vllm_settings import Evaluation, VllmSettings
 from workflows.lib.errors import ConfigError, EvalError
 from workflows.lib.grid import Key
 from workflows.lib.recipes import ENGINES, VLLM_ROLLOUTS, training_module
-from workflows.lib.vllm import environment, room_for
+from workflows.lib.vllm import check, environment, lacking, room_for
 
 KEY = Key("grpo", "small", "default", 1)
 VLLM = {"backend": "vllm", "vllm": {"tensor_parallel": 2, "data_parallel": 4}}
@@ -118,3 +118,11 @@ def test_answers_that_were_sampled_otherwise_are_refused(case: str):
 def test_a_whole_response_may_be_cut_at_the_limit_asked_for():
     check_answers({("mmmu_val", 0): sampled(0, truncated=True, tokens=8)}, (7, 8), 8)
     assert isinstance(sampled(0), Answer)
+
+
+def test_a_python_without_vllm_is_named_with_what_it_has():
+    assert "has vllm none, tested is 0.32.0" in str(lacking(None, ("vllm",)))
+    assert lacking(None, ("lmms_eval",)) is None
+    assert lacking("/nowhere/python") == "/nowhere/python cannot be run (No such file or directory)"
+    with pytest.raises(ConfigError, match=r"evaluation.vllm.python: .* has vllm none.*; name the Python"):
+        check("evaluation.vllm.python", None)

@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip with the reason; tests of the same code that need no vLLM are in tests/unit."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.timeout(3600))
             if PYTHON is None:
                 item.add_marker(pytest.mark.skip(reason=ABSENT))
             elif not Path(PYTHON).exists():

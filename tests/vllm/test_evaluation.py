@@ -74,16 +74,23 @@ def test_greedy_answers_agree_and_every_other_is_a_tie(name: str, world: World, 
     print(f"{name}: {len(vllm) - len(other)} of {len(vllm)} greedy answers agree")
     assert len(other) <= (1 - AGREE) * len(vllm)
     adapter = world.adapter if name == "of_adapter" else None
-    rows = local.groupby("benchmark").cumcount()  # answers stand in the order of the benchmark's rows
-    cases = [(local["benchmark"][i], int(rows[i]), local["response"][i], vllm["response"][i]) for i in other]
-    found = gaps(world.base, adapter, world.benchmarks, cases)
+    found = gaps(world.base, adapter, world.benchmarks, cases(local, vllm, list(other)))
     print(f"gaps of the others, nats: {found}")
     assert all(gap < TIE for gap in found)
 
 
-def test_an_adapter_is_served_and_changes_answers(of_base: Pair, of_adapter: Pair):
+def cases(one: pd.DataFrame, other: pd.DataFrame, which: list[int]) -> list[tuple[str, int, str, str]]:
+    """Benchmark, row and both answers; answers stand in the order of the benchmark's rows."""
+    rows = one.groupby("benchmark").cumcount()
+    return [(one["benchmark"][i], int(rows[i]), one["response"][i], other["response"][i]) for i in which]
+
+
+def test_an_adapter_is_served_and_changes_answers_that_are_no_ties(of_base: Pair, of_adapter: Pair, world: World):
     before, after = of_base.frames()[0], of_adapter.frames()[0]
-    assert (before["response"] != after["response"]).mean() > 0.05
+    changed = list(before.index[before["response"] != after["response"]])
+    assert len(changed) > 0.05 * len(before)
+    found = gaps(world.base, None, world.benchmarks, cases(before, after, changed[:8]))
+    assert max(found) > 10 * TIE
 
 
 def test_the_contract_is_the_local_backends(of_base: Pair):
@@ -104,15 +111,12 @@ def test_what_the_sampler_held_is_on_record(of_adapter: Pair, world: World):
     assert report["sampler"]["versions"] == {"vllm": "0.32.0", "lmms_eval": "0.7.3"}
 
 
-def test_replicas_answer_as_one_engine_and_seeds_decide(world: World, tmp_path: Path):
-    few = world.settings(limit=8)
-    two = world.settings({"data_parallel": 2}, limit=8)
-    one = read_samples(world.evaluate(tmp_path / "1", few) / "samples.parquet").to_pandas()
+def test_two_replicas_answer_as_one_engine(world: World, tmp_path: Path):
+    one, two = (world.settings({"data_parallel": count}, limit=8) for count in (1, 2))
+    first = read_samples(world.evaluate(tmp_path / "1", one) / "samples.parquet").to_pandas()
     parted = read_samples(world.evaluate(tmp_path / "2", two) / "samples.parquet").to_pandas()
-    other = read_samples(world.evaluate(tmp_path / "3", two, seed=2) / "samples.parquet").to_pandas()
-    assert parted["question_hash"].tolist() == one["question_hash"].tolist() == other["question_hash"].tolist()
-    assert (parted["response"] == one["response"]).mean() > 0.9  # the noise is the question's; sums may differ
-    assert (other["response"] == one["response"]).mean() < 0.6
+    assert parted["question_hash"].tolist() == first["question_hash"].tolist()
+    assert (parted["response"] == first["response"]).mean() > 0.9  # the noise is the question's; sums may differ
 
 
 def test_a_merged_model_reports_what_rounding_kept(world: World, tmp_path: Path):

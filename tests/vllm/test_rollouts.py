@@ -103,7 +103,7 @@ def test_what_cannot_roll_out_with_vllm_is_refused(tiny_base: Path, micro_data: 
 
     files = (micro_data / "train.parquet", micro_data / "validation.parquet", tiny_base, tmp_path)
     without = LocalSettings(rollouts="vllm", vllm=RolloutEngine(python="/bin/false"))
-    with pytest.raises(ConfigError, match=r"vllm.python: the process ended with status 1"):
+    with pytest.raises(ConfigError, match=r"vllm.python: /bin/false ended with status 1"):
         train(a_cell({}), *files, without)
     with pytest.raises(ConfigError, match="student_image"):
         train(a_cell({"student_image": False}), *files, without)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.inputs import check_environment
+from workflows.lib import vllm
 from workflows.lib.checkout import COMMIT
 from workflows.lib.checkout import lacking as checkout_lacking
 from workflows.lib.config import Config, Reserved
@@ -48,7 +49,13 @@ def examine(config: Config, machine: Machine, lock: Lock, results: Path, deploye
     findings += [*_environments(config, deployed), *_gpus(config, machine, lock)]
     folders = [results, cache()] if needs(config) else [results]
     findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
-    return [*findings, *_fetched(config, lock), *_checkout(config), *_variables(machine, check_environment)]
+    return [
+        *findings,
+        *_fetched(config, lock),
+        *_checkout(config),
+        *_vllm(config),
+        *_variables(machine, check_environment),
+    ]
 
 
 def report(findings: list[Finding], say: Callable[[str], None]) -> None:
@@ -169,6 +176,20 @@ def _checkout(config: Config) -> Iterator[Finding]:
     if config.engine == "easyr1":
         cause = checkout_lacking(Path(config.easyr1.checkout).expanduser())
         yield Finding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
+
+
+def _vllm(config: Config) -> Iterator[Finding]:
+    """vLLM where the config names a Python of its own; without one, each job has its environment from Snakemake."""
+    rollouts, evaluation = config.engine_settings, config.evaluation
+    asked = (
+        ("engine_settings.vllm.python", rollouts.rollouts == "vllm", rollouts.vllm.python, ("vllm",)),
+        ("evaluation.vllm.python", evaluation.backend == "vllm", evaluation.vllm.python, tuple(vllm.TESTED)),
+    )
+    for place, used, python, packages in asked:
+        if used and python is not None:
+            expected = ", ".join(f"{package} {vllm.TESTED[package]}" for package in packages)
+            cause = vllm.lacking(python, packages)
+            yield Finding(place, expected, cause or "here", vllm.PYTHON if cause else "")
 
 
 def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[Finding]:

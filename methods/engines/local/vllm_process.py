@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from methods.engines.local.vllm_worker import KEY
-from workflows.lib.errors import ConfigError, TrainError
-from workflows.lib.vllm import PYTHON, environment, program
+from workflows.lib.errors import TrainError
+from workflows.lib.vllm import check, environment, program
 
 PLACE = "engine_settings.vllm.python"
 
@@ -19,26 +19,24 @@ class Worker:
     """methods/engines/local/vllm_worker.py in a process; ``folder`` takes the socket."""
 
     def __init__(self, python: str | None, device: str, options: dict[str, Any], folder: Path) -> None:
+        check(PLACE, python, ("vllm",))
         address, key = str(folder / "socket"), secrets.token_bytes(32)
         command = [program(python), "-P", "-m", "methods.engines.local.vllm_worker", address]
         with Listener(address, "AF_UNIX", authkey=key) as listener:
-            try:
-                self.process = subprocess.Popen(command, env=environment(device) | {KEY: key.hex()})  # noqa: S603
-            except OSError as error:
-                raise ConfigError(PLACE, f"{command[0]} cannot be run ({error.strerror})", PYTHON) from None
+            self.process = subprocess.Popen(command, env=environment(device) | {KEY: key.hex()})  # noqa: S603
             self.pipe = self._accept(listener)
         self.ask(options)
 
     def _accept(self, listener: Listener) -> Any:  # noqa: ANN401 - a Connection
-        """The process's call; ConfigError if it ends instead, as it does without vLLM."""
+        """The process's call; TrainError if it ends instead."""
         listener._listener._socket.settimeout(1.0)  # pyright: ignore[reportAttributeAccessIssue]
         while True:
             try:
                 return listener.accept()
             except TimeoutError:
                 if self.process.poll() is not None:
-                    cause = f"the process ended with status {self.process.returncode}; the log above says why"
-                    raise ConfigError(PLACE, cause, PYTHON) from None
+                    cause = f"the process that rolls out ended with status {self.process.returncode}"
+                    raise TrainError("vllm", cause, "the log above says why") from None
 
     def ask(self, question: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer of the worker
         """The worker's answer; TrainError if it failed or is gone."""
