@@ -19,14 +19,14 @@ GPUS := $(shell nvidia-smi -L 2>/dev/null | wc -l)
 PROFILE ?= local
 LOCAL := --resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS)
 CONFIGFILE = $(if $(CONFIG),--configfile $(or $(wildcard $(CONFIG)),$(error CONFIG=$(CONFIG): no such file; give one of $(wildcard workflows/configs/*.yaml))))
-SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.yamlfile $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile workflows/profiles/$(PROFILE) $(if $(filter local,$(PROFILE)),$(LOCAL))
+SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.yamlfile $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(error PROFILE=$(PROFILE): give one of $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/))))) $(if $(filter local,$(PROFILE)),$(LOCAL))
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
 # SEEDS=n is seeds 1 to n; without it the config's.
-SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS))])
+SEED_LIST = $(if $(SEEDS),$(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),,$(error SEEDS=$(SEEDS): give a whole number from 1 up))seeds=[$(shell seq -s , 1 $(SEEDS))])
 RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(2) $(CONSENT)
 CONSENT = $(if $(YES),yes=true)
 export OMP_NUM_THREADS := 1

@@ -68,3 +68,10 @@ def test_smoke_takes_no_config(tmp_path: Path):
     done = made(tmp_path, "smoke", "CONFIG=workflows/configs/micro.yaml")
     assert done.returncode == 2
     assert "smoke has a config of its own" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["SEEDS=a", "SEEDS=0", "SEEDS=-1", "PROFILE=none"])
+def test_what_make_is_given_is_checked(tmp_path: Path, given: str):
+    done = made(tmp_path, "reproduce", given)
+    assert done.returncode == 2
+    assert f"*** {given}: give " in done.stderr

@@ -31,6 +31,7 @@ def complaint(project: Project, *arguments: str) -> str:
         (["cell", "--config", "cell=cpo/small/default/s1"], "ConfigError: --config: cell: no method 'cpo'; there is "),
         (["--config", "results_dir=/proc/results"], "ConfigError: --config: results_dir: cannot write to /proc ("),
         (["cell"], "ConfigError: cell: the target 'cell' needs to be told which; write --config cell=<method>/"),
+        (["results/micro/tables/table9.md"], "ConfigError: tables: no table 'table9'; there is "),
         (["results/micro/cells/cepo/small/odd/s1/run.json"], "ConfigError: cell: no variant 'odd'; there is "),
     ],
 )

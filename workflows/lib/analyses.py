@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from workflows.lib.config import Config
-from workflows.lib.grid import BASE, Grid, Key
-from workflows.lib.products import OF_ALL_CELLS, OF_CREDIT
+from workflows.lib.grid import BASE, Grid, Key, known
+from workflows.lib.products import OF_ALL_CELLS, OF_CREDIT, table_names
 from workflows.lib.recipes import Recipes
 
 
@@ -55,7 +55,8 @@ class Analyses:
         return self._results(cells) + scored + self._repeats_of(wildcards.table)
 
     def table_recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of a table."""
+        """``params`` of a table; ConfigError for one that nobody knows."""
+        known(wildcards.table, dict.fromkeys(table_names()), "table", "tables")
         cells = [self.grid.cell(key) for key in self._cells_of(wildcards.table)]
         return self.recipes.analysis(f"evals.analysis.{wildcards.table}", cells)
 
