@@ -64,6 +64,7 @@ everything: $(READY) ## all of these in one run, cells they share trained once; 
 reference: $(READY) ## copy the finished run to results/reference/micro, to be committed: make reference COMMAND="make everything SEEDS=3"
 	@$(BIN)/python -m workflows.lib.reference results/micro results/reference/micro "$(COMMAND)"
 	@$(BIN)/python -m evals.analysis.archive results/micro results/reference/micro
+	@$(BIN)/python -m evals.analysis.report results/reference/micro
 	@$(BIN)/python -m evals.analysis.auditpage results/micro docs/audit.md
 
 plan: $(READY) ## what would run, how long and how big, before anything starts: make plan EXPERIMENTS=table4,audit SEEDS=3
@@ -134,7 +135,7 @@ schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 ui: $(READY) ## MLflow on http://127.0.0.1:5000
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
 
-report: $(READY) ## verdicts, tables, figures and provenance as one HTML file, results/micro/report/report.html, that opens offline
+report: $(READY) ## verdicts, tables, figures and provenance as one HTML file that opens offline: make report RESULTS=results/micro
 	@$(BIN)/python -m evals.analysis.report $(RESULTS)
 
 reportzip: $(READY) ## the same files with the workflow's own account of them: results/micro/report/report.zip

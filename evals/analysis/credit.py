@@ -43,7 +43,10 @@ class Scale:
     rows: list[tuple[Row, Arm, dict[str, Quality]]]
 
     def related(self, measure: str) -> Correlation | None:
-        """Of a measure with accuracy, over the arms that give credit; a divergence is another kind of number."""
+        """Of a measure with accuracy gained, over the arms that give credit; a divergence is another kind of number.
+
+        The base of a scale is the same for all its arms, so gained or reached comes to the same.
+        """
         return correlation(
             [
                 (by[measure].value, row.accuracy[AVERAGE].value)
@@ -112,7 +115,7 @@ def _correlations(scales: Sequence[Scale]) -> Part:
         (f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in _related()]) for scale in scales
     ]
     return Part(
-        "Correlation with average accuracy",
+        "Correlation with average accuracy gained",
         [Group("Pearson's r over arms", columns)],
         [Section("All scales", rows)],
         "Scale",
@@ -165,5 +168,5 @@ def _correlated(world: str, scale: Scale) -> Iterator[tidy.Line]:
     for measure in _related():
         if (found := scale.related(measure.key)) is not None:
             line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}
-            line |= {"quantity": f"correlation of {measure.key} with accuracy", "source": "this run"}
+            line |= {"quantity": f"correlation of {measure.key} with accuracy gained", "source": "this run"}
             yield line | {"value": found.value, "low": found.low, "high": found.high}

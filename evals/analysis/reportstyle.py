@@ -28,7 +28,7 @@ nav ol { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; list-style: none; pa
 section ul { color: var(--soft); font-size: .88rem; padding-left: 1.2em }
 section ul.counts { color: var(--ink); font-size: 1rem; padding: 0 }
 .scroll { overflow-x: auto; max-width: 100% }
-table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; font-size: .9rem }
+table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; font-size: .85rem }
 table { font-variant-numeric: tabular-nums }
 th, td { padding: .3em .5em; text-align: right; vertical-align: top; white-space: nowrap }
 th { font-weight: 600 }
@@ -42,13 +42,13 @@ tbody th:first-child { position: sticky; left: 0; background: var(--page) }
 tr.section th:first-child { position: static; background: var(--faint) }
 td small { display: block; color: var(--soft); font-size: .76em; line-height: 1.3; letter-spacing: -.01em }
 td.paper { color: var(--soft); font-style: italic }
-.first { border-left: 1px solid var(--rule); padding-left: .9em }
+.first { border-left: 1px solid var(--rule); padding-left: .7em }
 sup { font-size: .7em; line-height: 0 }
 .verdicts td, .verdicts th, .runs td, .runs th { text-align: left }
 .verdicts tbody th { white-space: normal; min-width: 16em; max-width: 34em; font-weight: 500 }
 .verdicts td.why { white-space: normal; min-width: 14em; max-width: 30em; color: var(--soft); font-size: .88em }
 .verdicts tr.part th { padding-left: 1.8em; color: var(--soft) }
-.cells { margin: 0 } .cells summary { font-weight: 400; text-decoration: underline dotted }
+.cells { margin: 0 0 0 .6em; display: inline-block } .cells summary { font-weight: 400; text-decoration: underline dotted }
 .verdict { font-weight: 600; white-space: nowrap }
 .supported { color: var(--yes) } .contradicted { color: var(--no) } .undecided { color: var(--open) }
 figure { margin: 1rem 0; max-width: 62rem }

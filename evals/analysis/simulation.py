@@ -1,4 +1,4 @@
-"""Worlds whose truth is known, to see how often intervals hold it: two models, two benchmarks, any number of seeds."""
+"""Worlds whose truth is known, to see how often intervals hold it: two models, some benchmarks, any number of seeds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from numpy.random import Generator
 
 from evals.analysis.panels import Panel, Term
 
-QUESTIONS = 120  # per benchmark
-PROBLEM_SIZE = {"a": 5, "b": 1}  # questions made from one seed problem
+Sizes = tuple[tuple[int, int], ...]  # per benchmark: questions, and how many come from one seed problem
+SMALL: Sizes = ((120, 5), (120, 1))
+MICRO: Sizes = ((200, 10), (210, 1), (208, 1), (210, 1), (204, 3))  # as the micro world's five; WeMath's are 3 or 4
 COMMON, OWN = 1.0, 0.5  # logits by which a question is harder for all models, and for one of them
 Sides = tuple[Term, Term]
 
@@ -23,6 +24,7 @@ class World:
     seeds: int
     spread: float
     effect: float  # logits
+    sizes: Sizes = SMALL
 
     @property
     def truth(self) -> float:
@@ -36,13 +38,13 @@ class World:
         """Both models' answers to the same questions."""
         shifts = rng.normal(0, self.spread, (2, self.seeds, 1)) if self.seeds > 1 else np.zeros((2, 1, 1))
         sides: tuple[dict[str, Panel], dict[str, Panel]] = ({}, {})
-        for name, size in PROBLEM_SIZE.items():
-            clusters = np.arange(QUESTIONS) // size
+        for number, (questions, size) in enumerate(self.sizes):
+            clusters = np.arange(questions) // size
             common = rng.normal(0, COMMON, clusters.max() + 1)[clusters]
             for side, shift, gain in zip(sides, shifts, (self.effect, 0.0), strict=True):
                 own = rng.normal(0, OWN, clusters.max() + 1)[clusters]
                 chance = 1 / (1 + np.exp(-(common + own + shift + gain)))
-                side[name] = Panel((rng.random((self.seeds, QUESTIONS)) < chance).astype(float), clusters)
+                side[str(number)] = Panel((rng.random((self.seeds, questions)) < chance).astype(float), clusters)
         return sides
 
     def worlds(self, count: int) -> Iterator[Sides]:

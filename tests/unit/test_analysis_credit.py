@@ -51,9 +51,9 @@ def test_every_method_has_its_row_and_uniform_credit_no_ranking(table: pd.DataFr
 
 
 def test_correlation_leaves_out_divergences_and_needs_four_arms(table: pd.DataFrame):
-    found = table[table["quantity"] == "correlation of slip_rate with accuracy"]
+    found = table[table["quantity"] == "correlation of slip_rate with accuracy gained"]
     assert found["row"].tolist() == ["4 arms"]  # small: GRPO, RLSD, CEPO, my_method; large has three
-    assert not (table["quantity"] == "correlation of auroc with accuracy").any()
+    assert not (table["quantity"] == "correlation of auroc with accuracy gained").any()
 
 
 def test_correlation_by_hand():

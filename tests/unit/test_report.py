@@ -10,19 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from analysis_cells import write_grid
+from analysis_cells import write_experiment, write_grid
 from credit_cells import write_credit
 from lxml import html
 
-from evals.analysis import credit, creditfigures, figures, table2
+from evals.analysis import claims, credit, creditfigures, figure3, figures, table2, table3
+from evals.analysis.cells import read_arms, trained
 from evals.analysis.embed import figure, table
-from evals.analysis.report import build
+from evals.analysis.published import load
+from evals.analysis.report import FIGURES, build
 from evals.analysis.verdictview import verdicts
 from workflows.lib.errors import DataError
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRAWN = ["figure1", "reward", "figure4", "figure5"]
+DRAWN = ["figure1", "reward", "figure4", "figure5", "figure3"]  # every figure there is
 CLAIMS = """{"world": "micro", "claims": [
  {"id": "a", "topic": "T", "says": "CEPO <b>leads</b>", "where": "Table 2", "verdict": "undecided", "why": "one seed",
   "parts": [{"name": "p", "unit": "points", "value": -1.25, "low": -3.0, "high": 0.5, "seeds": 1, "paper": 2.26,
@@ -67,6 +69,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     credit.write(cells, PUBLISHED, root / "tables")
     figures.write(cells, PUBLISHED, root / "figures")
     creditfigures.write([cell for cell in cells if "base" not in cell.parts], PUBLISHED, root / "figures")
+    figure3.write(write_experiment(root.parent / "sweep", "figure3"), PUBLISHED, root / "figures")
     (root / "tables" / "claims.json").write_text(CLAIMS)
     bad = f"<html><body><h1 onclick=x>Mine</h1>{attack}<p style='background:url({outside}/css)'>text</p></body></html>"
     (root / "tables" / "mine.html").write_text(bad)
@@ -84,6 +87,7 @@ def test_every_figure_and_table_is_there_with_a_name(page: Path):
     root = html.fromstring(page.read_text())
     drawn = {element.get("id"): element for element in root.iter("figure")}
     assert list(drawn) == DRAWN
+    assert set(DRAWN) == set(FIGURES)
     for element in drawn.values():
         (svg,) = element.iter("svg")
         assert svg.get("role") == "img"
@@ -131,6 +135,23 @@ def test_verdicts_show_signs_words_and_effects(results: Path):
     why = "one seed1 cellcepo/small/default/s1"
     assert rows[2] == ["CEPO <b>leads</b> (Table 2)", "? undecided", effect, "1", "+2.3 points", why]
     assert [row[0] for row in rows[3:]] == ["It is slower (Table 3)", "small", "large"]
+
+
+def test_a_method_of_ones_own_is_in_every_part(tmp_path: Path):
+    cells = write_grid(tmp_path / "cells", ("base", "grpo", "cepo", "mine"))
+    others = [cell for cell in cells if "base" not in cell.parts]
+    for cell in others:
+        write_credit(cell, cell.parts[-4])
+    for made in (table2, table3, credit, claims):
+        made.write(cells, PUBLISHED, tmp_path / "tables")
+    figures.write(cells, PUBLISHED, tmp_path / "figures")
+    creditfigures.write(others, PUBLISHED, tmp_path / "figures")
+    root = html.fromstring(build(tmp_path))
+    for section in ("verdicts", "comparison", "credit", "cost", "provenance"):
+        assert "mine" in root.get_element_by_id(section).text_content(), section
+    assert "mine" in root.get_element_by_id("figure5").getnext().text_content()
+    drawn = figures.figure1(trained(read_arms(cells)), load(PUBLISHED).figure1)
+    assert "mine" in [text.get_text() for legend in drawn.legends for text in legend.get_texts()]
 
 
 def test_broken_parts_are_named_in_their_place(results: Path, tmp_path: Path):
