@@ -22,11 +22,6 @@ SHORT = {
     "max_response": 16, "lora_rank": 8, "warmup_steps": 0, "reward": "accuracy_format",
 }  # fmt: skip
 RESPONSES = ["so \\boxed{7}", "= \\boxed{8}", "\\boxed{7}"]  # some of each group's; see shim/vllm
-LEAN_RAY = {  # no processes in advance, and none nicer than the test that waits for them
-    "RAY_prestart_worker_first_driver": "0",
-    "RAY_enable_worker_prestart": "0",
-    "RAY_worker_niceness": "0",
-}
 RESOURCES = {"CPU": 4, "object_store_memory": 300 * 2**20}  # what Ray may use, whatever the machine has
 
 
@@ -100,7 +95,7 @@ def variables(paths: str | Sequence[str], gpus: int) -> dict[str, str]:
         "RAY_OVERRIDE_RESOURCES": json.dumps(RESOURCES | {"GPU": gpus}),
         "CEPO_TEST_RESPONSES": json.dumps(RESPONSES),
         "OMP_NUM_THREADS": "1",
-        **LEAN_RAY,
+        "RAY_worker_niceness": "0",  # relative to the test, which waits for them
     }
 
 
