@@ -48,7 +48,8 @@ sup { font-size: .7em; line-height: 0 }
 .verdicts tbody th { white-space: normal; min-width: 16em; max-width: 34em; font-weight: 500 }
 .verdicts td.why { white-space: normal; min-width: 14em; max-width: 30em; color: var(--soft); font-size: .88em }
 .verdicts tr.part th { padding-left: 1.8em; color: var(--soft) }
-.cells { margin: 0 0 0 .6em; display: inline-block } .cells summary { font-weight: 400; text-decoration: underline dotted }
+.cells { margin: 0 0 0 .6em; display: inline-block }
+.cells summary { font-weight: 400; text-decoration: underline dotted }
 .verdict { font-weight: 600; white-space: nowrap }
 .supported { color: var(--yes) } .contradicted { color: var(--no) } .undecided { color: var(--open) }
 figure { margin: 1rem 0; max-width: 62rem }
