@@ -96,7 +96,7 @@ def test_gain_beyond_other_benchmarks_by_hand(tmp_path: Path) -> None:
 
 
 def test_training_quantities_by_hand(tmp_path: Path) -> None:
-    arms = arms_of(write_grid(tmp_path, ("grpo", "cepo"), seeds=(1, 2)))
+    arms = arms_of(write_grid(tmp_path, ("grpo", "cepo"), seeds=(1, 2, 3)))
     logged = Training.model_validate_json(
         json.dumps(COMMON | {"kind": "training", "quantity": "accuracy", "steps": [21, 40], "minus_steps": [1, 10]})
     )
