@@ -54,63 +54,67 @@ def etag(data: bytes) -> str:
     return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()  # noqa: S324
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the hub does; ``hub`` is set on a subclass of its own per server."""
+
+    hub: Hub
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, body: bool) -> None:
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if parts[0] == "api":
+            return self._api(parts[1], "/".join(parts[2:4]), *parts[4:6])
+        kind, rest = ("datasets", parts[1:]) if parts[0] == "datasets" else ("models", parts)
+        repo, path = "/".join(rest[:2]), self.hub.root / kind / "/".join(rest[:2]) / "/".join(rest[4:])
+        return self._file(repo, path, body)
+
+    def _api(self, kind: str, repo: str, what: str = "revision", revision: str = "main") -> None:
+        if not (self.hub.root / kind / repo).is_dir():
+            return self._refuse("RepoNotFound")
+        if revision not in ("main", commit(repo)):
+            return self._refuse("RevisionNotFound")
+        found = self.hub.tree(kind, repo) if what == "tree" else self.hub.describe(repo)
+        return self._send(200, found, {"Content-Type": "application/json"}, body=True)
+
+    def _file(self, repo: str, path: Path, body: bool) -> None:
+        if not path.is_file():
+            return self._refuse("EntryNotFound")
+        data = path.read_bytes()
+        headers = {"ETag": f'"{etag(data)}"', "X-Repo-Commit": commit(repo), "Accept-Ranges": "bytes"}
+        if path.name in self.hub.broken:
+            data = bytes(byte ^ 1 for byte in data)
+        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        if body:
+            self.hub.asked.append(f"{path.name}@{first}")
+        if first:
+            headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
+        return self._send(206 if first else 200, data[first:], headers, body, cut=path.name in self.hub.cut)
+
+    def _send(self, status: int, data: bytes, headers: dict[str, str], body: bool, cut: bool = False) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(data))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data[: len(data) // 2] if cut else data)
+
+    def _refuse(self, code: str) -> None:
+        self._send(404, b"{}", {"X-Error-Code": code}, body=True)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests look at ``Hub.asked``."""
+
+
 @contextmanager
 def serve(root: Path) -> Iterator[Hub]:
     """The hub of a folder, on a free port of this machine."""
     hub = Hub(root)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self._answer(body=False)
-
-        def do_GET(self) -> None:
-            self._answer(body=True)
-
-        def _answer(self, body: bool) -> None:
-            parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-            if parts[0] == "api":
-                return self._api(parts[1], "/".join(parts[2:4]), *parts[4:6])
-            kind, rest = ("datasets", parts[1:]) if parts[0] == "datasets" else ("models", parts)
-            repo, path = "/".join(rest[:2]), hub.root / kind / "/".join(rest[:2]) / "/".join(rest[4:])
-            return self._file(repo, path, body)
-
-        def _api(self, kind: str, repo: str, what: str = "revision", revision: str = "main") -> None:
-            if not (hub.root / kind / repo).is_dir():
-                return self._refuse("RepoNotFound")
-            if revision not in ("main", commit(repo)):
-                return self._refuse("RevisionNotFound")
-            found = hub.tree(kind, repo) if what == "tree" else hub.describe(repo)
-            return self._send(200, found, {"Content-Type": "application/json"}, body=True)
-
-        def _file(self, repo: str, path: Path, body: bool) -> None:
-            if not path.is_file():
-                return self._refuse("EntryNotFound")
-            data = path.read_bytes()
-            headers = {"ETag": f'"{etag(data)}"', "X-Repo-Commit": commit(repo), "Accept-Ranges": "bytes"}
-            if path.name in hub.broken:
-                data = bytes(byte ^ 1 for byte in data)
-            first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
-            if body:
-                hub.asked.append(f"{path.name}@{first}")
-            if first:
-                headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
-            return self._send(206 if first else 200, data[first:], headers, body, cut=path.name in hub.cut)
-
-        def _send(self, status: int, data: bytes, headers: dict[str, str], body: bool, cut: bool = False) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(data))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            if body:
-                self.wfile.write(data[: len(data) // 2] if cut else data)
-
-        def _refuse(self, code: str) -> None:
-            self._send(404, b"{}", {"X-Error-Code": code}, body=True)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: the tests look at ``Hub.asked``."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
