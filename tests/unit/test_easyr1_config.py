@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from methods.engines.easyr1.settings import EngineSettings
+from methods.engines.local.vllm_settings import LocalSettings
 from workflows.lib.digest import code_digest
 from workflows.lib.grid import Key
 from workflows.lib.loading import Source, engine_settings, load_config
@@ -41,7 +42,8 @@ def test_where_easyr1_is_decides_nothing():
 
 def test_a_job_is_told_the_settings_of_its_engine():
     shared = {"grade_deadline": "1e-1", "micro_batch": 8}
-    assert engine_settings({"engine": "local", "engine_settings": shared, "easyr1": {}}).keys() == shared.keys()
+    plain = engine_settings({"engine": "local", "engine_settings": shared, "easyr1": {}})
+    assert plain == LocalSettings(grade_deadline=0.1, micro_batch=8).deciding().model_dump()
     raw = {"engine": "easyr1", "engine_settings": shared, "easyr1": {"nodes": 2}}
     told = EngineSettings.model_validate(engine_settings(raw))
     assert (told.easyr1.nodes, told.micro_batch, told.grade_deadline) == (2, 8, 0.1)
