@@ -170,6 +170,11 @@ def test_mistakes_are_one_line(change: dict[str, Any], message: str):
     assert "\n" not in str(error.value)
 
 
+def test_true_and_false_on_the_command_line_are_booleans():  # Snakemake leaves them strings: make ... YES=1
+    given = study(minimal(), yes="true", every_seed="false").config
+    assert (given.yes, given.every_seed) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -30,6 +30,9 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
     assert ("base_model large" in planned) == (name == "table2")
 
 
+ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
+
+
 def test_everything_trains_shared_cells_once(fresh: Project):
     def trained(experiments: str, *seeds: str) -> set[str]:
         planned = fresh.planned("--config", f"experiments=[{experiments}]", *seeds, config=MICRO)
@@ -41,7 +44,9 @@ def test_everything_trains_shared_cells_once(fresh: Project):
     together = trained(",".join(MADE))
     assert together == set.union(*each)
     assert len(together) < sum(map(len, each))
-    assert len(trained(",".join(MADE), "seeds=[1,2,3]")) == 3 * len(together)
+    assert len(trained(",".join(MADE), "seeds=[1,2,3]", "every_seed=true")) == 3 * len(together)
+    several = trained(",".join(name for name in MADE if name not in ONE_SEED))
+    assert len(trained(",".join(MADE), "seeds=[1,2,3]")) == len(together) + 2 * len(several)
 
 
 def test_make_everything_runs_every_experiment():

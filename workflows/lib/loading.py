@@ -19,7 +19,8 @@ from workflows.lib.yamlfile import read_table
 EXPERIMENTS = Path(__file__).parents[1] / "configs" / "experiments"
 COMMAND_LINE = "--config"
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 takes 1e-3 for a string
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+TYPED = re.compile(r"true|false|[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")  # Snakemake leaves these strings in --config
+BOOLEANS = {"true": True, "false": False}
 SCALARS = ("float", "int", "bool", "str")  # how pydantic names the branches of a union
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,8 +40,8 @@ class Source:
 
 def load_config(raw: Mapping[str, Any], overrides: Mapping[str, Any], source: Source) -> Config:
     """The config that Snakemake read from a file (``raw``) and from the command line (``overrides``), validated."""
-    given = {key: read_numbers(value, EXPONENT) for key, value in raw.items()}
-    given |= {key: read_numbers(value, NUMBER) for key, value in overrides.items()}
+    given = {key: read_values(value, EXPONENT) for key, value in raw.items()}
+    given |= {key: read_values(value, TYPED) for key, value in overrides.items()}
     if isinstance(given.get("experiments"), str):
         given["experiments"] = [given["experiments"]]  # --config experiments=table2
     return _validate(Config, given, source)
@@ -51,10 +52,10 @@ def engine_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
 
     Read by the job itself: where EasyR1 is and how often it saves decide nothing, so they must not be ``params``.
     """
-    shared = LocalSettings.model_validate(read_numbers(raw.get("engine_settings", {}), EXPONENT)).deciding()
+    shared = LocalSettings.model_validate(read_values(raw.get("engine_settings", {}), TYPED)).deciding()
     if raw.get("engine") != "easyr1":
         return shared.model_dump()
-    return {**shared.model_dump(), "easyr1": read_numbers(raw.get("easyr1", {}), EXPONENT)}
+    return {**shared.model_dump(), "easyr1": read_values(raw.get("easyr1", {}), TYPED)}
 
 
 def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:
@@ -64,16 +65,18 @@ def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:
 
 def read_yaml(model: type[M], path: Path) -> M:
     """A YAML file as ``model``; ConfigError names the file and the key."""
-    return _validate(model, read_numbers(read_table(path), EXPONENT), Source(str(path)))
+    return _validate(model, read_values(read_table(path), EXPONENT), Source(str(path)))
 
 
-def read_numbers(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
-    """Strings that ``pattern`` calls numbers, as numbers: ``1e-3`` in files, ``[1,2]`` on the command line."""
+def read_values(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
+    """Strings that ``pattern`` knows, as what they mean: ``1e-3`` in files, also ``[1,2]`` and ``true`` in --config."""
     if isinstance(value, dict):
-        return {str(key): read_numbers(item, pattern) for key, item in value.items()}
+        return {str(key): read_values(item, pattern) for key, item in value.items()}
     if isinstance(value, list):
-        return [read_numbers(item, pattern) for item in value]
+        return [read_values(item, pattern) for item in value]
     if isinstance(value, str) and pattern.fullmatch(value):
+        if value in BOOLEANS:
+            return BOOLEANS[value]
         return int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value)
     return value
 
