@@ -1,4 +1,4 @@
-"""Whose weights a pass uses: actor, fixed reference, exponential moving average or a synced copy; folded where exact."""
+"""Whose weights a pass uses: actor, fixed reference, exponential moving average or synced copy; folded where exact."""
 
 from __future__ import annotations
 
