@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,12 +47,13 @@ def test_a_whole_file_is_a_table(tmp_path: Path):
 
 
 def made(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What make does with the environment as it is."""
+    """What make does with the environment as it is, also where another make runs these tests."""
     bin = tmp_path / "bin"
     bin.mkdir()
     (bin / "python").symlink_to(sys.executable)
     nothing = [f"READY={tmp_path}", f"BIN={bin}"]
-    return subprocess.run(["make", *nothing, *arguments], cwd=ROOT, capture_output=True, text=True)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(["make", *nothing, *arguments], cwd=ROOT, capture_output=True, text=True, env=alone)
 
 
 def test_make_looks_at_a_config_before_snakemake_does(tmp_path: Path):
