@@ -72,6 +72,15 @@ def engine_logp(policy: Policy, prompts: list[Prompt], responses: Responses, siz
     return logp
 
 
+def test_an_autocast_pass_has_half_the_rows(policy, prompts, responses):
+    contexts = [prompts[o] for o in responses.owner.tolist()]
+    sizes = {}
+    for dtype in ("float32", "bfloat16"):
+        with torch.no_grad(), autocast(policy, dtype):
+            sizes[dtype] = [len(c.rows) for c in chunks(policy, contexts, torch.arange(12), responses, 8)]
+    assert sizes == {"float32": [8, 4], "bfloat16": [4, 4, 4]}
+
+
 def test_sampled_logp_is_transformers_own(policy, problems, prompts, responses):
     for row in range(len(responses.tokens)):
         owner, answer = int(responses.owner[row]), responses.ids(row)

@@ -90,7 +90,8 @@ def _problem(path: Path, index: int, row: dict) -> Problem:
 def step_rows(seed: int, step: int, prompts: int, total: int) -> list[int]:
     """Rows of 0-based rollout ``step``: epochs of seeded permutations, each dropping its incomplete last step."""
     if prompts > total:
-        raise DataError("options.prompts", f"{prompts} problems a step, but only {total} in the training data")
+        cause = f"{prompts} problems a step, but only {total} in the training data"
+        raise DataError("options.prompts", cause, f"take {total} or fewer")
     per_epoch = total // prompts
     epoch, position = divmod(step, per_epoch)
     order = np.random.default_rng(seeding.stream(seed, "data", epoch)).permutation(total)

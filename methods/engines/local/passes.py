@@ -32,7 +32,7 @@ class Chunk:
 def chunks(
     policy: Policy, contexts: Sequence[Prompt | None], rows: Int[Tensor, " R"], responses: Responses, size: int
 ) -> Iterator[Chunk]:
-    """Passes over the given rows, longest responses first, ``size`` rows each; a row's context must not be None.
+    """Passes over the given rows, longest responses first, at most ``size`` each; a row's context must not be None.
 
     Contexts that are the same object are read once per chunk. No rows, no pass.
     """
@@ -40,7 +40,7 @@ def chunks(
         return
     lengths = responses.mask[rows].sum(1)
     ordered = rows[torch.argsort(lengths, descending=True, stable=True)]
-    for part in ordered.split(size):
+    for part in ordered.split(rows_at_a_time(policy, size)):
         distinct = list({id(contexts[r]): contexts[r] for r in part.tolist()}.values())
         place = {id(prompt): i for i, prompt in enumerate(distinct)}
         owner = torch.tensor([place[id(contexts[r])] for r in part.tolist()], device=policy.device)
@@ -48,6 +48,12 @@ def chunks(
         tokens, mask = responses.tokens[part, :length], responses.mask[part, :length]
         prefix = policy.read(pad_prompts(distinct, policy.pad_token, policy.device))
         yield Chunk(part, tokens, mask, _hidden(policy, prefix, owner, tokens, mask.sum(1).int().tolist()))
+
+
+def rows_at_a_time(policy: Policy, size: int) -> int:
+    """Half of ``size`` under autocast on a float32 base, whose layers keep a bfloat16 copy of each input beside it."""
+    copied = policy.folding.exact and not policy.folding.applies(policy.device)
+    return max(1, size // 2) if copied else size
 
 
 def _hidden(

@@ -14,7 +14,9 @@ class EngineSettings(BaseModel):
 
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the frozen base weights")
     micro_batch: int = Field(
-        256, ge=1, description="rollouts in one forward and backward pass; lower it to save memory"
+        256,
+        ge=1,
+        description="rollouts in one forward and backward pass, half as many under autocast; lower it to save memory",
     )
     checkpoint_every: int = Field(10, ge=1, description="rollout steps between checkpoints for resuming")
     validate_every: int = Field(10, ge=1, description="rollout steps between validations")
