@@ -22,6 +22,7 @@ CONFIGFILE = $(if $(CONFIG),--configfile $(or $(wildcard $(CONFIG)),$(error CONF
 SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.yamlfile $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(error PROFILE=$(PROFILE): give one of $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/))))) $(if $(filter local,$(PROFILE)),$(LOCAL))
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
+PORT ?= 5000
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
@@ -132,8 +133,8 @@ check: $(READY) ## style, types, workflow lint, schemas
 schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 	@$(BIN)/python -m workflows.lib.schemas
 
-ui: $(READY) ## MLflow on http://127.0.0.1:5000
-	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
+ui: $(READY) ## MLflow on http://127.0.0.1:5000 (PORT=n: on another)
+	@$(BIN)/python -m workflows.lib.ui "$${MLFLOW_TRACKING_URI:-$(STORE)}" $(PORT)
 
 report: $(READY) ## verdicts, tables, figures and provenance as one HTML file that opens offline: make report RESULTS=results/micro
 	@$(BIN)/python -m evals.analysis.report $(RESULTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from itertools import accumulate
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlflow.tracking import MlflowClient
 from evals.analysis.cells import CellFolder
 from workflows.lib.errors import ConfigError
 from workflows.lib.tracking import track
+from workflows.lib.ui import check_port, check_store
 
 CELLS = [("base", 0.35), ("grpo", 0.45), ("cepo", 0.55)]
 
@@ -122,3 +124,29 @@ def test_a_file_that_is_no_store_is_one_line(store: Store):
         ConfigError, match=r"MLflow store cannot be used .*; move it away, or check MLFLOW_TRACKING_URI$"
     ):
         store.track()
+
+
+def test_the_pages_open_no_store_that_cannot_be_used(store: Store):
+    store.track()
+    check_store(store.uri)
+    store.database.write_bytes(b"no database")
+    with pytest.raises(ConfigError, match="MLflow store cannot be used"):
+        check_store(store.uri)
+    store.database.unlink()
+    with pytest.raises(ConfigError, match="no MLflow store here; make reproduce makes one"):
+        check_store(store.uri)
+    assert not store.database.exists()
+
+
+@pytest.mark.parametrize("port", ["a", "99999"])
+def test_a_port_that_cannot_be_is_one_line(port: str):
+    with pytest.raises(ConfigError, match=rf"^PORT={port}: cannot be listened on \(.*\); give another"):
+        check_port(port)
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        with pytest.raises(ConfigError, match="Address already in use"):
+            check_port(str(held.getsockname()[1]))

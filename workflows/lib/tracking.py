@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evals.analysis.cells import CellFolder
@@ -36,11 +37,18 @@ def track(
     they changed. ``membership``: experiment -> names of its cells. Raises ConfigError for a store that cannot be used.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
-    try:
+    with usable(uri):
         client = MlflowClient(uri)
         store = _experiment(client, experiment, artifacts)
         known = dict(_runs(client, store))
         return dict(_upsert(client, store, CellFolder(folder), members, known) for folder in folders)
+
+
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Within this block what MLflow, SQLAlchemy or Alembic say about the store ``uri`` is a ConfigError of one line."""
+    try:
+        yield
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         raise _unusable(uri, str(error)) from error
 
