@@ -64,6 +64,20 @@ def test_a_full_disk_does_not_hide_the_error(tmp_path: Path):
     assert (done.returncode, done.stderr) == (1, "DataError: a: b; c\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_makes_no_whole_file_a_broken_one(tmp_path: Path):
+    """What a library says while it loads a model goes to the log, and fails there."""
+    code = f"""{BEFORE}with job('/dev/full', 'train x'):
+    try:
+        print('loading', file=sys.stderr)
+    except OSError as error:
+        raise DataError({str(tmp_path)!r}, 'does not load', 'build it again') from error
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr.startswith("DataError: train x: No space left on device; free disk space, or set results_dir")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
     errno = "import errno; raise OSError(errno.EROFS, os.strerror(errno.EROFS), 'results/x')"
     status, _, stderr, _ = run(tmp_path, errno)

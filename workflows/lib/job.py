@@ -54,12 +54,21 @@ def job(log: Path | str, name: str, gpus: int = 0) -> Iterator[Callable[[str], N
 
 def one_line(error: Exception, name: str, log: Path | str) -> str:
     """A failure as ``Kind: place: cause; way out``."""
+    error = _full_disk(error) or error
     if isinstance(error, UserError):
         return f"{type(error).__name__}: {error}{_to_make_again(error)}"
     if isinstance(error, OSError) and error.errno in WAYS_OUT:
         return f"DataError: {DataError(error.filename or name, str(error.strerror), WAYS_OUT[error.errno])}"
     cause = " ".join(f"{type(error).__name__}: {error}".split())
     return f"Error: {name}: {cause[:300]}; this is a defect, the traceback is in {log}"
+
+
+def _full_disk(error: Exception) -> OSError | None:
+    """The full disk behind an error that calls a file broken: libraries write to the log while they read a whole file."""
+    if not (isinstance(error, UserError) and error.remedy.endswith("again")):
+        return None
+    cause = error.__cause__
+    return cause if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) else None
 
 
 def _to_make_again(error: UserError) -> str:
