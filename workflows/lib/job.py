@@ -64,7 +64,7 @@ def one_line(error: Exception, name: str, log: Path | str) -> str:
 
 
 def _full_disk(error: Exception) -> OSError | None:
-    """The full disk behind an error that calls a file broken: libraries write to the log while they read a whole file."""
+    """The full disk behind an error that calls a file broken: libraries write to the log while they read it."""
     if not (isinstance(error, UserError) and error.remedy.endswith("again")):
         return None
     cause = error.__cause__
