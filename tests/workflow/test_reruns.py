@@ -85,6 +85,19 @@ def test_a_lost_cell_comes_from_the_cache(project: Project):
     assert project.run(*ONE) == cell(CEPO, "score")
 
 
+NOTE_TIMERS = """import threading
+threading.Timer.start = lambda timer, start=threading.Timer.start: (open("timers.txt", "a").close(), start(timer))
+"""
+
+
+def test_a_run_ends_with_its_last_job(project: Project):
+    """Snakemake's limit of jobs a second starts a timer after each, and the process lives as long as the last."""
+    shutil.rmtree(project.root / "results/smoke/micro/cells/cepo")
+    (project.root / "sitecustomize.py").write_text(NOTE_TIMERS)
+    project.run(*ONE)
+    assert not (project.root / "timers.txt").exists()
+
+
 def test_a_job_of_a_scheduler_finds_the_same_cache(project: Project):
     """As the executor plugins start a job: alone, without the jobs before it. Its inputs are files and folders."""
     cells = project.root / "results/smoke/micro/cells/cepo"

@@ -38,6 +38,17 @@ def before(workflow: Workflow, study: Study) -> None:
         if study.config.world == "paper" and not study.config.yes:
             ask = input if sys.stdin.isatty() else None
             check_confirmed(study.grid.source, plan(workflow, study), ask)
+    if workflow.local_exec:
+        look_when_jobs_end(workflow)
+
+
+def look_when_jobs_end(workflow: Workflow) -> None:
+    """Look for jobs to start when one ends, no more.
+
+    Snakemake limits jobs to 100 a second, and for that looks at all ready jobs and their inputs every second: a fifth of
+    a core in a run of a thousand jobs. A longer time instead of a second keeps the process alive that long at the end.
+    """
+    workflow.scheduler.job_rate_limiter = None  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 def at_a_time(workflow: Workflow) -> int:
