@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scipy import stats
+from scipy import special
 
 from evals.analysis.panels import Term, paired_terms
 from evals.analysis.spread import Spread, Weights, spread_of
@@ -90,7 +90,7 @@ def _wilson(panels: Term, weights: Weights, level: float) -> Estimate:
     share = sum(weight * float(panels[name].means.mean()) for name, weight in weights.items())
     spread = spread_of([panels], weights)
     half = spread.half_width(level)
-    normal = float(stats.norm.ppf((1 + level) / 2))
+    normal = float(special.ndtri((1 + level) / 2))
     ratio = half**2 / (share * (1 - share)) if half else normal**2 / items  # squared quantile over trials
     middle = (share + ratio / 2) / (1 + ratio)
     reach = (ratio * (share * (1 - share) + ratio / 4)) ** 0.5 / (1 + ratio)
