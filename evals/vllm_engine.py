@@ -101,12 +101,13 @@ class Replica:
 
 
 def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str]) -> None:  # noqa: ANN401 - a Connection
-    """Body of a replica's process: answer until the pipe is closed; a failure is told in words."""
+    """Body of a replica: say so when loaded, then answer until the pipe closes; a failure is told in words."""
     os.environ.update(environment)
     try:
         from vllm import LLM
 
         engine = LLM(**options)
+        pipe.send(None)  # it is loaded: CepoVllm waits for this word before it asks
         while True:
             pipe.send(ask(engine, *pipe.recv()))
     except EOFError:

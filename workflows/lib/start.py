@@ -45,8 +45,8 @@ def before(workflow: Workflow, study: Study) -> None:
 def look_when_jobs_end(workflow: Workflow) -> None:
     """Look for jobs to start when one ends, no more.
 
-    Snakemake limits jobs to 100 a second, and for that looks at all ready jobs and their inputs every second: a fifth of
-    a core in a run of a thousand jobs. A longer time instead of a second keeps the process alive that long at the end.
+    Snakemake limits jobs to 100 a second, and for that looks at all ready jobs and their inputs every second: a fifth
+    of a core in a run of a thousand jobs. A longer time than a second keeps the process alive that long at the end.
     """
     workflow.scheduler.job_rate_limiter = None  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
