@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evals.settings import EvalSettings
 from workflows.lib.records import Record
+
+HOTTEST = 2.0  # vllm.SamplingParams refuses more
 
 
 class VllmSettings(Record):
@@ -35,6 +37,12 @@ class Evaluation(EvalSettings):
         default="local", description="local: transformers in one process; vllm: vLLM through lmms-eval's own model"
     )
     vllm: VllmSettings = Field(default_factory=VllmSettings, description="for backend vllm")
+
+    @model_validator(mode="after")
+    def _temperature_vllm_takes(self) -> Self:
+        if self.backend == "vllm" and self.temperature > HOTTEST:
+            raise ValueError(f"temperature: vLLM samples at {HOTTEST:g} at the most, not at {self.temperature:g}")
+        return self
 
     def deciding(self) -> EvalSettings:
         """The settings that this backend reads: those of the other one make no evaluation run again."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from methods.base import Method, Weights
 from methods.engines.local.data import Problem, load_problems
 from methods.engines.local.experience import look_at, student_context
+from methods.engines.local.files import save_adapter
 from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompts import Prompt, make_prompt, mrope_positions
@@ -119,6 +121,18 @@ def test_folding_leaves_the_layers_as_they_were(policy, prompts):
         assert not any(parent._modules[name] in layers for parent, name, _ in policy.folding.places)
         raise RuntimeError("stop")
     assert [getattr(parent, name) for parent, name, _ in policy.folding.places] == layers
+
+
+def test_the_adapter_is_written_whole_while_it_is_folded_in(policy, prompts, responses, tmp_path):
+    with frozen(policy):
+        save_adapter(policy, tmp_path / "adapter")
+        folded = engine_logp(policy, prompts, responses, 256)
+    written = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    kept = {name.replace(".default", ""): parameter for name, parameter in policy.trainable.items()}
+    assert set(written) == set(kept)
+    assert all(torch.equal(written[name], kept[name]) for name in kept)
+    with frozen(policy):
+        assert torch.equal(engine_logp(policy, prompts, responses, 256), folded)
 
 
 def test_under_autocast_the_adapter_stays_apart(policy):

@@ -126,3 +126,9 @@ def test_a_python_without_vllm_is_named_with_what_it_has():
     assert lacking("/nowhere/python") == "/nowhere/python cannot be run (No such file or directory)"
     with pytest.raises(ConfigError, match=r"evaluation.vllm.python: .* has vllm none.*; name the Python"):
         check("evaluation.vllm.python", None)
+
+
+def test_a_temperature_that_vllm_refuses_is_refused_before_anything_starts():
+    with pytest.raises(ValueError, match="temperature: vLLM samples at 2 at the most, not at 3"):
+        Evaluation(backend="vllm", temperature=3.0)
+    assert Evaluation(temperature=3.0).deciding().temperature == 3.0

@@ -133,7 +133,7 @@ def test_what_cannot_be_answered_as_asked_is_refused(world: World, tmp_path: Pat
     with pytest.raises(
         EvalError, match=r"the response was cut after \d+ of 400 tokens; raise evaluation.vllm.max_model"
     ):
-        world.evaluate(tmp_path, world.settings({"max_model_len": 128}, limit=4, max_new_tokens=400, temperature=5.0))
+        world.evaluate(tmp_path, world.settings({"max_model_len": 128}, limit=4, max_new_tokens=400, temperature=2.0))
     with pytest.raises(ConfigError, match=r"evaluation.vllm.python: /nowhere/python cannot be run"):
         world.evaluate(tmp_path, world.settings({"python": "/nowhere/python"}))
     assert not list(tmp_path.iterdir())

@@ -27,6 +27,7 @@ def save_adapter(policy: Policy, folder: Path) -> None:
     """A standard PEFT folder that transformers, PEFT and vLLM load."""
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
-    policy.model.save_pretrained(str(temporary), safe_serialization=True)
+    with policy.folding.apart():  # rollouts hand the adapter to vLLM while it is folded in
+        policy.model.save_pretrained(str(temporary), safe_serialization=True)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)

@@ -61,13 +61,24 @@ class Folding:
     def running(self, weights: Sequence[Weight]) -> Iterator[None]:
         """Within this block the model computes with ``weights``, in the order of :meth:`weights`."""
         try:
-            for (parent, name, product), weight in zip(self.places, weights, strict=True):
+            for (_, _, product), weight in zip(self.places, weights, strict=True):
                 product.weight = weight
-                setattr(parent, name, product)
+            self._put([product for _, _, product in self.places])
             yield
         finally:
-            for (parent, name, _), layer in zip(self.places, self.layers, strict=True):
-                setattr(parent, name, layer)
+            self._put(self.layers)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within this block the LoRA layers are at their places again, also inside :meth:`running`."""
+        now = [getattr(parent, name) for parent, name, _ in self.places]
+        self._put(self.layers)
+        yield
+        self._put(now)
+
+    def _put(self, layers: Sequence[torch.nn.Module]) -> None:
+        for (parent, name, _), layer in zip(self.places, layers, strict=True):
+            setattr(parent, name, layer)
 
     @contextmanager
     def learning(self) -> Iterator[None]:
