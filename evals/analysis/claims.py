@@ -79,7 +79,7 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
         "Supported: every part's interval lies on the side that the claim names. Contradicted: on the other, or with "
         "no room for a difference that counts. Undecided: neither; the seeds named would decide four times in five if "
         "the effect and the spread of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
-        "One seed decides nothing but times: seeds are what is repeated, and one says nothing about the next.",
+        "One seed decides nothing: seeds are what is repeated, and one says nothing about the next.",
         *made(arms),
     ]
     return Words(title("claims", world), caption, [], {})

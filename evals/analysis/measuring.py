@@ -83,7 +83,8 @@ def _points(found: Estimate) -> tuple[float, float, float]:
 def _time(part: Time, ours: Arm, theirs: Arm, cells: list[str]) -> Measured:
     found = timing(ours, theirs).over["all steps"]
     seeds = min(len(ours.seeds), len(theirs.seeds))
-    return Measured(found.value, found.low, found.high, seeds, cells, "training steps, not machines and days")
+    covers = "runs on one machine" if seeds > 1 else "training steps of one run"
+    return Measured(found.value, found.low, found.high, seeds, cells, covers)
 
 
 def _training(part: Training, ours: Arm, theirs: Arm | None, cells: list[str]) -> Measured | Missing:

@@ -19,17 +19,28 @@ class Ratio:
 
 
 def ratio_of_means(
-    ours: Float[np.ndarray, " N"], theirs: Float[np.ndarray, " N"], strata: Int[np.ndarray, " N"], level: float = 0.95
+    ours: Float[np.ndarray, " N"],
+    theirs: Float[np.ndarray, " N"],
+    strata: Int[np.ndarray, " N"],
+    runs: Int[np.ndarray, " N"],
+    level: float = 0.95,
 ) -> Ratio:
     """mean(ours) / mean(theirs) of N >= 1 positive pairs, its interval by linearisation and Student's t.
 
-    ``strata`` numbers the kinds of pairs from 0; what lies between kinds is no noise. Within a kind pairs count as
-    independent: of training steps, the interval covers their noise, not that of machines and days.
+    ``runs`` numbers the pairs of runs from 0. With several, runs are what is repeated: what else a machine did is the
+    same for all steps of a run. With one, the interval covers the noise of its pairs only, taken as independent within
+    their kind (``strata``, numbered from 0; what lies between kinds is no noise).
     """
-    value, df = float(ours.mean() / theirs.mean()), len(ours) - int(strata.max()) - 1
-    if df < 1:
-        return Ratio(value, None, None)
+    value, count = float(ours.mean() / theirs.mean()), int(runs.max()) + 1
     rest = (ours - value * theirs) / theirs.mean()
-    within = rest - (np.bincount(strata, rest) / np.bincount(strata))[strata]
-    half = float(stats.t.ppf((1 + level) / 2, df)) * float((within @ within / df / len(ours)) ** 0.5)
+    if count > 1:
+        rest, df = np.bincount(runs, rest), count - 1
+        error = (rest @ rest * count / df) ** 0.5 / len(ours)
+    else:
+        df = len(ours) - int(strata.max()) - 1
+        rest = rest - (np.bincount(strata, rest) / np.bincount(strata))[strata]
+        error = (rest @ rest / df / len(ours)) ** 0.5 if df > 0 else None
+    if error is None:
+        return Ratio(value, None, None)
+    half = float(stats.t.ppf((1 + level) / 2, df)) * float(error)
     return Ratio(value, value - half, value + half)

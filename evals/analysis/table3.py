@@ -117,7 +117,7 @@ def _words(arms: Sequence[Arm], published: Published) -> Words:
         f"seeds ({provenance.seeds(arms)}); brackets under all: what 80 % of the steps take.",
         "Time over GRPO's: same steps, same problems, GRPO = 1; teachers asked: only the steps at which the method's "
         "teachers looked; per token: seconds per sampled token, as answers of different length cost differently.",
-        "Brackets there: 95 % intervals over steps. Other jobs may have shared the machine, which they do not cover.",
+        "Brackets there: 95 % intervals over runs; with one seed over its steps, whatever else the machine did then.",
         "Whole run: steps, loading, validating and saving; response tokens per step; largest memory of the process.",
         _paper(world),
         "Here teachers are asked while lambda is above 0. In the released code RLSD's looks at all 50 steps and CEPO's "

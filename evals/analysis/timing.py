@@ -1,4 +1,4 @@
-"""How long training took: seconds per step by phase, and time over GRPO's with intervals over steps."""
+"""How long training took: seconds per step by phase, and time over GRPO's with intervals over runs."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _per_token(step: Step) -> float:
 def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
     """Ratios over the steps that both sides have; the problems of a step are the same for all methods of a seed."""
     pairs = [
-        (step, same)
-        for one, other in zip(arm.folders, grpo.folders, strict=False)
+        (step, same, run)
+        for run, (one, other) in enumerate(zip(arm.folders, grpo.folders, strict=False))
         for step in one.steps
         for same in other.steps[step.step - 1 : step.step]
     ]
@@ -78,7 +78,8 @@ def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
     return found | ({"teachers asked": _ratio(asked, _all)} if asked else {})
 
 
-def _ratio(pairs: list[tuple[Step, Step]], measure: Callable[[Step], float]) -> Ratio:
-    ours, theirs = (np.array([measure(step) for step in side]) for side in zip(*pairs, strict=True))
-    _, kinds = np.unique([_asked(step) for step, _ in pairs], return_inverse=True)
-    return ratio_of_means(ours, theirs, kinds)
+def _ratio(pairs: list[tuple[Step, Step, int]], measure: Callable[[Step], float]) -> Ratio:
+    ours, theirs = (np.array([measure(pair[side]) for pair in pairs]) for side in (0, 1))
+    _, kinds = np.unique([_asked(step) for step, _, _ in pairs], return_inverse=True)
+    _, runs = np.unique([run for _, _, run in pairs], return_inverse=True)
+    return ratio_of_means(ours, theirs, kinds, runs)

@@ -3,9 +3,10 @@
 A part that expects more is *supported* if its whole interval lies above 0, and *contradicted* if the interval lies
 below 0 or leaves no room for a difference that counts (its tolerance). A part that expects no difference is supported
 if the whole interval lies within the tolerance, contradicted if it lies outside. All else is undecided, and so is
-whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next. (Times are of
-steps, so one seed will do.) A claim is supported if all its parts are. It is contradicted if a part is; as one of k
-parts may be so by chance, that part's interval is then widened to a level of 1 - 0.05 / k.
+whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next.
+
+A claim is supported if all its parts are. It is contradicted if a part is; as one of k parts may be so by chance, that
+part's interval is then widened to a level of 1 - 0.05 / k.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def judge_part(part: Accuracy | Training | Time, arms: Arms) -> PartVerdict:
     mark = part.than if isinstance(part, Time) else 0.0
     value, low, high = (number - mark for number in (found.value, found.low, found.high))
     verdict, why = decide(part.expect, low, high, part.tolerance, mark)
-    if verdict != "undecided" and (found.spread is None or found.seeds > 1):
+    if verdict != "undecided" and found.seeds > 1:
         return PartVerdict(part, verdict, found, why)
     needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, found.spread) if found.spread else None
     needed = None if needed is None else max(needed, found.seeds + 1)
@@ -129,7 +130,8 @@ def _survives(part: PartVerdict, count: int) -> bool:
     if count == 1 or isinstance(found, Missing) or found.low is None or found.high is None:
         return count == 1
     if found.spread is None:
-        factor = special.ndtri(1 - 0.025 / count) / special.ndtri(0.975)
+        df = max(found.seeds - 1, 1)
+        factor = special.stdtrit(df, 1 - 0.025 / count) / special.stdtrit(df, 0.975)
     else:
         factor = found.spread.half_width(1 - 0.05 / count) / found.spread.half_width()
     mark = part.part.than if isinstance(part.part, Time) else 0.0
@@ -139,7 +141,7 @@ def _survives(part: PartVerdict, count: int) -> bool:
 
 def _would_decide(needed: int | None, found: Measured) -> str:
     if found.spread is None:
-        return "the interval holds both"
+        return "runs are what is repeated: more seeds would say more" if found.seeds == 1 else "the interval holds both"
     if needed is None:
         return f"more than {MOST_SEEDS} seeds, or more questions, would decide"
     least = "at least " if found.seeds == 1 else "about "

@@ -97,13 +97,14 @@ def field(job: str, name: str) -> str:
 def results(project: Path) -> dict[str, object]:
     """What a run leaves: bytes of weights, data, answers, tables and pictures; step lines without their times."""
     folder = project / "results" / "smoke" / "micro"
-    kinds = ("safetensors", "parquet", "md", "csv")
-    files = [path for kind in kinds for path in folder.rglob(f"*.{kind}")]
+    walked = os.walk(folder, followlinks=True)  # the cache's folders too; MLflow names its own at random
+    every = [Path(place, file) for place, _, files in walked for file in files if "mlflow" not in Path(place).parts]
+    files = [path for path in every if path.suffix in (".safetensors", ".parquet", ".md", ".csv")]
     assert len([path for path in files if path.name == "adapter_model.safetensors"]) == 2
     found: dict[str, object] = {name(path, folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    for path in folder.rglob("train.jsonl"):
+    for path in [path for path in every if path.name == "train.jsonl"]:
         found[name(path, folder)] = [untimed(json.loads(line)) for line in path.read_text().splitlines()]
-    for path in folder.rglob("scores.json"):
+    for path in [path for path in every if path.name == "scores.json"]:
         found[name(path, folder)] = untimed(json.loads(path.read_text()))
     return found
 

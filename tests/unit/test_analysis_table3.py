@@ -31,7 +31,7 @@ def rewrite(cell: Path, seconds: dict[int, dict[str, float]], tokens: int = 1000
 
 
 def test_ratio_by_hand() -> None:
-    found = ratio_of_means(np.array([2.0, 4.0]), np.array([1.0, 1.0]), np.zeros(2, dtype=int))
+    found = ratio_of_means(np.array([2.0, 4.0]), np.array([1.0, 1.0]), np.zeros(2, dtype=int), np.zeros(2, dtype=int))
     assert found.value == 3.0
     assert found.low is not None and found.high is not None
     assert (found.low + found.high) / 2 == pytest.approx(3.0)
@@ -41,14 +41,33 @@ def test_ratio_by_hand() -> None:
 
 
 def test_one_pair_has_no_interval() -> None:
-    found = ratio_of_means(np.array([2.0]), np.array([1.0]), np.zeros(1, dtype=int))
+    found = ratio_of_means(np.array([2.0]), np.array([1.0]), np.zeros(1, dtype=int), np.zeros(1, dtype=int))
     assert (found.value, found.low, found.high) == (2.0, None, None)
 
 
 def test_what_lies_between_kinds_of_steps_is_no_noise() -> None:
     ours, theirs = np.array([2.0, 2.0, 1.0, 1.0]), np.ones(4)
-    found = ratio_of_means(ours, theirs, np.array([0, 0, 1, 1]))
+    found = ratio_of_means(ours, theirs, np.array([0, 0, 1, 1]), np.zeros(4, dtype=int))
     assert (found.value, found.low, found.high) == (1.5, 1.5, 1.5)
+
+
+def test_runs_are_what_is_repeated() -> None:
+    """By hand: runs with ratios 2 and 4, so residuals of -2 and 2 in sum over 4 pairs; t of 1 degree of freedom."""
+    ours, theirs, kinds = np.array([2.0, 2.0, 4.0, 4.0]), np.ones(4), np.array([0, 1, 0, 1])
+    found = ratio_of_means(ours, theirs, kinds, np.array([0, 0, 1, 1]))
+    assert found.high is not None and found.value == 3.0
+    assert found.high - found.value == pytest.approx(12.706 * (8 * 2) ** 0.5 / 4, rel=1e-4)
+
+
+def test_intervals_over_runs_cover_what_a_busy_machine_does() -> None:
+    rng, inside = np.random.default_rng(0), 0
+    runs = np.repeat(np.arange(3), 50)
+    for _ in range(1000):
+        ours, theirs = (rng.normal(1.0, 0.1, 150) * rng.normal(1.0, 0.15, 3)[runs] for _ in range(2))
+        found = ratio_of_means(ours * 1.2, theirs, 0 * runs, runs)
+        assert found.low is not None and found.high is not None
+        inside += found.low <= 1.2 <= found.high
+    assert 925 <= inside <= 985
 
 
 def test_intervals_cover_the_true_ratio() -> None:
@@ -56,7 +75,9 @@ def test_intervals_cover_the_true_ratio() -> None:
     kinds = np.repeat([0, 1], 25)
     for _ in range(1000):
         theirs = rng.normal(1.0, 0.1, 50)
-        found = ratio_of_means(theirs + rng.normal(0, 0.1, 50) + np.where(kinds == 0, 0.4, 0.0), theirs, kinds)
+        found = ratio_of_means(
+            theirs + rng.normal(0, 0.1, 50) + np.where(kinds == 0, 0.4, 0.0), theirs, kinds, 0 * kinds
+        )
         assert found.low is not None and found.high is not None
         inside += found.low <= 1.2 <= found.high
     assert 925 <= inside <= 975
