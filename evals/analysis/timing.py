@@ -79,7 +79,8 @@ def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
 
 
 def _ratio(pairs: list[tuple[Step, Step, int]], measure: Callable[[Step], float]) -> Ratio:
-    ours, theirs = (np.array([measure(pair[side]) for pair in pairs]) for side in (0, 1))
+    ours = np.array([measure(step) for step, _, _ in pairs])
+    theirs = np.array([measure(same) for _, same, _ in pairs])
     _, kinds = np.unique([_asked(step) for step, _, _ in pairs], return_inverse=True)
     _, runs = np.unique([run for _, _, run in pairs], return_inverse=True)
     return ratio_of_means(ours, theirs, kinds, runs)
