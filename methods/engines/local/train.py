@@ -21,7 +21,7 @@ from methods.engines.local.experience import Experience, Gatherer
 from methods.engines.local.files import read_lines, save_adapter
 from methods.engines.local.kept import join, keep
 from methods.engines.local.log import step_record
-from methods.engines.local.memory import keep_freed_memory
+from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
 from methods.engines.local.run_record import Started, run_record
 from methods.engines.local.settings import EngineSettings
@@ -120,6 +120,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()
+    forget_products()
     method = load_method(cell.method, dict(cell.options))
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)
