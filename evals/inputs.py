@@ -48,10 +48,15 @@ def check_environment() -> None:
 
 
 def check_model(base: Path, adapter: Path | None) -> None:
-    """Raise DataError unless ``base`` is a Hugging Face folder with safetensors and ``adapter`` a PEFT folder."""
+    """Raise DataError unless ``base`` is a Hugging Face folder with safetensors, and ``adapter`` one too or PEFT's."""
     _check_folder(base, "model folder", _MODEL_FILES)
     if adapter is not None:
-        _check_folder(adapter, "adapter folder", _ADAPTER_FILES)
+        _check_folder(adapter, "adapter folder", _MODEL_FILES if holds_model(adapter) else _ADAPTER_FILES)
+
+
+def holds_model(adapter: Path) -> bool:
+    """Whether what a cell left is a whole model (``lora_rank: 0``), to be loaded in the place of the base."""
+    return (adapter / "config.json").exists() and not (adapter / "adapter_config.json").exists()
 
 
 def _check_folder(folder: Path, what: str, files: tuple[tuple[str, ...], ...]) -> None:

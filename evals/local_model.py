@@ -18,7 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from evals.merging import ROUNDINGS, merge_rounded
+from evals.inputs import holds_model
+from evals.merging import ROUNDINGS, merge_rounded, round_trained
 from evals.sampling import noise, sampler
 from workflows.lib.errors import ConfigError, DataError
 from workflows.lib.records import OptionValue
@@ -52,27 +53,47 @@ def load(
     """Model in eval mode, its processor, padding on the left, and the share of the update that rounding left.
 
     ``weights`` as the option ``eval_weights``: with ``adapter`` nothing is lost (in float32 it is folded in, which
-    shortens a step; bfloat16 keeps it apart), the others round (evals/merging.py). The checkpoint's own
-    sampling defaults (penalties, top-k) are dropped, so that only ``evals.sampling.sampler`` decides what is drawn.
+    shortens a step; bfloat16 keeps it apart), the others round (evals/merging.py). An ``adapter`` that is a whole model
+    takes the place of the base; in bfloat16 it is rounded whatever ``weights`` says. The checkpoint's own sampling
+    defaults (penalties, top-k) are dropped, so that only ``evals.sampling.sampler`` decides what is drawn.
     Raises ConfigError if the device is absent, DataError if the folders do not load or do not fit each other.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("evaluation.device", "no CUDA device is available", "set it to cpu")
-    share = None
+    whole = adapter is not None and holds_model(Path(adapter))
     try:
         processor = AutoProcessor.from_pretrained(base)
         precision = getattr(torch, dtype)
-        model: Model = AutoModelForImageTextToText.from_pretrained(base, dtype=precision, use_safetensors=True)
+        model, share = _trained(base, str(adapter), precision, weights) if whole else (_plain(base, precision), None)
         processor.tokenizer.padding_side = "left"
         model.generation_config = GenerationConfig(
             eos_token_id=model.generation_config.eos_token_id or processor.tokenizer.eos_token_id,
             pad_token_id=processor.tokenizer.pad_token_id,
         )
-        if adapter is not None:
+        if adapter is not None and not whole:
             model, share = _adapted(model, adapter, weights, merge=dtype == "float32")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
     return model.to(device).eval(), processor, share
+
+
+def _plain(folder: str, precision: torch.dtype) -> Model:
+    return AutoModelForImageTextToText.from_pretrained(folder, dtype=precision, use_safetensors=True)
+
+
+def _trained(base: str, folder: str, precision: torch.dtype, weights: str) -> tuple[Model, float | None]:
+    """The whole model in ``folder``; transformers itself fills in weights that a file lacks without an error."""
+    rounds = weights in ROUNDINGS
+    found: Any = AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=torch.float32 if rounds else precision, use_safetensors=True, output_loading_info=True
+    )
+    model, info = found
+    if wrong := len(info["missing_keys"]) + len(info["unexpected_keys"]):
+        raise DataError(folder, f"{wrong} tensors do not fit its config.json", "train the cell again")
+    share = round_trained(model, _plain(base, torch.float32)) if rounds else None
+    for parameter in model.parameters():  # the weights alone: tables of rotary frequencies stay float32
+        parameter.data = parameter.data.to(precision)
+    return model, share
 
 
 def _adapted(model: Model, adapter: str, weights: str, merge: bool) -> tuple[Model, float | None]:

@@ -1,4 +1,4 @@
-"""An adapter folded into weights that are rounded to bfloat16, and how much of its update is left."""
+"""Trained weights, or a base with its adapter folded in, rounded to bfloat16; and how much of the update is left."""
 
 from __future__ import annotations
 
@@ -30,6 +30,24 @@ def merge_rounded(model: PeftModel, weights: str) -> tuple[Any, float | None]:
             whole += float(update.square().sum(dtype=torch.float64))
             weight.copy_(merged)
     return model.unload(), kept / whole if whole > 0 else None
+
+
+def round_trained(model: Any, base: Any) -> float | None:  # noqa: ANN401 - transformers' models
+    """Round to bfloat16 those weights of ``model`` that are not ``base``'s; returns the share of the update left.
+
+    For a model trained without an adapter, where nothing is merged: ``rounded_bf16`` and ``merged_bf16`` are the same.
+    """
+    kept = whole = 0.0
+    start = dict(base.named_parameters())
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            update = weight.float() - start[name].float()
+            if update.any():
+                after, before = weight.to(torch.bfloat16).float(), start[name].to(torch.bfloat16).float()
+                kept += float(((after - before) * update).sum(dtype=torch.float64))
+                whole += float(update.square().sum(dtype=torch.float64))
+                weight.copy_(after)
+    return kept / whole if whole > 0 else None
 
 
 def _merged(weight: Tensor, update: Tensor, weights: str) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from evals.harness import go_offline, run_lmms_eval
-from evals.inputs import check_environment, check_model, read_benchmark
+from evals.inputs import check_environment, check_model, holds_model, read_benchmark
 from evals.run import check_settings, collect, write_raw
 from evals.samples import write_samples
 from evals.vllm_job import Failure, VllmJob
@@ -65,6 +65,9 @@ def sampler(answers: dict[tuple[str, int], Any]) -> dict[str, Any]:
 @contextmanager
 def _weights(job: VllmJob) -> Iterator[tuple[str, str | None, float | None]]:
     """Model folder and adapter for vLLM, and the share of the update that merging kept (None: nothing was merged)."""
+    if job.adapter is not None and job.weights == "adapter" and holds_model(job.adapter):
+        yield str(job.adapter), None, None  # it brings the base's processor along
+        return
     if job.adapter is None or job.weights == "adapter":
         yield str(job.base), None if job.adapter is None else str(job.adapter), None
         return

@@ -101,7 +101,7 @@ class Method:
     warmup_steps: int = 5  # rollout steps of linear warm-up; paper Table 6; released code: 0
     weight_decay: float = 0.01
     grad_clip: float = 1.0  # global gradient norm
-    lora_rank: int = 16
+    lora_rank: int = 16  # 0: no adapter, the language model's own weights are trained; engine easyr1 only
     lora_alpha: int = 32  # paper; released code: 64
     steps: int = 50  # rollout steps
     prompts: int = 32  # problems per rollout step

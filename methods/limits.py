@@ -12,7 +12,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "warmup_steps": (0, math.inf),
     "weight_decay": (0, math.inf),
     "grad_clip": (1e-6, math.inf),
-    "lora_rank": (1, 4096),
+    "lora_rank": (0, 4096),  # 0: no adapter
     "lora_alpha": (1, math.inf),
     "steps": (1, math.inf),
     "prompts": (1, math.inf),
@@ -46,3 +46,10 @@ def check_limits(options: Mapping[str, object], place: str = "") -> None:
         if isinstance(value, int | float) and not low <= value <= high:
             wanted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
             raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
+
+
+def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:
+    """Raise ConfigError for an option's value that ``engine`` cannot train with; ``place`` as above."""
+    if engine == "local" and name == "lora_rank" and value == 0:
+        cause = "0 trains the model's own weights, the local engine trains an adapter"
+        raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or a rank of at least 1")

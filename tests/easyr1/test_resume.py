@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 CELLS = {
     "one worker, packed": (1, True, "cepo", {"teacher_weights": "ema", "decay_steps": 3}),
     "two workers, padded": (2, False, "sdpo", {"teacher_weights": "synced", "teacher_sync": 2}),
+    "two workers, without LoRA": (2, True, "cepo", {"teacher_weights": "ema", "decay_steps": 3, "lora_rank": 0}),
 }
 
 
@@ -41,7 +42,8 @@ def test_a_killed_run_goes_on(name: str, bench: Bench, tmp_path: Path):
         s.model_dump(exclude={"seconds"}) for s in whole.steps
     ]
     assert went_on.rollouts == whole.rollouts
-    tensors = [load_file(one.out / "adapter" / "adapter_model.safetensors") for one in (went_on, whole)]
+    file = "adapter_model.safetensors" if cell.options["lora_rank"] else "model.safetensors"
+    tensors = [load_file(one.out / "adapter" / file) for one in (went_on, whole)]
     for key, tensor in tensors[1].items():
         assert_close(tensors[0][key], tensor, atol=0, rtol=0)
     if method == "cepo":

@@ -175,11 +175,11 @@ def plain_steps(worker, grad_clip, lr):
     return collected
 
 
-def start(path, workers):
-    """One process per rank; the exit status is the worst of theirs."""
+def start(path, workers, script=__file__):
+    """One process of ``script`` per rank; the exit status is the worst of theirs."""
     shared = {"WORLD_SIZE": str(workers), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(PORT), "LOCAL_WORLD_SIZE": "1"}
     ranks = [os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": "0"} for rank in range(workers)]
-    running = [subprocess.Popen([sys.executable, __file__, path], env=env) for env in ranks]
+    running = [subprocess.Popen([sys.executable, script, path], env=env) for env in ranks]
     return max(abs(process.wait()) for process in running)
 
 

@@ -145,6 +145,15 @@ def test_numbers_as_people_write_them():
         ({"options": {"all": {"steps": "many"}}}, "my.yaml: options.all.steps: 'many' is not a whole number"),
         ({"options": {"all": {"lr_schedule": "cosin"}}}, "my.yaml: options.all.lr_schedule: 'cosin' is not one of "),
         ({"options": {"cepo": {"lam": 2.0}}}, "my.yaml: options.cepo.lam: 2 is out of range; it is from 0 to 1"),
+        (
+            {"options": {"all": {"lora_rank": -1}}},
+            "my.yaml: options.all.lora_rank: -1 is out of range; it is from",
+        ),
+        (
+            {"variants": {"x": {"methods": ["sdpo"], "set": {"lora_rank": 0}}}},
+            "my.yaml: variants.x.set.lora_rank: 0 trains the model's own weights, the local engine trains an adapter; "
+            "use engine: easyr1, or a rank of at least 1",
+        ),
         ({"variants": {"x": {"methods": ["cepo"], "set": {"lamb": 0.0}}}}, "my.yaml: variants.x.set.lamb: cepo has no"),
         ({"variants": {"x": {"methods": ["capo"], "set": {}}}}, "my.yaml: variants.x.methods: no method 'capo'; "),
         ({"variants": {"default": {"methods": ["cepo"], "set": {}}}}, "my.yaml: variants.default: 'default' is taken"),

@@ -33,6 +33,7 @@ def make_job(tmp_path: Path, easyr1: dict[str, Any], **options: object) -> Job:
 def test_the_paper_s_settings_pass(tmp_path: Path):
     check_job(make_job(tmp_path, {}))
     check_job(make_job(tmp_path, {}, max_model_len=2048, cut_adds_end=True))  # as the first public scripts ran
+    check_job(make_job(tmp_path, {}, lora_rank=0))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from methods.base import Rollouts, load_method
@@ -127,5 +128,12 @@ def test_a_base_of_transformers_5_becomes_readable(tiny_base: Path, tmp_path: Pa
     assert config["text_config"]["rope_scaling"]["mrope_interleaved"] is True
     assert json.loads((made / "tokenizer_config.json").read_text())["tokenizer_class"] == "Qwen2TokenizerFast"
     assert (made / "preprocessor_config.json").is_file()
+    weights = load_file(made / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16} and config["dtype"] == "bfloat16"
+    # Without LoRA nothing is rounded.
+    whole = readable_base(tiny_base, tmp_path / "whole", rounded=False)
+    for name, tensor in load_file(tiny_base / "model.safetensors").items():
+        assert_close(load_file(whole / "model.safetensors")[name], tensor, atol=0, rtol=0)
+    assert json.loads((whole / "config.json").read_text())["dtype"] == "float32"
     # What transformers 4 wrote is taken as it is.
     assert readable_base(made, tmp_path / "again") == made

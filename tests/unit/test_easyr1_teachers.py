@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 
 from methods.base import Weights
-from methods.engines.easyr1.teachers import TeacherWeights
+from methods.engines.easyr1.teachers import TeacherWeights, trainable_shards
 
 
 class Adapted(torch.nn.Module):
@@ -84,3 +84,49 @@ def test_teachers_outlive_the_process(tmp_path: Path):
     for weights, shadow in teachers.shadows.items():
         assert_close(other.shadows[weights], shadow, atol=0, rtol=0)
     assert float(teachers.shadows[Weights("ema", decay=0.5)][0]) == 2.5
+
+
+class Whole(torch.nn.Module):
+    """One frozen weight and two that are trained, without an adapter to turn off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Parameter(torch.tensor([10.0]), requires_grad=False)
+        self.first, self.last = torch.nn.Parameter(torch.tensor([1.0])), torch.nn.Parameter(torch.tensor([2.0]))
+
+    def value(self) -> float:
+        return float((self.head * self.first + self.last).detach())
+
+    def move(self, by: float) -> None:
+        self.first.data += by
+        self.last.data += by
+
+
+def test_without_an_adapter_every_teacher_has_whole_weights():
+    """12 at the start, 21 and 2 x 10 + 3 after a move: the frozen weight is everybody's."""
+    module, ema, synced = Whole(), Weights("ema", decay=0.5), Weights("synced", every=2)
+    start = [shard.clone() for shard in trainable_shards(module)]
+    assert len(start) == 2
+    teachers = TeacherWeights(module, {Weights(), Weights("fixed"), ema, synced}, start)
+    found = []
+    for step in range(3):
+        teachers.start_step(step)
+        found.append([seen(teachers, module, w) for w in (Weights(), Weights("fixed"), ema, synced)])
+        module.move(1.0)
+        teachers.moved("update")
+    assert found == [[12.0, 12.0, 12.0, 12.0], [23.0, 12.0, 17.5, 12.0], [34.0, 12.0, 25.75, 34.0]]
+
+
+def test_a_resumed_fixed_teacher_is_the_base_again(tmp_path: Path):
+    """EasyR1 loads its base before its checkpoint, so what the fixed teacher has is never saved."""
+    wanted = {Weights("fixed"), Weights("ema", decay=0.5)}
+    teachers = TeacherWeights(module := Whole(), wanted, [shard.clone() for shard in trainable_shards(module)])
+    module.move(1.0)
+    teachers.moved("update")
+    teachers.save(tmp_path / "teachers")
+    other = TeacherWeights(base := Whole(), wanted, [shard.clone() for shard in trainable_shards(base)])
+    base.move(1.0)  # the actor's checkpoint
+    other.load(tmp_path / "teachers")
+    for weights in wanted:
+        assert seen(other, base, weights) == seen(teachers, module, weights)
+    assert seen(other, base, Weights("fixed")) == 12.0

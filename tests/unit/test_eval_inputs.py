@@ -168,6 +168,15 @@ def test_an_incomplete_adapter_folder_is_refused(tiny_base: Path, tmp_path: Path
         check_model(tiny_base, tmp_path / "adapter")
 
 
+def test_a_whole_model_may_stand_in_the_place_of_an_adapter(tiny_base: Path, tmp_path: Path):
+    trained = tmp_path / "adapter"
+    shutil.copytree(tiny_base, trained)
+    check_model(tiny_base, trained)
+    (trained / "model.safetensors").unlink()
+    with pytest.raises(DataError, match=r"\*\.safetensors is missing from the adapter folder"):
+        check_model(tiny_base, trained)
+
+
 def test_a_refused_evaluation_writes_nothing(tmp_path: Path):
     out = tmp_path / "eval"
     with pytest.raises(DataError, match="model folder is missing"):

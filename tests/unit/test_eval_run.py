@@ -11,11 +11,12 @@ import pytest
 import torch
 from eval_fixtures import write_benchmarks
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from evals.benchmarks import BENCHMARKS
 from evals.inputs import read_benchmark
-from evals.local_model import Answer, CepoLocal
+from evals.local_model import Answer, CepoLocal, load
 from evals.run import check_settings, evaluate
 from evals.samples import SCHEMA, read_samples
 from evals.scores import score
@@ -157,6 +158,48 @@ def test_an_adapter_changes_the_answers(evaluated: Path, tiny_base: Path, benchm
     moved = run(tmp_path / "1", tiny_base, some, adapter=make_adapter(tiny_base, tmp_path / "moved", 1.0))
     assert zero["response"].to_pylist() == base
     assert all(a != b for a, b in zip(moved["response"].to_pylist(), base, strict=True))
+
+
+def make_trained(base: Path, folder: Path, scale: float) -> Path:
+    """The base with every weight of its first layer's MLP moved, as a folder of its own."""
+    model, generator = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32), torch.Generator()
+    for name, parameter in model.named_parameters():
+        if "language_model.layers.0.mlp" in name:
+            parameter.data += scale * torch.randn(parameter.shape, generator=generator.manual_seed(0))
+    model.save_pretrained(folder)
+    AutoProcessor.from_pretrained(base).save_pretrained(folder)
+    return folder
+
+
+def test_a_whole_model_takes_the_place_of_the_base(evaluated: Path, tiny_base: Path, benchmarks: dict, tmp_path: Path):
+    """Trained without an adapter; rounding it says what is left of the update."""
+    some, trained = {"wemath": benchmarks["wemath"]}, make_trained(tiny_base, tmp_path / "trained", 1.0)
+    base = read_samples(evaluated / "s.parquet").to_pandas().query("benchmark == 'wemath'")["response"].tolist()
+    moved = run(tmp_path / "1", tiny_base, some, adapter=trained)["response"].to_pylist()
+    assert all(a != b for a, b in zip(moved, base, strict=True))
+    assert moved == run(tmp_path / "2", trained, some)["response"].to_pylist()
+    rounded = run(tmp_path / "3", tiny_base, some, adapter=trained, weights="merged_bf16")
+    kept = json.loads((tmp_path / "3" / "raw" / "generation.json").read_text())["update_kept"]
+    assert len(rounded) == COUNT and kept == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_rounded_model_holds_what_bfloat16_holds(dtype: str, tiny_base: Path, tmp_path: Path):
+    trained = make_trained(tiny_base, tmp_path / "trained", 1e-3)
+    model, _, kept = load(str(tiny_base), str(trained), dtype, "cpu", "rounded_bf16")
+    weight = model.model.language_model.layers[0].mlp.up_proj.weight
+    assert weight.dtype == getattr(torch, dtype) and torch.equal(weight, weight.bfloat16().to(weight.dtype))
+    assert kept is not None and 0.5 < kept < 1.5
+    assert model.model.language_model.rotary_emb.inv_freq.dtype == torch.float32
+
+
+def test_a_whole_model_with_a_tensor_too_few_is_refused(tiny_base: Path, benchmarks: dict, tmp_path: Path):
+    trained = make_trained(tiny_base, tmp_path / "trained", 1.0)
+    tensors = load_file(trained / "model.safetensors")
+    tensors.pop(next(name for name in tensors if "up_proj" in name))
+    save_file(tensors, trained / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match=f"{trained}: 1 tensors do not fit its config.json; train the cell again"):
+        run(tmp_path, tiny_base, benchmarks, adapter=trained)
 
 
 def test_bfloat16_keeps_the_adapter_beside_the_weights(tiny_base: Path, tmp_path: Path):

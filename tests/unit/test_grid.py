@@ -166,6 +166,12 @@ def test_the_paper_world_runs_the_official_codes_at_their_rates():
     assert {name: made._options(name, "default")["lr"] for name in rates} == rates | {"opsd": 1e-6, "sdpo": 1e-6}
 
 
+def test_easyr1_trains_without_an_adapter():
+    made = grid(engine="easyr1", options={"sdpo": {"lora_rank": 0}})
+    made.check()
+    assert made.cell(key("sdpo/small/default/s1")).options["lora_rank"] == 0
+
+
 def test_digests_say_what_decides_a_cell():
     def digests(name: str, **change: Any) -> dict[str, str]:
         return grid(**change).cell(key(name)).digests

@@ -19,14 +19,15 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from methods.base import load_method
-from methods.engines.local import checkpoint
+from methods.engines.local import checkpoint, vllm_train
 from methods.engines.local.data import load_problems, step_rows
 from methods.engines.local.policy import Policy, load_base
 from methods.engines.local.settings import EngineSettings
 from methods.engines.local.train import Trainer, train
 from methods.engines.local.update import minibatches
+from methods.engines.local.vllm_settings import LocalSettings
 from methods.rewards import Grader
-from workflows.lib.errors import DataError, TrainError
+from workflows.lib.errors import ConfigError, DataError, TrainError
 from workflows.lib.records import Cell, Run, Step
 from workflows.lib.rollouts import read_rollouts
 
@@ -63,6 +64,15 @@ def same_bits(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> 
 def decisive(steps: Path) -> list[dict]:
     """Step lines without the times, which no two runs share."""
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in steps.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("rollouts", ["hf", "vllm"])
+def test_training_without_an_adapter_is_refused_at_once(rollouts: str, tmp_path: Path):
+    start = vllm_train.train if rollouts == "vllm" else train
+    message = "^options.lora_rank: 0 trains the model's own weights, .* an adapter; use engine: easyr1, or a rank of"
+    with pytest.raises(ConfigError, match=message):
+        start(make_cell("sdpo", lora_rank=0), *[tmp_path / "none"] * 3, tmp_path / "out", LocalSettings())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("method", METHODS)

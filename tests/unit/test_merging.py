@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
-from evals.merging import merge_rounded
+from evals.merging import merge_rounded, round_trained
 
 
 class Linear(nn.Module):
@@ -53,6 +53,17 @@ def test_rounding_once_or_twice_by_hand():
     twice, kept_twice = merge_rounded(adapted(weight, update), "merged_bf16")
     assert (once.layer.weight.item(), kept_once) == (1 + 1 / 128, 4.0)  # moved by 1/128, four times the update
     assert (twice.layer.weight.item(), kept_twice) == (1.0, 0.0)
+
+
+def test_weights_trained_without_an_adapter_are_rounded_once():
+    # As above with 1/512 (lost) and 1/64 (kept); a weight that is the base's own stays as it is, rounded or not.
+    for update, (weight, share) in {1 / 512: (1.0, 0.0), 1 / 64: (1 + 1 / 64, 1.0)}.items():
+        model = Linear(torch.full((1, 1), 1 + update))
+        kept = round_trained(model, Linear(torch.ones(1, 1)))
+        assert (model.layer.weight.item(), kept) == (weight, share)
+    model = Linear(torch.full((1, 1), 1 + 1 / 512))
+    assert round_trained(model, Linear(torch.full((1, 1), 1 + 1 / 512))) is None
+    assert model.layer.weight.item() == 1 + 1 / 512
 
 
 def test_a_smaller_update_loses_more():

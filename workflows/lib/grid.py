@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
-from methods.limits import check_limits
+from methods.limits import check_engine_option, check_limits
 from workflows.lib.config import Config, Experiment, Variant
 from workflows.lib.errors import ConfigError, nearest
 from workflows.lib.loading import Source
@@ -167,6 +167,7 @@ class Grid:
         for name, value, place in self._layers(source, variant):
             resolved[name] = source.option(name, place).parse(value, place)
             check_limits({name: resolved[name]}, place)
+            check_engine_option(self.config.engine, name, resolved[name], place)
         return {name: option.default for name, option in source.options.items()} | resolved
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,18 @@ def delta_norm(tensors: Tensors, scale: float) -> float:
 
 def write_adapter(tensors: Tensors, config: PeftConfig, folder: Path) -> None:
     """A standard PEFT folder, written whole or not at all."""
+    with replacing_folder(folder) as temporary:
+        whole = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
+        save_file(whole, temporary / "adapter_model.safetensors", metadata={"format": "pt"})
+        config.save_pretrained(str(temporary))
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder`` to write to; takes its place when the block ends without an error."""
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    whole = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
-    save_file(whole, temporary / "adapter_model.safetensors", metadata={"format": "pt"})
-    config.save_pretrained(str(temporary))
+    yield temporary
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)

@@ -33,7 +33,7 @@ def check_job(job: Job) -> None:
     if not method.student_image:
         cause = "vLLM counts the positions of a prompt without its image in another way than the updates would"
         raise ConfigError("option student_image", cause, "leave it true, or use engine: local")
-    if method.lora_rank not in VLLM_RANKS:
+    if method.lora_rank and method.lora_rank not in VLLM_RANKS:
         known = ", ".join(map(str, VLLM_RANKS))
         raise ConfigError("option lora_rank", f"vLLM has no kernels for rank {method.lora_rank}", f"use one of {known}")
     if easyr1.nodes > 1 and easyr1.ray_address is None:

@@ -100,6 +100,7 @@ def _actor(job: Job, method: Method, base: Path) -> ActorConfig:
             model_path=str(base),
             trust_remote_code=False,
             enable_gradient_checkpointing=easyr1.gradient_checkpointing,
+            freeze_vision_tower=not method.lora_rank,  # as LoRA leaves it; whole.py freezes embeddings and head
             lora=LoraConfig(
                 rank=method.lora_rank,
                 alpha=method.lora_alpha,

@@ -43,7 +43,7 @@ def run(job: Job) -> None:
     newest = checkpoint.newest(job.checkpoints)
     if newest is not None:
         checkpoint.read_note(newest, job.cell.digest)
-    base = readable_base(job.base, job.state / "base")
+    base = readable_base(job.base, job.state / "base", rounded=job.method.lora_rank > 0)
     start_ray(job)
     log = train(job, base, resuming=newest is not None)
     finish(job, log, started)

@@ -1,9 +1,9 @@
-"""Whose weights a teacher pass uses: on this rank's shards of the adapter, so it costs no communication."""
+"""Whose weights a teacher pass uses: on this rank's shards of what is trained, so it costs no communication."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,22 @@ from methods.base import Weights
 Shards = list[Tensor]
 
 
-class TeacherWeights:
-    """Adapters of ema and synced teachers beside the actor's; a fixed teacher is the model with its adapter off.
+def trainable_shards(module: Any) -> Shards:  # noqa: ANN401 - an FSDP module, or any other
+    """This rank's part of every trainable parameter, in a fixed order; changing one changes the model."""
+    return [parameter.data for parameter in module.parameters() if parameter.requires_grad]
 
-    ``module`` is the FSDP-wrapped PEFT model. Its trainable parameters are this rank's shards of the LoRA tensors, so
-    copying and averaging them shard by shard is the same as on whole tensors.
+
+class TeacherWeights:
+    """Weights of ema and synced teachers beside the actor's; a fixed teacher is the model as training found it.
+
+    ``module`` is the FSDP-wrapped model. Its trainable parameters are this rank's shards of the LoRA tensors, or of the
+    language model's weights, so copying and averaging them shard by shard is the same as on whole tensors. ``start``:
+    those shards before any update; None for a PEFT model, which is that with its adapter off. A resumed run finds them
+    in its base again, so they are never saved.
     """
 
-    def __init__(self, module: Any, wanted: set[Weights]) -> None:  # noqa: ANN401 - FSDP forwards to the PEFT model
-        self.module = module
+    def __init__(self, module: Any, wanted: set[Weights], start: Shards | None = None) -> None:  # noqa: ANN401
+        self.module, self.start = module, start
         self.shadows: dict[Weights, Shards] = {
             w: self._copy() for w in sorted(wanted, key=str) if w.source in ("ema", "synced")
         }
@@ -46,13 +53,7 @@ class TeacherWeights:
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:
         """Within this block the model is the teacher."""
-        if weights.source == "fixed":
-            with self.module.disable_adapter():
-                yield
-        elif weights in self.shadows:
-            with self._swapped(self.shadows[weights]):
-                yield
-        else:
+        with self._model_of(weights):
             yield
 
     def save(self, path: Path) -> None:
@@ -68,8 +69,15 @@ class TeacherWeights:
             for j, kept in enumerate(shadow):
                 kept.copy_(named[f"{i}/{j}"])
 
+    def _model_of(self, weights: Weights) -> AbstractContextManager[None]:
+        if weights in self.shadows:
+            return self._swapped(self.shadows[weights])
+        if weights.source != "fixed":
+            return nullcontext()
+        return self.module.disable_adapter() if self.start is None else self._swapped(self.start)
+
     def _shards(self) -> Shards:
-        return [p.data for p in self.module.parameters() if p.requires_grad]
+        return trainable_shards(self.module)
 
     def _copy(self) -> Shards:
         return [shard.detach().clone() for shard in self._shards()]

@@ -6,13 +6,14 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from peft import PeftModel
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 from verl.protocol import DataProto
@@ -29,6 +30,7 @@ from methods.engines.easyr1.config import CellWorkerConfig
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.rollout import SeededEngine, logit_bias
 from methods.engines.easyr1.teachers import TeacherWeights
+from methods.engines.easyr1.whole import distance, frozen_ends, in_host_memory, whole_weights, write_model
 from methods.engines.local.policy import barred_tokens
 from methods.schedule import lr_factor
 from workflows.lib.errors import TrainError
@@ -46,9 +48,9 @@ class CellWorker(_FirstBase, FSDPWorker):
     config: CellWorkerConfig
 
     def _build_model_optimizer(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Every rank draws the same adapter; the learning rate follows the method's schedule."""
+        """Every rank draws the same adapter, if any; the learning rate follows the method's schedule."""
         method, cell = self.config.method(), self.config.parsed()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), nullcontext() if self._is_lora else frozen_ends():
             torch.manual_seed(seeding.stream(cell.seed, "init"))
             super()._build_model_optimizer(*args, **kwargs)
         self.lr_scheduler = LambdaLR(
@@ -69,13 +71,15 @@ class CellWorker(_FirstBase, FSDPWorker):
         super().init_model()
         with self._loaded():
             self.head_weight = take_head(self.fsdp_module)
+            self.start = None if self._is_lora else in_host_memory(self.fsdp_module)
         self.use(self.config.method())
-        self._adapter()
+        if self._is_lora:
+            self._adapter()
 
     def use(self, method: Method) -> None:
-        """Score and update with ``method``, whose teachers start from the adapter as it is now."""
+        """Score and update with ``method``, whose teachers start from the weights as they are now."""
         self.method = method
-        self.teachers = TeacherWeights(self.fsdp_module, {t.weights for t in method.teachers().values()})
+        self.teachers = TeacherWeights(self.fsdp_module, {t.weights for t in method.teachers().values()}, self.start)
         self.actor = Actor(
             method=method,
             head=Head(self.head_weight, method.score_dtype),
@@ -87,9 +91,9 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def prepare_rollout_engine(self) -> None:
-        """Hand the adapter to vLLM; TrainError if it did not arrive."""
+        """Hand the adapter, or all weights, to vLLM; TrainError if an adapter did not arrive."""
         super().prepare_rollout_engine()
-        if not self.rollout.inference_engine.llm_engine.list_loras():
+        if self._is_lora and not self.rollout.inference_engine.llm_engine.list_loras():
             raise TrainError("vLLM", "it holds no adapter after the weights were handed over", NO_LORA)
 
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
@@ -129,11 +133,10 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def measure(self) -> dict[str, float]:
-        """What only a worker knows: norm of the adapter's update and its own peak memory in MB."""
+        """What only a worker knows: norm of the update and its own peak memory in MB."""
         peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        scale = self.method.lora_alpha / self.method.lora_rank
-        return {"delta_w": delta_norm(self._adapter(), scale), "peak_memory_mb": peak or resident}
+        return {"delta_w": self._update_norm(), "peak_memory_mb": peak or resident}
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def divergence(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -142,12 +145,18 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def save_adapter(self, folder: str, base: str) -> None:
-        """Write the PEFT folder of an adapter for ``base`` (rank 0)."""
-        tensors = self._adapter()
-        if self.rank == 0:
+        """Write the PEFT folder of an adapter for ``base``, or without one the whole model's folder (rank 0)."""
+        if self._is_lora:
+            tensors = self._adapter()
+        else:
+            with self._loaded():
+                tensors = whole_weights(self.fsdp_module)
+        if self.rank == 0 and self._is_lora:
             config = self.fsdp_module.peft_config["default"]
             config.base_model_name_or_path = base
             write_adapter(tensors, config, Path(folder))
+        elif self.rank == 0:
+            write_model(tensors, Path(base), Path(folder))
         dist.barrier()
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
@@ -182,6 +191,11 @@ class CellWorker(_FirstBase, FSDPWorker):
         if self._use_param_offload:
             offload_fsdp_model(self.fsdp_module)
 
+    def _update_norm(self) -> float:
+        if self.start is not None:
+            return distance(self.fsdp_module, self.start)
+        return delta_norm(self._adapter(), self.method.lora_alpha / self.method.lora_rank)
+
     def _adapter(self) -> dict[str, torch.Tensor]:
         """All LoRA tensors, gathered as EasyR1 gathers them for vLLM; TrainError if any is missing."""
         tensors = self.rollout_sharding_manager._collect_lora_weights()
@@ -199,7 +213,8 @@ def take_head(module: FullyShardedDataParallel) -> torch.Tensor:
     """A copy of the whole head's weight (V, hidden); from now on the model returns hidden states instead of logits."""
     with FullyShardedDataParallel.summon_full_params(module, recurse=False, writeback=False):
         core: Any = module._fsdp_wrapped_module
-        head = core.get_base_model().lm_head
+        model: Any = core.get_base_model() if isinstance(core, PeftModel) else core
+        head = model.lm_head
         weight = head.weight.detach().clone()
     head.forward = torch.clone  # like logits no view: EasyR1 divides in place what FSDP's backward hooks hang on
     return weight

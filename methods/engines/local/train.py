@@ -28,6 +28,7 @@ from methods.engines.local.settings import EngineSettings
 from methods.engines.local.update import Update, credit_loss, matching_loss, minibatches, update
 from methods.engines.local.validate import Validator
 from methods.engines.local.weights import TeacherWeights, update_norm
+from methods.limits import check_engine_option
 from methods.rewards import Grader
 from methods.schedule import lr_factor
 from workflows.lib.errors import DataError, TrainError
@@ -116,12 +117,14 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     """Train ``cell`` on ``data`` from ``base``; leaves adapter/, train.jsonl, rollouts.parquet and run.json in ``out``.
 
     Steps done so far stand in ``out/state/``; a run that was stopped goes on from there and ends with the same bits.
-    Raises TrainError (a NaN, a damaged or foreign checkpoint) and DataError (missing or broken inputs).
+    Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken inputs) and ConfigError (an
+    option that this engine cannot train with).
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()
     forget_products()
     method = load_method(cell.method, dict(cell.options))
+    check_engine_option("local", "lora_rank", method.lora_rank)
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:

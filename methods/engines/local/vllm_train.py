@@ -9,6 +9,7 @@ from methods.engines.local import train as plain
 from methods.engines.local.rollout import sampled_by
 from methods.engines.local.vllm_rollout import VllmRollouts
 from methods.engines.local.vllm_settings import LocalSettings as EngineSettings
+from methods.limits import check_engine_option
 from workflows.lib.errors import ConfigError
 from workflows.lib.records import Cell
 
@@ -18,6 +19,7 @@ __all__ = ["EngineSettings", "train"]
 def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
     """As ``train.train``: the same files and errors; rollouts and validation answers come from vLLM."""
     method = load_method(cell.method, dict(cell.options))
+    check_engine_option("local", "lora_rank", method.lora_rank)
     if not method.student_image:
         cause = "vLLM counts positions of a prompt without its image otherwise than the engine"
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")

@@ -1,8 +1,8 @@
 """Test only: the part of vLLM 0.11 that EasyR1 calls, on transformers' generate and one CPU thread.
 
-Like vLLM it takes LoRA tensors as requests and rolls out the base model for a request without one, honours one
-SamplingParams per prompt, numbers the seeds of a prompt's n samples upwards, expands image placeholders itself and
-stops where prompt and response reach ``max_model_len``.
+Like vLLM it takes LoRA tensors as requests and rolls out the base model for a request without one, or takes all weights
+of the model, honours one SamplingParams per prompt, numbers the seeds of a prompt's n samples upwards, expands image
+placeholders itself and stops where prompt and response reach ``max_model_len``.
 An untrained model is never right: half of a prompt's samples are the texts of CEPO_TEST_RESPONSES, where that is set.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, LogitsProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig, LogitsProcessor
 from transformers.models.qwen3_vl import modeling_qwen3_vl as qwen3_vl
 
 __version__ = "0.11.0"
@@ -65,16 +65,25 @@ class LLM:
         make = AutoModelForImageTextToText
         self.model = make.from_config(config) if load_format == "dummy" else make.from_pretrained(model)
         self.model = self.model.float().eval()
+        self.model.generation_config = GenerationConfig.from_pretrained(model)
         for module in self.model.modules():
             if type(module) in FORWARDS:
                 module.forward = FORWARDS[type(module)].__get__(module)
         self.loras, self.last_params = {}, None
+        self.model.load_weights = self._load_weights
         self.given = json.loads(os.environ.get("CEPO_TEST_RESPONSES", "[]"))
         worker = SimpleNamespace(model_runner=SimpleNamespace(model=self.model, encoder_cache={}))
         executor = SimpleNamespace(driver_worker=SimpleNamespace(worker=worker))
         self.llm_engine = SimpleNamespace(
             model_executor=executor, list_loras=lambda: set(self.loras), add_lora=self._add_lora
         )
+
+    @torch.no_grad()
+    def _load_weights(self, weights):
+        own = self.model.state_dict()
+        for name, tensor in weights:
+            own.pop(name).copy_(tensor)
+        assert not own, f"not handed over: {sorted(own)}"
 
     def _add_lora(self, request):
         self.loras = {request.lora_int_id: request}  # max_loras is 1
