@@ -33,8 +33,8 @@ def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tu
     cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
     experiments = [one for one in read_experiments().values() if _was_run(one, cells)]
     for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
-        asked = [one for one in experiments if product in (*one.tables, *one.figures)]
-        used = [cell for cell in cells if product in OF_ALL_CELLS or any(_belongs(cell, one) for one in asked)]
+        asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
+        used = [cell for cell in cells if product in OF_ALL_CELLS or any(cell in some for some in asked)]
         module = FIGURES.get(product, product)
         kind = "figures" if product in FIGURES else "tables"
         try:
@@ -66,6 +66,28 @@ def _ordered(cells: Sequence[Path], scales: list[str]) -> list[Path]:
     return sorted(cells, key=lambda cell: scales.index(_key(cell)[1]) if _key(cell)[1] in scales else len(scales))
 
 
+def _cells_of(experiment: Experiment, cells: Sequence[Path]) -> set[Path]:
+    """What an experiment shows: all that it asks for, or where it names seeds of its own, those that all its arms have.
+
+    An arm that others share may have been trained with more.
+    """
+    asked = [cell for cell in _repeated(experiment, cells) if _belongs(cell, experiment)]
+    if experiment.seeds is None:
+        return set(asked)
+    seeds: dict[tuple[str, str, str], set[str]] = {}
+    for cell in asked:
+        seeds.setdefault(_key(cell), set()).add(cell.name)
+    shared = set.intersection(*seeds.values()) if seeds else set()
+    return {cell for cell in asked if cell.name in shared}
+
+
+def _repeated(experiment: Experiment, cells: Sequence[Path]) -> Sequence[Path]:
+    """Cells that were evaluated as often as an experiment asks."""
+    if experiment.repeats == 1:
+        return cells
+    return [cell for cell in cells if (cell / "repeats" / str(experiment.repeats - 1)).is_dir()]
+
+
 def _belongs(cell: Path, experiment: Experiment) -> bool:
     """Whether an experiment asks for this cell; an arm that names no methods asks for all trained ones."""
     method, scale, variant = _key(cell)
@@ -77,9 +99,7 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
 
 def _was_run(experiment: Experiment, cells: Sequence[Path]) -> bool:
     """Whether all its arms are there, at one scale at least, evaluated as often as it asks."""
-    if experiment.repeats > 1:
-        cells = [cell for cell in cells if (cell / "repeats" / str(experiment.repeats - 1)).is_dir()]
-    there = {_key(cell) for cell in cells}
+    there = {_key(cell) for cell in _repeated(experiment, cells)}
     wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
     scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}
     return any(all((method, scale, variant) in there for method, variant in wanted) for scale in scales)
