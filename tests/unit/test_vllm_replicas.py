@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -35,19 +36,19 @@ class LLM:
 
 
 @pytest.fixture(autouse=True)
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type:
+    """The stand-in's LLM, which replicas import under vLLM's name."""
     (tmp_path / "vllm.py").write_text(VLLM)
     monkeypatch.syspath_prepend(str(tmp_path))  # a spawned process is given the same path
     monkeypatch.setenv("NAME", "first")
+    return run_path(str(tmp_path / "vllm.py"))["LLM"]
 
 
 @pytest.mark.timeout(60)
-def test_questions_are_shared_out_and_answered_in_order():
-    from vllm import LLM  # pyright: ignore[reportMissingImports]
-
+def test_questions_are_shared_out_and_answered_in_order(stand_in: type):
     replica, told = Replica.start({}, {"NAME": "second"}), []
     assert replica.receive() is None  # it is loaded
-    engines = Engines(LLM(), [replica], None, told.append)
+    engines = Engines(stand_in(), [replica], None, told.append)
     assert engines.chat(["a", "b", "c"], [1, 2, 3], None) == ["a by first", "b by second", "c by first"]
     assert engines.chat(["d"], [4], None) == ["d by first"]
     assert [params for _, params in engines.replies] == [1, 2, 3, 4]
