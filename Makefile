@@ -45,7 +45,7 @@ $(READY): envs/local.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-reproduce: $(READY) ## the paper's Table 2 in the micro world: five methods and the base, two scales (about 20 minutes)
+reproduce: $(READY) ## the paper's Table 2 in the micro world: five methods and the base, two scales (about 15 minutes)
 	@$(call RUN,table2)
 	@$(if $(CONFIG),,cat results/micro/tables/table2.md)
 
@@ -71,7 +71,7 @@ reference: $(READY) ## copy the finished run to results/reference/micro, to be c
 plan: $(READY) ## what would run, how long and how big, before anything starts: make plan EXPERIMENTS=table4,audit SEEDS=3
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 
-smoke: $(READY) ## every step of the workflow, tiny, into results/smoke (about 2 minutes); its numbers mean nothing
+smoke: $(READY) ## every step of the workflow, tiny, into results/smoke (about a minute); its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))
 	@$(SNAKEMAKE) --configfile workflows/configs/smoke.yaml
 
