@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,8 @@ from peft import PeftConfig
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor
+
+from workflows.lib.files import replacing_folder
 
 Tensors = dict[str, Tensor]  # "base_model.model.<module>.lora_A.weight" and the like
 
@@ -39,14 +38,3 @@ def write_adapter(tensors: Tensors, config: PeftConfig, folder: Path) -> None:
         whole = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
         save_file(whole, temporary / "adapter_model.safetensors", metadata={"format": "pt"})
         config.save_pretrained(str(temporary))
-
-
-@contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` to write to; takes its place when the block ends without an error."""
-    temporary = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    yield temporary
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)

@@ -18,8 +18,8 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict
 from torch.distributed.tensor import DTensor
 from verl.workers import fsdp_workers
 
-from methods.engines.easyr1.adapter import replacing_folder
 from methods.engines.easyr1.teachers import Shards, trainable_shards
+from workflows.lib.files import replacing_folder
 
 COPIED = (".json", ".jinja", ".txt", ".model")  # files of a base beside its weights
 INDEX = "model.safetensors.index.json"  # of a base whose weights are in several files

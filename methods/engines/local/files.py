@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from methods.engines.local.policy import Policy
 from workflows.lib.errors import TrainError
+from workflows.lib.files import replacing_folder
 from workflows.lib.records import Step
 
 
@@ -25,9 +25,6 @@ def read_lines(path: Path) -> list[Step]:
 
 def save_adapter(policy: Policy, folder: Path) -> None:
     """A standard PEFT folder that transformers, PEFT and vLLM load."""
-    temporary = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    with policy.folding.apart():  # rollouts hand the adapter to vLLM while it is folded in
+    # Rollouts hand the adapter to vLLM while it is folded in.
+    with replacing_folder(folder) as temporary, policy.folding.apart():
         policy.model.save_pretrained(str(temporary), safe_serialization=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
