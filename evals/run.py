@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import EvalError
+from contracts.files import write_text
 from evals.benchmarks import BENCHMARKS
 from evals.harness import go_offline, run_lmms_eval
 from evals.inputs import check_environment, check_model, read_benchmark
 from evals.samples import check_complete, sample_row, write_samples
 from evals.settings import EvalSettings
-from workflows.lib.errors import EvalError
-from workflows.lib.files import write_text
 
 RESULTS = "results.json"  # lmms-eval's own results, its per-sample records beside it as samples_<benchmark>.jsonl
 GENERATION = "generation.json"  # settings that reached the sampler, seconds by phase

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts.errors import DataError, EvalError
+from contracts.files import replacing
+from contracts.records import OptionValue
 from evals.benchmarks import BENCHMARKS, Benchmark
 from evals.inputs import row_id
 from evals.parsing import correct, prediction
-from workflows.lib.errors import DataError, EvalError
-from workflows.lib.files import replacing
-from workflows.lib.records import OptionValue
 
 SCHEMA = pa.schema(
     [

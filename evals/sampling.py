@@ -22,7 +22,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from workflows.lib.records import OptionValue
+from contracts.records import OptionValue
 
 
 def noise(seed: str, keys: Sequence[str], length: int) -> Float[Tensor, "B T"]:

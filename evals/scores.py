@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evals.analysis.panels import Panel
-from evals.analysis.statistics import AVERAGE, Estimate, accuracies
+from contracts.errors import DataError, EvalError
+from contracts.records import BenchScore, Scores
 from evals.benchmarks import BENCHMARKS, Benchmark
 from evals.run import GENERATION, RESULTS
 from evals.samples import read_samples
-from workflows.lib.errors import DataError, EvalError
-from workflows.lib.records import BenchScore, Scores
+from evals.statistics.intervals import AVERAGE, Estimate, accuracies
+from evals.statistics.panels import Panel
 
 ROUNDING = 6e-5  # lmms-eval rounds MathVision to 0.01 of 100 and MMMU to 0.00001 of 1
 

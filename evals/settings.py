@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from workflows.lib.records import OptionValue, Record
+from contracts.records import OptionValue, Record
 
 
 class EvalSettings(Record):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from contracts.errors import EvalError
 from evals.benchmarks import BENCHMARKS, Benchmark
-from workflows.lib.errors import EvalError
 
 
 def upstream_tasks() -> Path:

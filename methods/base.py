@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from methods import schedule
-from methods.credit import token_credit, uniform_credit
-from methods.limits import check_limits
+from methods.shared import schedule
+from methods.shared.credit import token_credit, uniform_credit
+from methods.shared.limits import check_limits
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from methods.references import Member, Reference
+    from methods.shared.references import Member, Reference
 
 # Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code does for every method it runs
 # (github.com/ahmedheakl/CEPO @7a9655d). A method's own table adds to this one.
@@ -43,7 +43,7 @@ PRESETS = {
 
 
 class Choose(Protocol):
-    """Picks what a teacher is shown; methods/references.py holds the choosers of the paper and of the released code."""
+    """Picks what a teacher is shown; shared/references.py holds the choosers of the paper and of the released code."""
 
     def __call__(
         self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
@@ -70,7 +70,7 @@ class Teacher:
     weights: Weights = Weights()
     image: bool = True  # False: image tokens become attended padding and no vision features are given
     positions: Literal["mrope", "arange"] = "mrope"
-    style: Literal["inline", "user_turn"] = "inline"  # where the reference is written; methods/contexts.py
+    style: Literal["inline", "user_turn"] = "inline"  # where the reference is written; methods/shared/contexts.py
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Rollouts:
     group: Int[Tensor, " B"]  # index of the problem a rollout answers; equal for the G members of a group
     reward: Float[Tensor, " B"]
     correct: Bool[Tensor, " B"]
-    advantage: Float[Tensor, " B"]  # group-normalised reward, methods/advantage.py
+    advantage: Float[Tensor, " B"]  # group-normalised reward, methods/shared/advantage.py
     tokens: Int[Tensor, "B T"]
     mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token, then 0
     logp: dict[str, Float[Tensor, "B T"]]  # nats, of the sampled tokens: "student" and, for ``credit``, each teacher

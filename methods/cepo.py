@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Choose, Rollouts, Teacher, TokenCredit
-from methods.credit import shuffled
-from methods.references import other_problem, right_answer, right_rollout, wrong_answer, wrong_rollout
+from methods.shared.credit import shuffled
+from methods.shared.references import other_problem, right_answer, right_rollout, wrong_answer, wrong_rollout
 
 PRESETS = {
     "released": {

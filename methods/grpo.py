@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Method, Rollouts
-from methods.credit import uniform_credit
+from methods.shared.credit import uniform_credit
 
 
 @dataclass(frozen=True)

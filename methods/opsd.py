@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Rollouts, SelfDistillation, Teacher
-from methods.divergence import divergence
-from methods.references import right_answer
+from methods.shared.divergence import divergence
+from methods.shared.references import right_answer
 
 PRESETS = {
     "released": {  # the authors' own code, scripts/run_opsd.sh and opsd_trainer.py @590ec26; CEPO released none

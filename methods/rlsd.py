@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Rollouts, Teacher, TokenCredit
-from methods.references import blank, right_answer
+from methods.shared.references import blank, right_answer
 
 PRESETS = {
     "released": {

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Rollouts, SelfDistillation, Teacher
-from methods.divergence import divergence, log_probs, top_k_and_tail
-from methods.references import peer_demo, right_answer
+from methods.shared.divergence import divergence, log_probs, top_k_and_tail
+from methods.shared.references import peer_demo, right_answer
 
 PRESETS = {
     "released": {  # the official code, github.com/lasgroup/SDPO @0e6d510; CEPO released none

@@ -3,7 +3,7 @@
 ``answers.parquet`` has one row per question and one column per evaluation, each answer in three bits.
 ``records.parquet`` holds the text files of every cell as they are. :func:`pack` makes them from ``results/<world>``;
 :func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of ``samples.parquet``, so that
-everything that reads cells reads these too (:mod:`evals.analysis.rebuild`).
+everything that reads cells reads these too (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -19,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts.errors import DataError, UserError
+from contracts.files import replacing, write_text
 from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
-from workflows.lib.errors import DataError, UserError
-from workflows.lib.files import replacing, write_text
 
 RECORDS = "records.parquet"
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist

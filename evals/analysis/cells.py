@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts.errors import DataError
+from contracts.reading import R, read_lines, read_record
+from contracts.records import Cell, OptionValue, Run, Scores, Step
+from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
-from evals.analysis.panels import Panel
 from evals.samples import read_samples
-from workflows.lib.errors import DataError
-from workflows.lib.reading import R, read_lines, read_record
-from workflows.lib.records import Cell, OptionValue, Run, Scores, Step
-from workflows.lib.rollouts import CreditLine
+from evals.statistics.panels import Panel
 
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
 ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contracts.errors import DataError
 from evals.analysis.cells import Arm, CellFolder, unpaired
-from evals.analysis.published import Published
-from evals.analysis.published import Row as PaperRow
-from evals.analysis.statistics import AVERAGE, Estimate, accuracies, differences
+from evals.analysis.published.numbers import Published
+from evals.analysis.published.numbers import Row as PaperRow
 from evals.benchmarks import BENCHMARKS
-from workflows.lib.errors import DataError
+from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
 
 
 @dataclass(frozen=True)

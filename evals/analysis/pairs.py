@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 
+from contracts.errors import DataError
+from contracts.records import OptionValue
 from evals.analysis.cells import Arm
 from evals.analysis.display import method_name
-from workflows.lib.errors import DataError
-from workflows.lib.records import OptionValue
 
 RIVALS = ("grpo", "rlsd")
 MOST_CHANGES = 3  # options that are named in a row

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contracts.records import OptionValue, Run
 from evals.analysis.cells import Arm
 from evals.analysis.display import listed
-from workflows.lib.records import OptionValue, Run
 
 WORDS = {
     "top_p": "top-p {}",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contracts.records import Step
 from evals.analysis.cells import Arm
-from evals.analysis.ratios import Ratio, ratio_of_means
-from workflows.lib.records import Step
+from evals.statistics.ratios import Ratio, ratio_of_means
 
 PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the order of a step; others follow by name
 

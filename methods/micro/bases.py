@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from methods.contexts import ANSWER_SENTENCE
 from methods.micro.demonstration import chain, close
 from methods.micro.drills import calculations, encode_drill, hinted, lookups
 from methods.micro.families import TRAINING
@@ -21,6 +20,7 @@ from methods.micro.samples import Exchange, Sample, Solutions, draw_exchanges, e
 from methods.micro.settings import MicroSettings
 from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
+from methods.shared.contexts import ANSWER_SENTENCE
 
 REPORT_EVERY = 20  # steps between two lines of the progress file
 

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from contracts.errors import DataError
+from contracts.records import Scores
 from methods.base import Method
-from methods.engines.local.data import Problem, load_problems
 from methods.engines.local.experience import look_at, read_members, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.rollout import Sampling, roll_out
-from methods.engines.local.weights import frozen
+from methods.engines.local.sample import Sampling, roll_out
+from methods.engines.local.teacher_weights import frozen
+from methods.engines.shared.problems import Problem, load_problems
 from methods.micro.evidence import evidence_of
-from methods.references import Member
-from methods.rewards import Grader
-from workflows.lib.errors import DataError
-from workflows.lib.records import Scores
+from methods.shared.references import Member
+from methods.shared.rewards import Grader
 
 ACCURACY = (0.25, 0.50)  # of rollouts on held-out problems at T = 1
 MIXED = 0.5  # least share of groups with right and wrong rollouts

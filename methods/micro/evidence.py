@@ -16,16 +16,16 @@ from jaxtyping import Bool, Float
 from scipy.stats import mannwhitneyu
 
 from methods.base import Method
-from methods.contexts import Style, teacher_prompt
 from methods.engines.local.passes import chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import make_prompt
-from methods.engines.local.rollout import Responses
+from methods.engines.local.sample import Responses
+from methods.engines.shared.prompts import make_prompt
 from methods.micro.demonstration import Demonstration, chain, close, merge
 from methods.micro.families import TRAINING
 from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import Problem, draw_problems
-from methods.references import Reference
+from methods.shared.contexts import Style, teacher_prompt
+from methods.shared.references import Reference
 
 ROWS = 256  # chains in one pass
 PROBLEMS = 160  # validation problems whose chains are measured

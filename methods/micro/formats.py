@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 from evals.benchmarks import BENCHMARKS
 from evals.tasks import upstream_tasks
-from methods.contexts import IMAGE_PAD, MATH_SHORT
 from methods.micro.benchmarks import SELECT, listed
 from methods.micro.items import CHOICE, Bench
 from methods.micro.model import IMAGE_TOKENS
+from methods.shared.contexts import IMAGE_PAD, MATH_SHORT
 
 Messages = list[dict[str, Any]]
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Qwen3VLForConditionalGeneration
 
-from methods.engines.local.prompts import mrope_positions
+from methods.engines.shared.prompts import mrope_positions
 from methods.micro.model import IMAGE_TOKENS
 from methods.micro.samples import Sample
 from methods.micro.settings import BaseTraining

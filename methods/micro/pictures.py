@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from contracts.files import replacing
 from evals.benchmarks import BENCHMARKS
 from methods.micro.benchmarks import draw_items, listed
 from methods.micro.canvas import Canvas
@@ -21,7 +22,6 @@ from methods.micro.families import TRAINING
 from methods.micro.items import CHOICE, FAMILIES, STYLES, Item
 from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import draw_problems, find_problem
-from workflows.lib.files import replacing
 
 STYLE: dict[Any, Any] = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}
 FILLER, DECISIVE, SLIPPED = "0.55", "tab:blue", "tab:red"

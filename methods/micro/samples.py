@@ -10,7 +10,6 @@ from random import Random
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
-from methods.contexts import IMAGE_MARK, Style, teacher_prompt
 from methods.micro.benchmarks import row
 from methods.micro.demonstration import chain, close
 from methods.micro.formats import messages, prompt_ids
@@ -19,7 +18,8 @@ from methods.micro.model import IMAGE_TOKENS
 from methods.micro.plan import Plan, Slip, answer, draw_slip
 from methods.micro.problems import Problem, draw_numbers
 from methods.micro.settings import MicroSettings
-from methods.references import Reference
+from methods.shared.contexts import IMAGE_MARK, Style, teacher_prompt
+from methods.shared.references import Reference
 
 # Given its final answer, how likely a chain is does not depend on how many chains slip; wrong ones teach more.
 HINTED_SLIP_RATE = 0.8

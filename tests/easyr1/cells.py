@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.records import Cell, Run, Step
+from contracts.rollouts import Rollout, read_rollouts
 from methods.base import load_method
 from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
 from methods.engines.easyr1.train import train
-from workflows.lib.records import Cell, Run, Step
-from workflows.lib.rollouts import Rollout, read_rollouts
 
 SHORT = {
     "lr": 1e-2, "steps": 2, "prompts": 4, "minibatch_prompts": 2, "group_size": 4, "max_prompt": 128,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cells import Bench
 from PIL import Image
+
+from tests.easyr1.cells import Bench
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,7 +22,7 @@ MISSING = "EasyR1 is not here: make test-easyr1 EASYR1=<folder of a checkout at 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip with the reason; the engine's tests that need no EasyR1 are in tests/unit."""
+    """Skip with the reason; the engine's tests that need no EasyR1 lie in the folders of the code."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(1800))

@@ -7,17 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from methods import seeding
 from methods.base import Method
-from methods.engines.local.data import Problem
 from methods.engines.local.experience import Gatherer, as_rollouts, look_at, read_members, student_context
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import Prompt
-from methods.engines.local.rollout import Responses
+from methods.engines.local.sample import Responses
+from methods.engines.local.teacher_weights import TeacherWeights
 from methods.engines.local.update import credit_loss, matching_loss, minibatches, update
-from methods.engines.local.weights import TeacherWeights
-from methods.rewards import Grader
+from methods.engines.shared.problems import Problem
+from methods.engines.shared.prompts import Prompt
+from methods.shared import seeding
+from methods.shared.rewards import Grader
 
 ALL_AT_ONCE = 1000
 CLIPS = ("clip_low", "clip_high", "dual_clip")

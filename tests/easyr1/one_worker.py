@@ -14,14 +14,14 @@ from peft.tuners.lora import LoraLayer
 from verl.protocol import DataProto
 from verl.utils.tokenizer import get_processor, get_tokenizer
 
+from contracts.errors import UserError
 from methods.engines.easyr1.config import easyr1_config
 from methods.engines.easyr1.data import Reader, check_template, collate
 from methods.engines.easyr1.experience import Interpreter
 from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.trainer import end_tokens
 from methods.engines.easyr1.worker import CellWorker
-from methods.engines.local.data import load_problems
-from workflows.lib.errors import UserError
+from methods.engines.shared.problems import load_problems
 
 ALONE = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
 SEED = 1000  # of the rollouts

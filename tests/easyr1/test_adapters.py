@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cells import Bench, make_cell
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from methods.engines.local.settings import EngineSettings as LocalSettings
 from methods.engines.local.train import train as train_locally
+from methods.engines.shared.settings import EngineSettings as LocalSettings
+from tests.easyr1.cells import Bench, make_cell
 
 SCRIPT = Path(__file__).with_name("adapter_logp.py")
 
@@ -46,11 +46,10 @@ def test_adapters_load_in_both_environments(
 
 def test_the_adapter_evaluates_under_lmms_eval(both_adapters: dict[str, Path], bench: Bench, tmp_path: Path):
     """An adapter that EasyR1 trained, through the evaluation that every cell gets."""
-    from eval_fixtures import write_benchmarks
-
     from evals.run import evaluate
     from evals.samples import read_samples
     from evals.settings import EvalSettings
+    from tests.helpers.eval_fixtures import write_benchmarks
 
     benchmarks = write_benchmarks(tmp_path / "benchmarks", 3)
     evaluate(

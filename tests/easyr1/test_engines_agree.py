@@ -8,17 +8,17 @@ import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
-import local_side
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
+from contracts.records import Cell
 from methods.base import Method, load_method
 from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
-from methods.engines.local.data import load_problems
-from workflows.lib.records import Cell
+from methods.engines.shared.problems import load_problems
+from tests.easyr1 import local_side
 
 TOLERANCE = 1e-5
 ROWS, SEED, SHADOW_SCALE = [0, 3, 5, 9], 7, 0.5
@@ -68,10 +68,10 @@ ELSEWHERE = {  # options that one step on given rollouts cannot show -> where th
     **dict.fromkeys(("lr", "lr_schedule", "warmup_steps", "weight_decay", "lora_alpha"), "test_worker.py"),
     **dict.fromkeys(("max_model_len", "cut_adds_end"), "test_worker.py"),
     **dict.fromkeys(("steps", "checkpoint"), "test_train.py"),
-    **dict.fromkeys(("decay_steps", "lam_clock"), "test_train.py, test_resume.py and tests/unit/test_methods.py"),
-    **dict.fromkeys(("teacher_sync", "ema_decay", "ema_tick"), "tests/unit/test_easyr1_teachers.py"),
-    "student_image": "refused: tests/unit/test_easyr1_checks.py",
-    "score_dtype": "tests/unit/test_easyr1_parts.py",
+    **dict.fromkeys(("decay_steps", "lam_clock"), "test_train.py, test_resume.py and tests/methods/test_methods.py"),
+    **dict.fromkeys(("teacher_sync", "ema_decay", "ema_tick"), "tests/methods/engines/easyr1/test_easyr1_teachers.py"),
+    "student_image": "refused: tests/methods/engines/easyr1/test_easyr1_checks.py",
+    "score_dtype": "tests/methods/engines/easyr1/test_easyr1_parts.py",
     "eval_weights": "the evaluation's",
 }
 

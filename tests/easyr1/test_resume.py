@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from cells import Bench, environment, make_cell, variables
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+from contracts.errors import TrainError
+from contracts.records import Cell
 from methods.engines.easyr1.settings import EngineSettings
 from methods.engines.easyr1.train import train
-from workflows.lib.errors import TrainError
-from workflows.lib.records import Cell
+from tests.easyr1.cells import Bench, environment, make_cell, variables
 
 HERE = Path(__file__).parent
 CELLS = {

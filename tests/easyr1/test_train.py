@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from cells import Bench, Trained, make_cell
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from methods.engines.local.data import load_problems
-from methods.schedule import lr_factor
-from workflows.lib.records import Step
+from contracts.records import Step
+from methods.engines.shared.problems import load_problems
+from methods.shared.schedule import lr_factor
+from tests.easyr1.cells import Bench, Trained, make_cell
 
 METHODS = ("grpo", "rlsd", "cepo", "opsd", "sdpo")
 KINDS = [(1, True), (1, False), (2, True), (2, False)]  # workers, packed

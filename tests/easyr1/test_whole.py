@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from cells import Bench, make_cell
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from methods.engines.easyr1.base_model import readable_base
 from methods.engines.easyr1.job import Job
-from methods.engines.local.data import load_problems
+from methods.engines.shared.problems import load_problems
+from tests.easyr1.cells import Bench, make_cell
 
 HERE = Path(__file__).parent
 ROWS, SIZE, LENGTH, LR = [0, 3, 5, 9], 4, 24, 0.5
@@ -143,11 +143,10 @@ def test_after_an_update_each_teacher_has_its_own_weights(out: Path, bench: Benc
 @pytest.mark.parametrize("name", CELLS)
 def test_two_steps_leave_a_model_that_evaluates(name: str, bench: Bench, tmp_path: Path):
     """Through Ray; the folder holds the weights of the step that run.json names."""
-    from eval_fixtures import write_benchmarks
-
     from evals.run import evaluate
     from evals.samples import read_samples
     from evals.settings import EvalSettings
+    from tests.helpers.eval_fixtures import write_benchmarks
 
     workers, packed, method, options = CELLS[name]
     trained = bench.train(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cells import Bench, make_cell
 
 from methods.engines.easyr1.job import Job
-from methods.schedule import lr_factor
+from methods.shared.schedule import lr_factor
+from tests.easyr1.cells import Bench, make_cell
 
 HERE = Path(__file__).parent
 LIMIT = 60  # tokens of prompt and response; the prompts have about 36

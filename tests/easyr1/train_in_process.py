@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from contracts.records import Cell
 from methods.engines.easyr1.settings import EngineSettings
 from methods.engines.easyr1.train import train
-from workflows.lib.records import Cell
 
 if __name__ == "__main__":
     asked = json.loads(Path(sys.argv[1]).read_text())

@@ -14,7 +14,6 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from verl.utils.tokenizer import get_processor, get_tokenizer
-from without_ray import Group, Replay, rolled_out, start
 
 from methods.base import Weights
 from methods.engines.easyr1.config import easyr1_config
@@ -22,6 +21,7 @@ from methods.engines.easyr1.data import Reader
 from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.teachers import TeacherWeights
 from methods.engines.easyr1.worker import CellWorker
+from tests.easyr1.without_ray import Group, Replay, rolled_out, start
 
 WHOSE = {
     "actor": Weights(),

@@ -27,8 +27,8 @@ from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.order import worker_order
 from methods.engines.easyr1.trainer import end_tokens, rows_multiple
 from methods.engines.easyr1.worker import CellWorker
-from methods.engines.local.data import load_problems
 from methods.engines.local.update import minibatches
+from methods.engines.shared.problems import load_problems
 
 PORT = 29511
 CLIPS = ("clip_low", "clip_high", "dual_clip")

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback import in_cluster, obstacle
+
+from tests.slurm.loopback import in_cluster, obstacle
 
 ROOT = Path(__file__).parents[2]
 COPIED = ["Snakefile", "workflows", "methods", "evals", "envs", "results/published"]  # no other run is disturbed

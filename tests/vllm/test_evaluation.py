@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from differences import gaps
-from worlds import World, config, make
 
+from contracts.errors import ConfigError, EvalError
 from evals.benchmarks import BENCHMARKS
 from evals.run import evaluate
 from evals.samples import SCHEMA, read_samples
 from evals.scores import score
 from evals.settings import EvalSettings
-from workflows.lib.errors import ConfigError, EvalError
+from tests.vllm.differences import gaps
+from tests.vllm.worlds import World, config, make
 
 AGREE = 0.99  # of the greedy answers
 TIE = 1e-3  # nats between the two likeliest tokens, below which float32 sums in another order may swap them

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from contracts.errors import ConfigError, TrainError
+from contracts.records import Cell
 from methods.base import Method
-from methods.engines.local.data import load_problems
 from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import Prompt
-from methods.engines.local.rollout import Sampling, roll_out
-from methods.engines.local.vllm_rollout import VllmRollouts
-from methods.engines.local.vllm_settings import LocalSettings, RolloutEngine
-from methods.engines.local.weights import frozen
-from workflows.lib.errors import ConfigError, TrainError
-from workflows.lib.records import Cell
+from methods.engines.local.sample import Sampling, roll_out
+from methods.engines.local.teacher_weights import frozen
+from methods.engines.local.vllm.rollout import VllmRollouts
+from methods.engines.local.vllm.settings import LocalSettings, RolloutEngine
+from methods.engines.shared.problems import load_problems
+from methods.engines.shared.prompts import Prompt
 
 METHOD = Method(max_response=24)
 SAMPLING = Sampling(1.0, 24, 8)
@@ -63,7 +63,7 @@ def test_logprobs_are_the_policys_before_and_after_its_adapter_moved(policy, pro
 
 def test_a_step_without_its_adapter_is_noticed(policy, prompts, rollouts, monkeypatch):
     move(policy, 0.1)
-    monkeypatch.setattr("methods.engines.local.vllm_rollout.save_adapter", lambda *_: None)
+    monkeypatch.setattr("methods.engines.local.vllm.rollout.save_adapter", lambda *_: None)
     monkeypatch.setattr(rollouts, "handed", rollouts.handed - 1)  # vLLM keeps the adapter of the step before
     with pytest.raises(TrainError, match="log-probs differ from the policy's by"), frozen(policy):
         rollouts(policy, prompts, SAMPLING, 3, 256)
@@ -85,7 +85,7 @@ def test_rollouts_are_random_by_seed_and_distributed_as_the_engines_own(policy, 
 
 
 def test_training_with_vllm_leaves_what_training_leaves(tiny_base: Path, micro_data: Path, python: str, tmp_path: Path):
-    from methods.engines.local.vllm_train import train
+    from methods.engines.local.vllm.train import train
 
     options = {"steps": 2, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_prompt": 256, "max_response": 24}
     settings = LocalSettings(
@@ -99,7 +99,7 @@ def test_training_with_vllm_leaves_what_training_leaves(tiny_base: Path, micro_d
 
 
 def test_what_cannot_roll_out_with_vllm_is_refused(tiny_base: Path, micro_data: Path, tmp_path: Path):
-    from methods.engines.local.vllm_train import train
+    from methods.engines.local.vllm.train import train
 
     files = (micro_data / "train.parquet", micro_data / "validation.parquet", tiny_base, tmp_path)
     without = LocalSettings(rollouts="vllm", vllm=RolloutEngine(python="/bin/false"))

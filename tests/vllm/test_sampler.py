@@ -7,12 +7,12 @@ import json
 import subprocess
 from pathlib import Path
 
-from eval_fixtures import write_benchmarks
 from transformers import AutoProcessor
-from worlds import World
 
 from evals.benchmarks import BENCHMARKS
-from workflows.lib.vllm import BIAS, environment
+from methods.shared.vllm import BIAS, environment
+from tests.helpers.eval_fixtures import write_benchmarks
+from tests.vllm.worlds import World
 
 COUNT = 3  # questions of each benchmark
 PROBE = Path(__file__).with_name("probe.py")

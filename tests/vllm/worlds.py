@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from evals.benchmarks import BENCHMARKS
-from evals.vllm_job import VllmJob, evaluate
-from evals.vllm_settings import Evaluation, VllmSettings
+from evals.vllm.job import VllmJob, evaluate
+from evals.vllm.settings import Evaluation, VllmSettings
 
 ROOT = Path(__file__).parents[2]
 LENGTH = 512  # tokens, more than any prompt and response here

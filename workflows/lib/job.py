@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from workflows.lib.errors import DataError, UserError
-from workflows.lib.gpus import gpu_slots
+from contracts.errors import DataError, UserError
+from workflows.lib.machine.gpus import gpu_slots
 
 WAYS_OUT = {
     errno.ENOSPC: "free disk space, or set results_dir to another disk; finished work is kept",

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from evals.analysis.claimrecords import Claims
-from workflows.lib.config import Config, Experiment
-from workflows.lib.files import write_text
-from workflows.lib.records import Cell, Run, Scores, Step
-from workflows.lib.rollouts import CreditLine, Rollout
+from contracts.files import write_text
+from contracts.paths import ROOT
+from contracts.records import Cell, Run, Scores, Step
+from contracts.rollouts import CreditLine, Rollout
+from evals.analysis.claims.records import Claims
+from workflows.lib.config.schema import Config, Experiment
 
-FOLDER = Path(__file__).parents[1] / "schemas"
+FOLDER = ROOT / "workflows" / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
     "config": Config,  # workflows/configs/*.yaml
     "experiment": Experiment,  # workflows/configs/experiments/*.yaml

@@ -2,12 +2,12 @@
 from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
-from workflows.lib import console
-from workflows.lib.past import Usual
-from workflows.lib.progress import Monitor
-from workflows.lib.start import at_a_time, before
-from workflows.lib.study import Study
-from workflows.lib.yamlfile import read_table
+from workflows.lib.status import console
+from workflows.lib.status.previous_run import Usual
+from workflows.lib.status.monitor import Monitor
+from workflows.lib.dag.start import at_a_time, before
+from workflows.lib.dag.study import Study
+from workflows.lib.config.yaml_file import read_table
 
 console.set_up(workflow, Path(workflow.basedir))
 

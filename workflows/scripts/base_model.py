@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from workflows.lib.config import Scale
+from workflows.lib.config.schema import Scale
 from workflows.lib.job import job
 
 scale = Scale.model_validate_json(snakemake.params.scale)
 with job(snakemake.log[0], f"base model {snakemake.wildcards.scale}"):
-    from workflows.lib.bases import provide
+    from workflows.lib.base_models import provide
 
     provide(scale, snakemake.params.building, Path(snakemake.output.model), Path(snakemake.output.report))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from workflows.lib.files import write_text
+from contracts.files import write_text
 from workflows.lib.job import job
 
 with job(snakemake.log[0], f"check of base {snakemake.wildcards.scale}"):

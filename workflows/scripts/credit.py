@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from workflows.lib.files import write_text
+from contracts.files import write_text
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "credit"):
-    from evals.credit import score_rollouts
+    from contracts.rollouts import read_rollouts
+    from evals.credit_scores import score_rollouts
     from methods.micro.labels import label
-    from workflows.lib.rollouts import read_rollouts
 
     rollouts = read_rollouts(Path(snakemake.input[0]))
     lines = score_rollouts(rollouts, label if snakemake.params.world == "micro" else None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "figures 4 and 5"):
-    from evals.analysis.creditfigures import write
+    from evals.analysis.figures.credit import write
 
     cells = [Path(path).parent for path in snakemake.input.cells]
     write(cells, Path(snakemake.input.published[0]).parent, Path(snakemake.output[0]).parent)

@@ -5,10 +5,10 @@ from pathlib import Path
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "doctor") as say:
-    from workflows.lib.config import Config
-    from workflows.lib.doctor import examine, report
-    from workflows.lib.hub import read_lock
-    from workflows.lib.machine import Machine
+    from workflows.lib.config.schema import Config
+    from workflows.lib.hub.needs import read_lock
+    from workflows.lib.machine.doctor import examine, report
+    from workflows.lib.machine.facts import Machine
 
     config = Config.model_validate_json(snakemake.params.config)
     lock = read_lock(Path(snakemake.params.lock))

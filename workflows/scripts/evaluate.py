@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from contracts.progress import counting
+from contracts.reading import read_record
+from contracts.records import Cell
 from evals.settings import EvalSettings
 from workflows.lib.job import job
-from workflows.lib.progress import counting
-from workflows.lib.reading import read_record
-from workflows.lib.records import Cell
 
 with job(snakemake.log[0], f"evaluate {Path(snakemake.input.cell).parent}", snakemake.resources.gpu):
     from evals.run import evaluate

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from evals.vllm_job import VllmJob, evaluate
-from evals.vllm_settings import Evaluation
+from contracts.records import Cell
+from evals.vllm.job import VllmJob, evaluate
+from evals.vllm.settings import Evaluation
 from workflows.lib.job import job
-from workflows.lib.records import Cell
 
 cell = Cell.model_validate_json(Path(snakemake.input.cell).read_text())
 with job(snakemake.log[0], f"evaluate {cell.name}", snakemake.resources.gpu):

@@ -3,16 +3,16 @@
 import os
 from pathlib import Path
 
-from workflows.lib.hub import OFFLINE
+from workflows.lib.hub.needs import OFFLINE
 from workflows.lib.job import job
 
 for name in OFFLINE:  # every other job is kept off the network
     os.environ.pop(name, None)
 with job(snakemake.log[0], "fetch") as say:
-    from workflows.lib.checkout import checkout
-    from workflows.lib.config import Config
-    from workflows.lib.fetch import fetch
-    from workflows.lib.hub import needs
+    from methods.engines.easyr1.checkout import checkout
+    from workflows.lib.config.schema import Config
+    from workflows.lib.hub.fetch import fetch
+    from workflows.lib.hub.needs import needs
 
     config = Config.model_validate_json(snakemake.params.config)
     fetch(needs(config), Path(snakemake.params.lock), say)

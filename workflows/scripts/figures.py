@@ -5,7 +5,7 @@ from pathlib import Path
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "figures"):
-    from evals.analysis.figures import write
+    from evals.analysis.figures.training import write
 
     cells = [Path(path).parent for path in snakemake.input.cells]
     write(cells, Path(snakemake.input.published[0]).parent, Path(snakemake.output[0]).parent)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from workflows.lib.files import write_text
+from contracts.files import write_text
+from contracts.reading import read_record
+from contracts.records import Cell
 from workflows.lib.job import job
-from workflows.lib.reading import read_record
-from workflows.lib.records import Cell
 
 with job(snakemake.log[0], f"score {Path(snakemake.input.cell).parent}"):
     from evals.scores import score

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from workflows.lib.files import write_text
+from contracts.files import write_text
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "track"):
-    from workflows.lib.tracking import track
+    from workflows.lib.publish.tracking import track
 
     marker = Path(snakemake.output[0])
     cells = [Path(path).parent for path in snakemake.input.cells]

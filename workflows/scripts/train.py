@@ -3,13 +3,13 @@
 from importlib import import_module
 from pathlib import Path
 
-from workflows.lib.files import write_text
-from workflows.lib.gpus import check_device
+from contracts.files import write_text
+from contracts.records import Cell
+from contracts.rollouts import keep_none
+from workflows.lib.config.loading import engine_settings
+from workflows.lib.dag.recipes import training_module
 from workflows.lib.job import job
-from workflows.lib.loading import engine_settings
-from workflows.lib.recipes import training_module
-from workflows.lib.records import Cell
-from workflows.lib.rollouts import keep_none
+from workflows.lib.machine.gpus import check_device
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):

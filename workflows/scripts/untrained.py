@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from workflows.lib.files import write_text
+from contracts.files import write_text
+from contracts.records import Cell
 from workflows.lib.job import job
-from workflows.lib.records import Cell
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"untrained {cell.name}"):

@@ -20,7 +20,7 @@ from methods.base import Method, Rollouts
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.losses import credit_loss, matching_loss
 from methods.engines.easyr1.teacher_batch import STANDARD, teacher_rows
-from methods.surrogate import token_weights
+from methods.shared.surrogate import token_weights
 
 MicroBatch = dict[str, Any]
 Output = Callable[[Tensor, MicroBatch], Tensor]

@@ -11,7 +11,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from workflows.lib.files import replacing_folder
+from contracts.files import replacing_folder
 
 Tensors = dict[str, Tensor]  # "base_model.model.<module>.lora_A.weight" and the like
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workflows.lib.errors import TrainError
+from contracts.errors import TrainError
 
 NOTE = "cell.json"
 TRACKER = "checkpoint_tracker.json"  # EasyR1's: verl/utils/checkpoint/checkpoint_manager.py

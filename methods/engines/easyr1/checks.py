@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from contracts.errors import ConfigError
+from contracts.versions import installed
+from methods.engines.easyr1.checkout import COMMIT
 from methods.engines.easyr1.job import Job
-from workflows.lib.checkout import COMMIT
-from workflows.lib.errors import ConfigError
 
 # sha256 of its package verl at COMMIT, see source_digest
 EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
@@ -86,14 +86,6 @@ def check_versions(found: Mapping[str, str | None]) -> None:
 def installed_versions() -> dict[str, str | None]:
     """Versions of the packages of :data:`TESTED` in this environment."""
     return {name: installed(name) for name in TESTED}
-
-
-def installed(name: str) -> str | None:
-    """Version of a package; None if it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def check_checkout(checkout: Path) -> None:

@@ -10,11 +10,11 @@ from verl.trainer.config import AlgorithmConfig, DataConfig, PPOConfig, TrainerC
 from verl.workers.actor.config import ActorConfig, FSDPConfig, LoraConfig, ModelConfig, OffloadConfig, OptimConfig
 from verl.workers.config import RewardConfig, RolloutConfig, WorkerConfig
 
-from methods import seeding
+from contracts.records import Cell
 from methods.base import Method, load_method
 from methods.engines.easyr1.job import Job
 from methods.engines.local.policy import LANGUAGE_LAYERS
-from workflows.lib.records import Cell
+from methods.shared import seeding
 
 SEED_LIMIT = 2**31 - 2**16  # vLLM's seeds are 32 bits; it adds the number of a sample
 # Any built-in estimator will do: our advantages replace its result. This one allows groups of one.
@@ -25,7 +25,7 @@ ESTIMATOR = "reinforce_plus_plus"
 class CellWorkerConfig(WorkerConfig):
     """EasyR1 hands its workers this section only, so the cell travels in it."""
 
-    cell: str = ""  # JSON of workflows.lib.records.Cell
+    cell: str = ""  # JSON of contracts.records.Cell
 
     def method(self) -> Method:
         """The method with the cell's options."""

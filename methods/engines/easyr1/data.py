@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from verl.utils.dataset import process_image
 
+from contracts.errors import ConfigError, DataError
 from methods.base import Method
-from methods.contexts import IMAGE_PAD, student_prompt
 from methods.engines.easyr1.job import Job
-from methods.engines.local.data import Problem, load_problems, step_rows
-from methods.engines.local.prompts import Vision, make_prompt
-from workflows.lib.errors import ConfigError, DataError
+from methods.engines.shared.problems import Problem, load_problems, step_rows
+from methods.engines.shared.prompts import Vision, make_prompt
+from methods.shared.contexts import IMAGE_PAD, student_prompt
 
 Row = dict[str, Any]
 NO_FEATURES = torch.zeros(0)  # the workers look at the images themselves; here only their grids count

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from verl.protocol import DataProto
 
-from methods import seeding
-from methods.advantage import group_advantage
 from methods.base import Method, Rollouts, Teacher
-from methods.contexts import IMAGE_PAD, student_prompt, teacher_prompt
 from methods.engines.easyr1.data import NO_FEATURES
 from methods.engines.easyr1.teacher_batch import CONTEXT, context_rows
 from methods.engines.local.experience import Experience
-from methods.engines.local.prompts import Prompt, Vision, make_prompt
-from methods.engines.local.rollout import Responses
-from methods.references import Member, Reference
-from methods.rewards import boxed_answer
+from methods.engines.local.sample import Responses
+from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.shared import seeding
+from methods.shared.advantage import group_advantage
+from methods.shared.contexts import IMAGE_PAD, student_prompt, teacher_prompt
+from methods.shared.references import Member, Reference
+from methods.shared.rewards import boxed_answer
 
 TeacherLogp = Callable[[DataProto], Tensor]  # rows under EasyR1's names -> (rows, T) nats
 PIXELS = ("min_pixels", "max_pixels", "video_fps")
@@ -74,7 +74,7 @@ class Interpreter:
     def _members(self, responses: Tensor, mask: Tensor, rewards: Tensor) -> list[Member]:
         ids = [tuple(row[: int(m.sum())].tolist()) for row, m in zip(responses, mask, strict=True)]
         texts = self.tokenizer.batch_decode([list(one) for one in ids], skip_special_tokens=True)
-        # Right answers get 1 under both rewards, wrong ones 0 or 0.1 (methods/rewards.py).
+        # Right answers get 1 under both rewards, wrong ones 0 or 0.1 (methods/shared/rewards.py).
         return [
             Member(boxed_answer(text), value > 0.5, value, tokens, text)
             for text, value, tokens in zip(texts, rewards.tolist(), ids, strict=True)

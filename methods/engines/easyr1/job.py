@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.records import Cell
 from methods.base import Method, load_method
 from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
-from workflows.lib.records import Cell
 
 
 class Job(BaseModel):

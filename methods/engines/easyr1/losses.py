@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.base import Method, Rollouts
 from methods.engines.easyr1.head import Head, in_chunks
-from methods.surrogate import clipped_surrogate
+from methods.shared.surrogate import clipped_surrogate
 
 Marks = dict[str, Float[Tensor, "B T"]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal
 
-from methods.rewards import Grader, boxed_answer, reward
+from methods.shared.rewards import Grader, boxed_answer, reward
 
 REWARD_NAME = "boxed_answer"
 REWARD_TYPE = "batch"

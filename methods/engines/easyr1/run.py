@@ -14,15 +14,16 @@ from typing import Any
 
 import ray
 
+from contracts.errors import TrainError, UserError
+from contracts.files import write_text
+from contracts.versions import installed
 from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.base_model import readable_base
-from methods.engines.easyr1.checks import check_versions, installed, installed_versions
+from methods.engines.easyr1.checkout import COMMIT
+from methods.engines.easyr1.checks import check_versions, installed_versions
 from methods.engines.easyr1.job import Job
-from methods.engines.local.kept import join
-from methods.engines.local.run_record import Started, run_record
-from workflows.lib.checkout import COMMIT
-from workflows.lib.errors import TrainError, UserError
-from workflows.lib.files import write_text
+from methods.engines.shared.kept_rollouts import join
+from methods.engines.shared.run_record import Started, run_record
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
@@ -69,7 +70,7 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
 
     from methods.engines.easyr1.config import easyr1_config
     from methods.engines.easyr1.data import Reader, make_loaders
-    from methods.engines.easyr1.log import StepLog
+    from methods.engines.easyr1.step_log import StepLog
     from methods.engines.easyr1.trainer import CellTrainer
     from methods.engines.easyr1.worker import CellWorker
 

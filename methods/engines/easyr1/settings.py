@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from methods.engines.local.settings import EngineSettings as SharedSettings
+from methods.engines.shared.settings import EngineSettings as SharedSettings
 
 
 class EasyR1Settings(BaseModel):

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 from verl.protocol import DataProto
 
-from methods.engines.local.prompts import Prompt, pad_prompts
+from methods.engines.shared.prompts import Prompt, pad_prompts
 
 STANDARD = ("input_ids", "attention_mask", "position_ids")  # EasyR1's names
 CONTEXT = tuple(f"teacher_{name}" for name in STANDARD)  # beside the student's own, for distribution matching

@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from contracts import errors
+from contracts.errors import ConfigError, TrainError
+from contracts.files import write_text
+from contracts.paths import ROOT
+from contracts.records import Cell
 from methods.engines.easyr1.checks import check_checkout, check_job
 from methods.engines.easyr1.job import Job
 from methods.engines.easyr1.settings import EngineSettings
-from workflows.lib import errors
-from workflows.lib.errors import ConfigError, TrainError
-from workflows.lib.files import write_text
-from workflows.lib.records import Cell
 
-ROOT = Path(__file__).parents[3]
 RUN = Path(__file__).with_name("run.py")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 

@@ -14,19 +14,19 @@ import torch
 from verl.protocol import DataProto
 from verl.trainer.ray_trainer import RayPPOTrainer
 
-from methods import seeding
+from contracts.errors import TrainError
 from methods.base import Method
 from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.config import SEED_LIMIT, CellConfig
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
 from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.log import ACCURACY, StepLog, known_fields
 from methods.engines.easyr1.order import worker_order
-from methods.engines.local.best import best_step
+from methods.engines.easyr1.step_log import ACCURACY, StepLog, known_fields
 from methods.engines.local.experience import Experience
-from methods.engines.local.kept import keep
 from methods.engines.local.update import minibatches
-from workflows.lib.errors import TrainError
+from methods.engines.shared.best_checkpoint import best_step
+from methods.engines.shared.kept_rollouts import keep
+from methods.shared import seeding
 
 
 class Workers:

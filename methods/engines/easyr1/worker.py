@@ -22,18 +22,18 @@ from verl.single_controller.base.decorator import Dispatch, register
 from verl.utils.fsdp_utils import load_fsdp_model, offload_fsdp_model
 from verl.workers.fsdp_workers import FSDPWorker
 
-from methods import seeding
+from contracts.errors import TrainError
 from methods.base import Method
 from methods.engines.easyr1.actor import Actor
 from methods.engines.easyr1.adapter import delta_norm, expected_tensors, write_adapter
 from methods.engines.easyr1.config import CellWorkerConfig
+from methods.engines.easyr1.full_finetune import distance, frozen_ends, in_host_memory, whole_weights, write_model
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.rollout import SeededEngine, logit_bias
 from methods.engines.easyr1.teachers import TeacherWeights
-from methods.engines.easyr1.whole import distance, frozen_ends, in_host_memory, whole_weights, write_model
 from methods.engines.local.policy import barred_tokens
-from methods.schedule import lr_factor
-from workflows.lib.errors import TrainError
+from methods.shared import seeding
+from methods.shared.schedule import lr_factor
 
 SHADOWS = "teachers_world_size_{world}_rank_{rank}.safetensors"
 

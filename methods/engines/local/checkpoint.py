@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from contracts.errors import TrainError
 from methods.engines.local.policy import Policy
-from methods.engines.local.weights import TeacherWeights
-from workflows.lib.errors import TrainError
+from methods.engines.local.teacher_weights import TeacherWeights
 
 KEPT = 2  # checkpoints on disk; older ones are removed
 

@@ -9,19 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods import seeding
-from methods.advantage import group_advantage
 from methods.base import Method, Rollouts, Teacher
-from methods.contexts import student_prompt, teacher_prompt
 from methods.engines.local.clock import Clock
-from methods.engines.local.data import Problem
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import Prompt, Vision, make_prompt
-from methods.engines.local.rollout import Responses, Sampling, roll_out
+from methods.engines.local.sample import Responses, Sampling, roll_out
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
-from methods.engines.local.weights import TeacherWeights, frozen
-from methods.references import Member, Reference
-from methods.rewards import Grader, boxed_answer, reward
+from methods.engines.local.teacher_weights import TeacherWeights, frozen
+from methods.engines.shared.problems import Problem
+from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.shared import seeding
+from methods.shared.advantage import group_advantage
+from methods.shared.contexts import student_prompt, teacher_prompt
+from methods.shared.references import Member, Reference
+from methods.shared.rewards import Grader, boxed_answer, reward
 
 
 @dataclass(frozen=True)

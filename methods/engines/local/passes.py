@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from methods.divergence import tempered
 from methods.engines.local.policy import Policy, Prefix
-from methods.engines.local.prompts import Prompt, pad_prompts
-from methods.engines.local.rollout import Responses
+from methods.engines.local.sample import Responses
+from methods.engines.shared.prompts import Prompt, pad_prompts
+from methods.shared.divergence import tempered
 
 TOKENS_PER_HEAD = 4096  # hidden states turned into (tokens, V) logits at a time
 ROWS_PER_PASS = 32  # responses of similar length run together, so that few positions are padding

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerBase
 
+from contracts.errors import DataError
 from methods.base import Method
-from methods.engines.local.cache import DecodingCache, PromptCache, ScoringCache
-from methods.engines.local.folding import Folding
-from methods.engines.local.prompts import PromptBatch, Vision
-from workflows.lib.errors import DataError
+from methods.engines.local.kv_cache import DecodingCache, PromptCache, ScoringCache
+from methods.engines.local.lora_folding import Folding
+from methods.engines.shared.prompts import PromptBatch, Vision
 
 LANGUAGE_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 

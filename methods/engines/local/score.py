@@ -11,9 +11,9 @@ from torch import Tensor
 from methods.base import Method, Teacher
 from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import Prompt
-from methods.engines.local.rollout import Responses
-from methods.engines.local.weights import TeacherWeights
+from methods.engines.local.sample import Responses
+from methods.engines.local.teacher_weights import TeacherWeights
+from methods.engines.shared.prompts import Prompt
 
 
 @torch.no_grad()

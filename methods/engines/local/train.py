@@ -10,30 +10,30 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from methods import seeding
+from contracts.errors import DataError, TrainError
+from contracts.files import write_text
+from contracts.records import Cell, Step
 from methods.base import Method, load_method
-from methods.contexts import MATH_SHORT, student_prompt
 from methods.engines.local import checkpoint
-from methods.engines.local.best import bring_back, keep_if_best
+from methods.engines.local.cell_files import read_lines, save_adapter
 from methods.engines.local.clock import Clock
-from methods.engines.local.data import Problem, load_problems, step_rows
 from methods.engines.local.experience import Experience, Gatherer
-from methods.engines.local.files import read_lines, save_adapter
-from methods.engines.local.kept import join, keep
-from methods.engines.local.log import step_record
 from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
-from methods.engines.local.run_record import Started, run_record
-from methods.engines.local.settings import EngineSettings
+from methods.engines.local.teacher_weights import TeacherWeights, update_norm
 from methods.engines.local.update import Update, credit_loss, matching_loss, minibatches, update
 from methods.engines.local.validate import Validator
-from methods.engines.local.weights import TeacherWeights, update_norm
-from methods.limits import check_engine_option
-from methods.rewards import Grader
-from methods.schedule import lr_factor
-from workflows.lib.errors import DataError, TrainError
-from workflows.lib.files import write_text
-from workflows.lib.records import Cell, Step
+from methods.engines.shared.best_checkpoint import bring_back, keep_if_best
+from methods.engines.shared.kept_rollouts import join, keep
+from methods.engines.shared.problems import Problem, load_problems, step_rows
+from methods.engines.shared.run_record import Started, run_record
+from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.step_record import step_record
+from methods.shared import seeding
+from methods.shared.contexts import MATH_SHORT, student_prompt
+from methods.shared.limits import check_engine_option
+from methods.shared.rewards import Grader
+from methods.shared.schedule import lr_factor
 
 CHAT_BYTES = 256  # more than the chat template adds around a problem
 

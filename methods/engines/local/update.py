@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from methods import seeding
 from methods.base import Method, Rollouts
 from methods.engines.local.balance import balanced_minibatches
 from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.prompts import Prompt
-from methods.engines.local.rollout import Responses
-from methods.engines.local.weights import learning
-from methods.surrogate import clipped_surrogate, token_weights
+from methods.engines.local.sample import Responses
+from methods.engines.local.teacher_weights import learning
+from methods.engines.shared.prompts import Prompt
+from methods.shared import seeding
+from methods.shared.surrogate import clipped_surrogate, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from methods import seeding
 from methods.base import Method
-from methods.engines.local.data import Problem
 from methods.engines.local.experience import look_at, read_members, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.rollout import Sampling, roll_out
-from methods.engines.local.settings import EngineSettings
-from methods.engines.local.weights import frozen
-from methods.rewards import Grader
+from methods.engines.local.sample import Sampling, roll_out
+from methods.engines.local.teacher_weights import frozen
+from methods.engines.shared.problems import Problem
+from methods.engines.shared.settings import EngineSettings
+from methods.shared import seeding
+from methods.shared.rewards import Grader
 
 
 class Validator:

@@ -1,0 +1,41 @@
+"""Read the files that cells exchange: a record, or one line that says what is wrong with it. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from contracts.errors import DataError
+from contracts.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+def read_record(model: type[R], path: Path) -> R:
+    """The file ``path`` as ``model``; DataError if it is missing, broken or not what the model says."""
+    return _parse(model, read_text(path), str(path))
+
+
+def read_lines(model: type[R], path: Path) -> list[R]:
+    """Every line of ``path`` that is not blank as ``model``; DataError names the first that is broken."""
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return [_parse(model, line, f"{path}:{number}") for number, line in lines if line.strip()]
+
+
+def read_text(path: Path) -> str:
+    """The text of ``path``; DataError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(str(path), f"cannot be read ({error})", "run the cell again") from None
+
+
+def _parse(model: type[R], text: str, place: str) -> R:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "content"
+        raise DataError(place, f"{field}: {first['msg']}", "run the cell again") from None

@@ -1,0 +1,124 @@
+"""``rollouts.parquet`` of a cell: its columns, and the model of a row. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from contracts.errors import DataError
+from contracts.files import replacing
+from contracts.records import Record
+
+SCHEMA = pa.schema(
+    [
+        pa.field("step", pa.int32(), nullable=False),
+        pa.field("problem", pa.string(), nullable=False),
+        pa.field("member", pa.int32(), nullable=False),
+        pa.field("correct", pa.bool_(), nullable=False),
+        pa.field("advantage", pa.float32(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("tokens", pa.list_(pa.string()), nullable=False),
+        pa.field("credit", pa.list_(pa.float32())),
+        pa.field("divergence", pa.list_(pa.float32())),
+        pa.field("evidence", pa.list_(pa.float32())),
+    ]
+)
+
+
+class Rollout(Record):
+    """One row: one response, and what each of its tokens got. Lists are as long as ``tokens``."""
+
+    step: int = Field(ge=1, description="1-based rollout step")
+    problem: str = Field(description="id of the problem; its row in the data where it has none")
+    member: int = Field(ge=0, description="place in its group")
+    correct: bool
+    advantage: float = Field(description="group-normalised reward; 0 means that credit methods do not train on it")
+    truncated: bool = Field(description="cut at max_response; all others end with an end-of-turn token")
+    tokens: list[str] = Field(description="text of each response token; model output, so not to be trusted")
+    credit: list[float] | None = Field(description="advantage of each token; None for distribution matching")
+    divergence: list[float] | None = Field(description="loss of each token in nats; None for credit methods")
+    evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
+
+
+def keep_none(path: Path) -> None:
+    """An empty file in the place of what an engine did not keep."""
+    if not path.exists():
+        write_rollouts(SCHEMA.empty_table(), path)
+
+
+def write_rollouts(table: pa.Table, path: Path) -> None:
+    """Write a table of ``SCHEMA``, whole or not at all."""
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_rollouts(path: Path) -> list[Rollout]:
+    """The rows of ``rollouts.parquet``; DataError if it is missing, unreadable or not of ``SCHEMA``."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(str(path), f"not a readable parquet file ({error})", "train the cell again") from None
+    if not table.schema.remove_metadata().equals(SCHEMA):
+        raise DataError(str(path), "columns are not those of kept rollouts", "train the cell again")
+    return [Rollout.model_construct(**row) for row in table.to_pylist()]  # the schema is the check; rows are many
+
+
+class Sample(Record):
+    """A rollout to look at. Lists are as long as ``tokens``."""
+
+    problem: str
+    correct: bool
+    tokens: list[str] = Field(description="model output, so not to be trusted")
+    weights: list[float] = Field(description="credit over advantage")
+    decisive: list[bool] = Field(description="all false where the chain was not read")
+    slipped: list[bool]
+
+
+class CreditLine(Record):
+    """One line of ``credit.jsonl``: what the tokens of one step's kept rollouts got, scored. Absent: not computable.
+
+    Counted are rollouts that were trained on. A token's weight is its credit over the advantage of its rollout; shares
+    are of tokens, or of all credit, of the rollouts whose chain could be read.
+    """
+
+    step: int = Field(ge=1, description="1-based rollout step")
+    measure: Literal["credit", "divergence"] = Field(
+        description="divergence: distributions are matched, so a token has a loss (nats) in the place of a weight"
+    )
+    rollouts: int = Field(description="rollouts that were trained on")
+    read: float | None = Field(
+        default=None, description="share of them whose chain could be read; absent without a parser"
+    )
+    evidence_positive: float | None = Field(
+        default=None, description="share of their tokens with evidence above 0.01 nats"
+    )
+    evidence_zero: float | None = Field(
+        default=None, description="within 0.01 nats of 0: moves a weight by less than 1 %"
+    )
+    evidence_negative: float | None = None
+    tokens: int | None = None
+    decisive: float | None = Field(default=None, description="share of tokens that carry the problem's content")
+    slipped: float | None = Field(default=None, description="share of tokens that are wrong by themselves")
+    filler: float | None = Field(default=None, description="share of tokens that are neither")
+    auroc: float | None = Field(
+        default=None,
+        description="of |weight - 1| for decisive tokens; absent where all weights are equal: nothing is ranked",
+    )
+    average_precision: float | None = Field(
+        default=None, description="of the same ranking; chance is the share decisive"
+    )
+    slip_auroc: float | None = Field(
+        default=None, description="of the weight for slipped tokens among those of rollouts with a negative advantage"
+    )
+    decisive_credit: float | None = Field(
+        default=None, description="share of all credit, without signs, on decisive tokens"
+    )
+    slip_credit: float | None = Field(default=None, description="share of all credit on slipped tokens")
+    filler_credit: float | None = Field(default=None, description="share of all credit on filler")
+    sample: list[Sample] = Field(
+        default=[], description="of the first step: right and wrong rollouts to the first problems that have both"
+    )

@@ -1,0 +1,153 @@
+"""What the evidence says of a claim: supported, contradicted or undecided, and how many seeds would decide. No torch.
+
+A part that expects more is *supported* if its whole interval lies above 0, and *contradicted* if the interval lies
+below 0 or leaves no room for a difference that counts (its tolerance). A part that expects no difference is supported
+if the whole interval lies within the tolerance, contradicted if it lies outside. All else is undecided, and so is
+whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next.
+
+A claim is supported if all its parts are. It is contradicted if a part is; as one of k parts may be so by chance, that
+part's interval is then widened to a level of 1 - 0.05 / k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import special
+
+from evals.analysis.claims.measuring import Arms, Measured, Missing, measure
+from evals.analysis.claims.records import Accuracy, Claim, Time, Training
+from evals.statistics.variance import Spread
+
+Verdict = Literal["supported", "contradicted", "undecided"]
+POWER = 0.8  # with which the seeds said to decide would do so
+MOST_SEEDS = 200  # more are not worth naming
+
+
+@dataclass(frozen=True)
+class PartVerdict:
+    """One part, judged."""
+
+    part: Accuracy | Training | Time
+    verdict: Verdict
+    found: Measured | Missing
+    why: str  # in words
+    seeds_needed: int | None = (
+        None  # of an undecided part; None: no number of seeds would, or more is missing than seeds
+    )
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """One claim, judged in one world."""
+
+    claim: Claim
+    verdict: Verdict
+    parts: list[PartVerdict]
+
+    @property
+    def why(self) -> str:
+        """In words: what the parts say, and what the part says that is furthest from being decided."""
+        if len(self.parts) == 1:
+            return self.parts[0].why
+        telling = [part for part in self.parts if part.verdict == self.verdict]
+        if not telling:  # a part is contradicted, but as one of several it may be so by chance
+            return f"{_counted(self.parts)}, which one of {len(self.parts)} may be by chance"
+        return f"{_counted(self.parts)}; {max(telling, key=lambda part: part.seeds_needed or MOST_SEEDS + 1).why}"
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Seeds that would decide all undecided parts; None if that is not known of one."""
+        needed = [part.seeds_needed for part in self.parts if part.verdict == "undecided"]
+        known = [number for number in needed if number is not None]
+        return max(known) if known and len(known) == len(needed) else None
+
+
+def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
+    """The verdict on a claim from the arms of one world."""
+    parts = [judge_part(part, arms) for part in claim.parts]
+    verdicts = {part.verdict for part in parts}
+    if verdicts == {"supported"}:
+        return ClaimVerdict(claim, "supported", parts)
+    surely = any(part.verdict == "contradicted" and _survives(part, len(parts)) for part in parts)
+    return ClaimVerdict(claim, "contradicted" if surely else "undecided", parts)
+
+
+def judge_part(part: Accuracy | Training | Time, arms: Arms) -> PartVerdict:
+    """The verdict on one part."""
+    found = measure(part, arms)
+    if isinstance(found, Missing):
+        return PartVerdict(part, "undecided", found, found.reason)
+    if found.low is None or found.high is None:
+        return PartVerdict(part, "undecided", found, "too few steps for an interval")
+    mark = part.than if isinstance(part, Time) else 0.0
+    value, low, high = (number - mark for number in (found.value, found.low, found.high))
+    verdict, why = decide(part.expect, low, high, part.tolerance, mark)
+    if verdict != "undecided" and found.seeds > 1:
+        return PartVerdict(part, verdict, found, why)
+    needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, found.spread) if found.spread else None
+    needed = None if needed is None else max(needed, found.seeds + 1)
+    so_far = f"{why}, for one seed; " if why else ""
+    return PartVerdict(part, "undecided", found, so_far + _would_decide(needed, found), needed)
+
+
+def decide(expect: str, low: float, high: float, tolerance: float, mark: float = 0.0) -> tuple[Verdict, str]:
+    """Verdict and reason of an interval that is to lie above 0, below 0, or within the tolerance.
+
+    ``mark`` is what was taken off the interval; only the reason speaks of it.
+    """
+    if expect == "similar":
+        if -tolerance < low and high < tolerance:
+            return "supported", "the interval lies within the tolerance"
+        outside = low > tolerance or high < -tolerance
+        return ("contradicted", "the interval lies outside the tolerance") if outside else ("undecided", "")
+    sides = ("above", "below") if expect == "higher" else ("below", "above")
+    low, high = (low, high) if expect == "higher" else (-high, -low)
+    if low > 0:
+        return "supported", f"the interval lies {sides[0]} {mark:g}"
+    if high < 0:
+        return "contradicted", f"the interval lies {sides[1]} {mark:g}"
+    return ("contradicted", "no room for a difference that counts") if high < tolerance else ("undecided", "")
+
+
+def seeds_needed(expect: str, value: float, tolerance: float, spread: Spread) -> int | None:
+    """Seeds that would decide four times in five if value and spread are as seen; None: more than 200."""
+    sign = -1 if expect == "lower" else 1
+    room = abs(tolerance - abs(value)) if expect == "similar" else max(sign * value, tolerance - sign * value)
+    reach = float(special.ndtri(POWER))
+    for seeds in range(2, MOST_SEEDS + 1):
+        planned = spread.with_seeds(seeds)
+        if planned.half_width() + reach * planned.variance**0.5 <= room:
+            return seeds
+    return None
+
+
+def _survives(part: PartVerdict, count: int) -> bool:
+    """Whether a contradiction holds at the level that ``count`` parts ask for."""
+    found = part.found
+    if count == 1 or isinstance(found, Missing) or found.low is None or found.high is None:
+        return count == 1
+    if found.spread is None:
+        df = max(found.seeds - 1, 1)
+        factor = special.stdtrit(df, 1 - 0.025 / count) / special.stdtrit(df, 0.975)
+    else:
+        factor = found.spread.half_width(1 - 0.05 / count) / found.spread.half_width()
+    mark = part.part.than if isinstance(part.part, Time) else 0.0
+    low, high = (found.value + factor * (end - found.value) - mark for end in (found.low, found.high))
+    return decide(part.part.expect, low, high, part.part.tolerance)[0] == "contradicted"
+
+
+def _would_decide(needed: int | None, found: Measured) -> str:
+    if found.spread is None:
+        return "runs are what is repeated: more seeds would say more" if found.seeds == 1 else "the interval holds both"
+    if needed is None:
+        return f"more than {MOST_SEEDS} seeds, or more questions, would decide"
+    least = "at least " if found.seeds == 1 else "about "
+    return f"{least}{needed} seeds would decide"
+
+
+def _counted(parts: Sequence[PartVerdict]) -> str:
+    counts = {name: sum(part.verdict == name for part in parts) for name in ("supported", "contradicted", "undecided")}
+    return ", ".join(f"{count} of {len(parts)} {name}" for name, count in counts.items() if count)

@@ -1,0 +1,114 @@
+"""Quality of credit as numbers: one estimate per arm and measure over steps and seeds, and what goes with accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from contracts.rollouts import CreditLine
+from evals.analysis.cells import Arm, CellFolder
+
+LEVEL = 0.95
+FEWEST = 4  # arms from which a correlation has an interval
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a step, and its column."""
+
+    key: str
+    group: str
+    column: str
+    of: Callable[[CreditLine], float | None]
+    percent: bool = False
+
+
+def _rate(credit: str, tokens: str) -> Callable[[CreditLine], float | None]:
+    """Credit of a kind of token over that of the average token: its share of all credit over its share of tokens."""
+
+    def rate(line: CreditLine) -> float | None:
+        share, of = getattr(line, credit), getattr(line, tokens)
+        return share / of if share is not None and of else None
+
+    return rate
+
+
+RANKS, RATES, SHARES = "Ranking of tokens", "Credit over the average token's", "Share of all credit (%)"
+EVIDENCE = "Evidence (% of tokens)"
+MEASURES = (
+    Measure("auroc", RANKS, "AUROC, decisive", lambda line: line.auroc),
+    Measure("average_precision", RANKS, "AP, decisive", lambda line: line.average_precision),
+    Measure("slip_auroc", RANKS, "AUROC, slips", lambda line: line.slip_auroc),
+    Measure("decisive_rate", RATES, "decisive", _rate("decisive_credit", "decisive")),
+    Measure("slip_rate", RATES, "slips", _rate("slip_credit", "slipped")),
+    Measure("filler_rate", RATES, "filler", _rate("filler_credit", "filler")),
+    Measure("slip_share", SHARES, "slips", lambda line: line.slip_credit, True),
+    Measure("filler_share", SHARES, "filler", lambda line: line.filler_credit, True),
+    Measure("evidence_positive", EVIDENCE, "positive", lambda line: line.evidence_positive, True),
+    Measure("evidence_zero", EVIDENCE, "zero", lambda line: line.evidence_zero, True),
+    Measure("evidence_negative", EVIDENCE, "negative", lambda line: line.evidence_negative, True),
+)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A mean with its 95 % interval; None where one value gives none."""
+
+    value: float
+    low: float | None
+    high: float | None
+    steps: int  # that had a value, of all seeds
+
+
+def quality(arm: Arm) -> dict[str, Quality]:
+    """Estimates by key of :data:`MEASURES`; those that no step has are left out.
+
+    Counted are the steps whose weights rank tokens, or all steps of an arm whose weights never do.
+    """
+    lines = [_scored(folder) for folder in arm.folders]
+    found = {
+        m.key: estimate([[v for line in seed if (v := m.of(line)) is not None] for seed in lines]) for m in MEASURES
+    }
+    return {key: one for key, one in found.items() if one is not None}
+
+
+def _scored(folder: CellFolder) -> list[CreditLine]:
+    return [line for line in folder.credit if line.auroc is not None] or folder.credit
+
+
+def estimate(seeds: Sequence[Sequence[float]]) -> Quality | None:
+    """Mean over seeds of their means over steps; Student's interval over seeds, over steps where there is one seed.
+
+    No measure is below 0, so no interval is.
+    """
+    known = [list(steps) for steps in seeds if steps]
+    if not known:
+        return None
+    units = np.array([np.mean(steps) for steps in known] if len(known) > 1 else known[0])
+    value, count = float(units.mean()), sum(map(len, known))
+    if len(units) < 2:
+        return Quality(value, None, None, count)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(units) - 1) * units.std(ddof=1) / len(units) ** 0.5)
+    return Quality(value, max(value - half, 0.0), value + half, count)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r over arms with Fisher's interval."""
+
+    value: float
+    low: float
+    high: float
+    arms: int
+
+
+def correlation(pairs: Sequence[tuple[float, float]]) -> Correlation | None:
+    """Of (quality, accuracy) pairs, one an arm; None for fewer than :data:`FEWEST` or where one side never differs."""
+    if len(pairs) < FEWEST or min(np.ptp(np.array(pairs), axis=0)) < 1e-9:
+        return None
+    sides = np.array(pairs).T
+    low, high = stats.pearsonr(*sides).confidence_interval(LEVEL)
+    return Correlation(float(np.corrcoef(sides)[0, 1]), float(low), float(high), len(pairs))

@@ -1,0 +1,113 @@
+"""Figures 4 and 5: evidence over training, and the weights that methods give to the tokens of the same rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from contracts.files import write_text
+from contracts.rollouts import CreditLine
+from evals.analysis import provenance
+from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.comparison import by_scale
+from evals.analysis.figures.curves import WINDOW, Curve, evidence
+from evals.analysis.figures.heat_map_page import page
+from evals.analysis.figures.heat_map_picture import draw
+from evals.analysis.figures.heat_map_rollouts import HeatMap, heat_map
+from evals.analysis.figures.style import SETTINGS, Look, looks, save
+
+Share = Callable[[CreditLine], float | None]
+SIGNS: dict[str, tuple[Share, Any]] = {  # share and line style
+    "positive": (lambda line: line.evidence_positive, "-"),
+    "negative": (lambda line: line.evidence_negative, (0, (4, 2))),
+}
+PANEL = (3.4, 2.1)  # inches
+
+
+def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
+    """Write ``figure4`` and ``figure5`` (.svg, .png; figure5 also .html) to the folder ``out``; returns the paths.
+
+    ``cells``: cell folders of one world with run.json and credit.jsonl; arms other than defaults and
+    the base are left out. The paper gives no numbers for either figure. The same cells give the same bytes.
+    """
+    arms = [arm for arm in trained(read_arms(cells)) if arm.variant == "default"]
+    scales = by_scale(arms)
+    world = arms[0].folders[0].cell.world
+    maps = [found for members in scales.values() if (found := heat_map(members))]
+    note = _note(maps, arms)
+    with rc_context(SETTINGS):
+        paths = save(figure4(scales, world), out, "figure4") + save(draw(maps, note), out, "figure5")
+    return [*paths, write_text(out / "figure5.html", page(maps, f"Figure 5, {world} world: where credit goes", note))]
+
+
+def figure4(scales: dict[str, list[Arm]], world: str) -> Figure:
+    """Per scale: tokens whose evidence speaks for the right answer and against it; below, tokens with none."""
+    with_evidence = {scale: [arm for arm in arms if _has_evidence(arm)] for scale, arms in scales.items()}
+    arms = [arm for members in with_evidence.values() for arm in members]
+    known = looks([(arm.method, arm.variant) for arm in arms])
+    figure = Figure(figsize=(PANEL[0] * max(len(scales), 2), 2 * PANEL[1] + 0.9), layout="constrained")
+    axes = figure.subplots(2, len(scales), squeeze=False, sharex=True, sharey="row")
+    for column, (scale, members) in enumerate(with_evidence.items()):
+        above, below = axes[:, column]
+        above.set(title=f"{scale}: {scales[scale][0].model}", ylabel="tokens (%)")
+        below.set(xlabel="training step", ylabel="tokens with none (%)")
+        for arm in members:
+            look = known[arm.method, arm.variant]
+            for share, dash in SIGNS.values():
+                _plot(above, evidence(arm, share), look, dash)
+            _plot(below, evidence(arm, lambda line: line.evidence_zero), look, "-")
+    for ax in axes.flat:
+        ax.set_ylim(bottom=0)
+    _explain(figure, arms, known, world)
+    return figure
+
+
+def _has_evidence(arm: Arm) -> bool:
+    return any(line.evidence_positive is not None for folder in arm.folders for line in folder.credit)
+
+
+def _plot(ax: Axes, curve: Curve | None, look: Look, dash: Any) -> None:  # noqa: ANN401 - a line style of matplotlib
+    if curve is None:
+        return
+    smooth = curve.smoothed()
+    if curve.seeds > 1:
+        ax.fill_between(smooth.steps, smooth.low, smooth.high, color=look.colour, alpha=0.13, linewidth=0)
+    ax.plot(curve.steps, curve.mean, color=look.colour, linewidth=0.4, alpha=0.4, linestyle=dash)
+    marks = {"marker": look.marker, "markevery": max(1, len(smooth.steps) // 6)}  # two colours may be one grey
+    ax.plot(smooth.steps, smooth.mean, color=look.colour, linestyle=dash, **marks)
+
+
+def _explain(figure: Figure, arms: Sequence[Arm], known: dict[tuple[str, str], Look], world: str) -> None:
+    if not arms:
+        figure.supxlabel("No method of these cells has evidence.", fontsize=6)
+        return
+    shown = {arm.name: known[arm.method, arm.variant] for arm in arms}
+    names = {name: Line2D([], [], color=look.colour, marker=look.marker) for name, look in shown.items()}
+    signs = {sign: Line2D([], [], color="#555555", linestyle=dash) for sign, (_, dash) in SIGNS.items()}
+    handles = names | signs
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)
+    text = (
+        f"{world.capitalize()} world, {provenance.seeds(arms)}. Evidence above, within and below 0.01 nats of 0, while "
+        f"the teachers are asked.\nThin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}."
+    )
+    figure.supxlabel(text, fontsize=6, color="#555555")
+
+
+def _note(maps: Sequence[HeatMap], arms: Sequence[Arm]) -> str:
+    left_out = sorted({name for m in maps for name in m.left_out})
+    ends = ", ".join(f"{m.scale} {m.reach:.2f}" for m in maps)
+    text = (
+        "Credit of each token over the advantage of its rollout: blue below 1, white at 1, orange above, colours end "
+        f"at a distance from 1 of {ends or '0'}. Rollouts of the first step, at which all cells of a seed are the base "
+        "model and draw the same: of the first problems with both, the first right one and the first wrong one with a "
+        "slip. "
+        "Underlined: decisive tokens; red: slips. Methods that match distributions have no weights."
+    )
+    text += f" Other responses drawn, so left out: {', '.join(left_out)}." if left_out else ""
+    return f"{text} {provenance.origin(arms)}."

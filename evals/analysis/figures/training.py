@@ -1,0 +1,142 @@
+"""Figures of training: validation accuracy over steps (the paper's Figure 1) and reward curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from evals.analysis import provenance
+from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.display import PAPER_ORDER
+from evals.analysis.figures.curves import WINDOW, Curve, paper_curve, reward, validation
+from evals.analysis.figures.style import SETTINGS, Look, looks, save, set_apart
+from evals.analysis.published.numbers import Exhibit, load
+
+PANEL = (3.0, 2.6)  # inches
+Looks = dict[tuple[str, str], Look]
+
+
+def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
+    """Write ``figure1`` and ``reward``, each .svg and .png, to the folder ``out``; returns the paths.
+
+    ``cells``: cell folders of one world with train.jsonl and run.json, scales in the order of the panels; the untrained
+    base is skipped. ``published``: the folder of the paper's numbers. The same cells give the same bytes. Raises
+    DataError if a file is broken or no cell was trained.
+    """
+    arms = trained(read_arms(cells))
+    paper = load(published).figure1
+    with rc_context(SETTINGS):
+        figures = {"figure1": figure1(arms, paper), "reward": rewards(arms)}
+    return [path for stem, figure in figures.items() for path in save(figure, out, stem)]
+
+
+def figure1(arms: Sequence[Arm], paper: Exhibit) -> Figure:
+    """Validation accuracy over steps, one panel per scale, and the paper's curves in a panel of their own."""
+    scales = _by_scale(arms)
+    known = looks([(arm.method, arm.variant) for arm in arms] + [(name, "default") for name in PAPER_ORDER[1:]])
+    figure, axes = _panels(len(scales) + 1)
+    for ax, (title, members) in zip(axes, scales.items(), strict=False):
+        _draw(ax, members, validation, known)
+        ax.set(title=title, xlabel="training step", ylabel="validation accuracy (%)")
+    _share_scale(axes[:-1])
+    _draw_paper(axes[-1], paper, known)
+    _finish(
+        figure,
+        arms,
+        known,
+        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes",
+    )
+    return figure
+
+
+def rewards(arms: Sequence[Arm]) -> Figure:
+    """Mean reward of each step's rollouts, one panel per scale: thin as logged, thick smoothed."""
+    scales = _by_scale(arms)
+    known = looks([(arm.method, arm.variant) for arm in arms])
+    figure, axes = _panels(len(scales))
+    for ax, (title, members) in zip(axes, scales.items(), strict=True):
+        _draw(ax, members, reward, known, smooth=True)
+        ax.set(title=title, xlabel="training step", ylabel="mean reward")
+    _share_scale(axes)
+    _finish(figure, arms, known, f"Thin: as logged. Thick: centred mean over {WINDOW} steps")
+    return figure
+
+
+def _by_scale(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    scales: dict[str, list[Arm]] = {}
+    for arm in arms:
+        scales.setdefault(f"{arm.scale}: {arm.model}", []).append(arm)
+    return scales
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(PANEL[0] * count, PANEL[1] + 0.75), layout="constrained")
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+
+
+def _draw(
+    ax: Axes, arms: Sequence[Arm], get: Callable[[Arm], Curve | None], known: Looks, smooth: bool = False
+) -> None:
+    for arm in arms:
+        if (curve := get(arm)) is None:
+            continue
+        look = known[arm.method, arm.variant]
+        if smooth:
+            ax.plot(curve.steps, curve.mean, color=look.colour, linewidth=0.5, alpha=0.45)
+            curve = curve.smoothed()
+        if curve.seeds > 1:
+            ax.fill_between(curve.steps, curve.low, curve.high, color=look.colour, alpha=0.13, linewidth=0)
+        _line(ax, curve, look)
+
+
+def _line(ax: Axes, curve: Curve, look: Look) -> None:
+    every = max(1, len(curve.steps) // 8)
+    marks = ((2 * len(ax.lines)) % every, every)  # not all at the same steps
+    ax.plot(curve.steps, curve.mean, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=marks)
+
+
+def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
+    """The paper's points on a scale of their own, with the sampling error that its number of questions implies."""
+    curves = {method: curve for method in PAPER_ORDER[1:] if (curve := paper_curve(paper, method)) is not None}
+    for method, curve in curves.items():
+        _line(ax, curve, known[method, "default"])
+    if paper.questions and curves:
+        share = sum(curve.mean.mean() for curve in curves.values()) / len(curves) / 100
+        error = 100 * (share * (1 - share) / paper.questions) ** 0.5
+        text = f"standard error of a point,\n{paper.questions} questions: {error:.1f}"
+        ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=6.5, color="#444444")
+    set_apart(ax)
+    ax.set(title="the paper, read off its Figure 1\nQwen3-VL-2B, Geo3k test", xlabel="training step")
+    ax.set_ylabel("accuracy (%), own scale")
+
+
+def _share_scale(axes: Sequence[Axes]) -> None:
+    low, high = (pick(ax.get_ylim()[i] for ax in axes) for i, pick in ((0, min), (1, max)))
+    for ax in axes:
+        ax.set_ylim(low, high)
+
+
+def _finish(figure: Figure, arms: Sequence[Arm], known: Looks, explanation: str) -> None:
+    """A legend above the panels; seeds, explanation and provenance below them."""
+    names = {(arm.method, arm.variant): arm.name for arm in arms}
+    lines = [
+        Line2D([], [], color=known[key].colour, linestyle=known[key].dash, marker=known[key].marker) for key in names
+    ]
+    figure.legend(
+        lines,
+        list(names.values()),
+        loc="outside upper center",
+        ncols=min(len(names), 6),
+        frameon=False,
+        handlelength=3.5,
+    )
+    several = any(len(arm.seeds) > 1 for arm in arms)
+    seeds = provenance.seeds(arms) + (": mean and range" if several else "")
+    world = arms[0].folders[0].cell.world.capitalize()
+    text = "\n".join([f"{world} world, {seeds}. {explanation}.", f"{provenance.origin(arms)}."])
+    figure.supxlabel(text, fontsize=6, color="#555555")

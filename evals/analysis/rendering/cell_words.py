@@ -1,0 +1,47 @@
+"""Numbers as they stand in tables: our shares with one decimal in percent, the paper's percent as printed."""
+
+from __future__ import annotations
+
+from evals.analysis.comparison import Comparison, Row
+from evals.analysis.published.lint import ROUNDING
+from evals.statistics.intervals import AVERAGE, Estimate
+
+MINUS = "\u2212"
+
+
+def percent(share: float) -> str:
+    """``0.4123`` -> ``41.2``."""
+    return f"{100 * share:.1f}"
+
+
+def interval(estimate: Estimate, signed: bool = False) -> str:
+    """``[37.1, 45.4]``, with signs for differences."""
+    low, high = (points(value) if signed else percent(value) for value in (estimate.low, estimate.high))
+    return f"[{low}, {high}]"
+
+
+def points(share: float) -> str:
+    """A difference in points with its sign, ``+3.2``, the minus a real one; ``0.0`` has none."""
+    text = f"{100 * share:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def signed_two(value: float) -> str:
+    """A number with its sign and two decimals, ``+0.31``, the minus a real one."""
+    return f"{value:+.2f}".replace("-", MINUS)
+
+
+def rates(row: Row, column: str) -> str:
+    """``u 2.0 t 0.5``: unparsed and truncated answers in percent."""
+    return f"u {percent(row.unparsed[column])} t {percent(row.truncated[column])}"
+
+
+def paper_number(table: Comparison, row: Row, column: str) -> str:
+    """The paper's number as printed, ``?`` if not known, empty if it has none or must not stand here."""
+    if row.paper is None or not table.comparable(column):
+        return ""
+    value = row.paper.average if column == AVERAGE else row.paper.cells.get(column)
+    if value is None:
+        return "?"
+    again = row.paper.recomputed if column == AVERAGE else None
+    return f"{value:.2f}" + (f" ({again:.2f})" if again is not None and abs(again - value) > ROUNDING else "")

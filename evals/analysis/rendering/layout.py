@@ -1,0 +1,127 @@
+"""Tables as rows of cells, once for all formats; arms on benchmarks: accuracies and the paper's, then differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.analysis.comparison import Block, Comparison, Row
+from evals.analysis.display import reference_name
+from evals.analysis.rendering.captions import Words
+from evals.analysis.rendering.cell_words import interval, paper_number, percent, points, rates
+from evals.benchmarks import BENCHMARKS
+from evals.statistics.intervals import AVERAGE, Estimate
+
+ABSENT = "\u2013"  # en dash: not measured
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: a number, smaller lines under it, a footnote's mark."""
+
+    main: str = ""
+    small: tuple[str, ...] = ()
+    mark: str = ""
+    bold: bool = False
+    paper: bool = False  # the paper's number, set apart
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns under one heading."""
+
+    heading: str
+    columns: list[str]
+    beside: str = ""  # the word under which formats that part the groups repeat its last column beside the others
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows under one heading: (name, entries)."""
+
+    heading: str
+    rows: list[tuple[str, list[Entry]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table; a document may hold several."""
+
+    title: str
+    groups: list[Group]
+    sections: list[Section]
+    stub: str = "Method"  # heading of the rows' names
+
+
+def parts(table: Comparison, words: Words, stub: str = "Method") -> list[Part]:
+    """Accuracies, and differences if there is anything to compare with; ``stub`` heads the rows' names."""
+    return [_accuracies(table, words, stub), *([_differences(table, stub)] if table.references else [])]
+
+
+def _accuracies(table: Comparison, words: Words, stub: str) -> Part:
+    groups = [Group(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
+    if paper := _paper_columns(table):
+        heading = "The paper" if table.world == "paper" else "The paper (another world)"
+        groups.append(Group(heading, [_title(column) for column in paper], "paper"))
+    sections = [
+        Section(
+            _heading(block),
+            [(row.name, _ours(table, row) + _theirs(table, row, paper, words)) for row in block.rows],
+        )
+        for block in table.blocks
+    ]
+    return Part("Accuracy (%)", groups, sections, stub)
+
+
+def _paper_columns(table: Comparison) -> list[str]:
+    """Columns of the paper's numbers: none, its averages, or its benchmarks too."""
+    rows = [row.paper for row in table.rows if row.paper]
+    return [*(BENCHMARKS if any(row.cells for row in rows) else []), AVERAGE] if rows else []
+
+
+def _title(column: str) -> str:
+    return BENCHMARKS[column].title if column in BENCHMARKS else "Average"
+
+
+def _heading(block: Block) -> str:
+    paper = f"; the paper: {block.paper_model}" if block.paper_model not in (None, block.model) else ""
+    return f"{block.scale}: {block.model}{paper}"
+
+
+def _ours(table: Comparison, row: Row) -> list[Entry]:
+    return [
+        Entry(percent(found.value), (interval(found), rates(row, column)))
+        if (found := row.accuracy.get(column))
+        else Entry(ABSENT)
+        for column in table.columns
+    ]
+
+
+def _theirs(table: Comparison, row: Row, columns: list[str], words: Words) -> list[Entry]:
+    return [Entry(paper_number(table, row, column), mark=_mark(row, column, words), paper=True) for column in columns]
+
+
+def _mark(row: Row, column: str, words: Words) -> str:
+    return words.marks.get((row.paper.scale, row.paper.method, column), "") if row.paper else ""
+
+
+def _differences(table: Comparison, stub: str) -> Part:
+    titles = [table.title(column) for column in table.columns]
+    groups = [Group(f"Difference to {reference_name(name)}", titles) for name in table.references]
+    sections = [
+        Section(
+            f"{block.scale}: {block.model}",
+            [(row.name, _changes(table, row)) for row in block.rows if row.versus],
+        )
+        for block in table.blocks
+    ]
+    return Part("Paired difference (points)", groups, [section for section in sections if section.rows], stub)
+
+
+def _changes(table: Comparison, row: Row) -> list[Entry]:
+    found = [row.versus.get(name, {}).get(column) for name in table.references for column in table.columns]
+    return [change(one) if one else Entry() for one in found]
+
+
+def change(found: Estimate) -> Entry:
+    """A difference in points over its interval, bold where that excludes 0."""
+    return Entry(points(found.value), (interval(found, signed=True),), bold=found.excludes_zero)

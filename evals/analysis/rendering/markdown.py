@@ -1,0 +1,74 @@
+"""Tables as GitHub Markdown: one per scale and group of columns, narrow enough to be read without scrolling."""
+
+from __future__ import annotations
+
+from evals.analysis.rendering.captions import Words
+from evals.analysis.rendering.layout import Entry, Group, Part
+
+NO_BREAK = "\u00a0"  # a space at which a line must not break
+
+
+def render(words: Words, parts: list[Part]) -> str:
+    """The whole document."""
+    blocks = [f"## {words.title}", "\n".join(f"- {_escape(sentence)}" for sentence in words.caption)]
+    for part in parts:
+        blocks.append(f"### {part.title}")
+        blocks += [_table(part.stub, *table) for table in _tables(part)]
+    if words.notes:
+        notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
+        blocks += ["### Notes on the published numbers", "\n".join(notes)]
+    return "\n\n".join(blocks) + "\n"
+
+
+Rows = list[tuple[str, list[Entry]]]
+
+
+def _tables(part: Part) -> list[tuple[str, list[str], Rows]]:
+    """Heading, columns and rows of each table; the paper's average stands beside our numbers too."""
+    tables = []
+    for section in part.sections:
+        start = 0
+        for group in part.groups:
+            columns, picked = _columns(part.groups, group, start)
+            start += len(group.columns)
+            if group.beside and len(columns) == 1:
+                continue  # its only column stands beside the others
+            rows = [(name, [entries[index] for index in picked]) for name, entries in section.rows]
+            heading = f"**{_escape(section.heading)}** · {group.heading}"
+            if shown := [row for row in rows if any(entry.main for entry in row[1])]:
+                tables.append((heading, columns, shown))
+    return tables
+
+
+def _columns(groups: list[Group], group: Group, start: int) -> tuple[list[str], list[int]]:
+    columns, picked = list(group.columns), list(range(start, start + len(group.columns)))
+    last = groups[-1]
+    if last.beside and group is not last:
+        columns.append(_stacked(last.beside, last.columns[-1]))
+        picked.append(sum(len(each.columns) for each in groups) - 1)
+    return columns, picked
+
+
+def _table(stub: str, heading: str, columns: list[str], rows: Rows) -> str:
+    lines = [_line([stub, *columns]), _line([":--", *["--:"] * len(columns)])]
+    lines += [_line([name, *map(_entry, entries)]) for name, entries in rows]
+    return "\n".join([heading, "", *lines])
+
+
+def _stacked(*texts: str) -> str:
+    return "<br>".join(text for text in texts if text)
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _entry(entry: Entry) -> str:
+    main = f"**{entry.main}**" if entry.bold else entry.main
+    main = f"*{main}*" if entry.paper and main else main
+    main += f"<sup>{entry.mark}</sup>" if entry.mark else ""
+    return _stacked(main, *(f"<sub>{text.replace(' ', NO_BREAK)}</sub>" for text in entry.small))
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("_", "\\_")

@@ -1,0 +1,180 @@
+"""The report: one HTML file that opens offline, verdicts first, from a finished results folder alone.
+
+    python -m evals.analysis.report.page results/micro
+
+It shows what is there and says what is missing and how to make it: nothing is computed, no cell is evaluated.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from contracts.errors import DataError, UserError
+from contracts.files import write_text
+from evals.analysis.cells import CellFolder
+from evals.analysis.figures.heat_map_page import STYLE as HEAT_MAPS
+from evals.analysis.report.embed import figure, table
+from evals.analysis.report.runs import runs
+from evals.analysis.report.style import STYLE
+from evals.analysis.report.verdicts import verdicts
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'"  # the browser fetches and runs nothing, whatever the page holds
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it: names of tables and figures of the results folder, in order."""
+
+    id: str
+    title: str
+    about: str
+    tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    target: str = ""  # make target that makes what is missing
+
+
+FIGURES = {
+    "figure1": "Figure 1: validation accuracy over training, one panel a scale, the paper's curves apart.",
+    "reward": "Mean reward of each step's rollouts.",
+    "figure3": "Figure 3: average accuracy over lambda, its decay and the clip of weights.",
+    "figure4": "Figure 4: shares of tokens with evidence for, without, and against the right answer over training.",
+    "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
+}
+SECTIONS = (
+    Section("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
+    Section("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
+    Section("cost", "What methods cost", "", ("table3",), (), "reproduce"),
+    Section("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
+    Section("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
+    Section("sweeps", "Options of CEPO", "", ("sweeps",), ("figure3",), "figure3"),
+    Section("tuning", "Learning rates", "", ("tuning",), (), "tuning"),
+    Section("controls", "Controls", "What remains of CEPO's lead once one thing at a time is taken away.",
+            ("controls",), (), "controls"),
+    Section("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option at a "
+            "time, and the published numbers checked against themselves.", ("audit", "publishedcheck"), (), "audit"),
+    Section("noise", "Noise floor", "The same adapter evaluated again and again: differences smaller than this are "
+            "nothing.", ("noise",), (), "noise"),
+)  # fmt: skip
+
+
+def build(results: Path) -> str:
+    """The whole page for ``results/<world>``; DataError if that is no results folder."""
+    if not any((results / name).is_dir() for name in ("tables", "figures", "cells")):
+        raise DataError(str(results), "holds no tables, figures or cells", "name a folder like results/micro")
+    sections = [*SECTIONS, *_others(results)]
+    body = [_verdicts(results), *(_section(results, one) for one in sections), _provenance(results)]
+    titles = {"verdicts": "Verdicts"} | {one.id: one.title for one in sections} | {"provenance": "Provenance"}
+    links = "".join(f'<li><a href="#{id}">{escape(title)}</a></li>' for id, title in titles.items())
+    name = escape(_world(results))
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>cepo-bench: {name} world</title><style>{STYLE}{HEAT_MAPS}</style></head><body>
+<a class="skip" href="#verdicts">Skip to the verdicts</a>
+<header><h1>CEPO, rerun in the {name} world</h1>
+<p class="lead">{_lead(name)}</p>
+<nav aria-label="Sections"><ol>{links}</ol></nav></header>
+<main>{"".join(body)}</main>
+<footer>Made by cepo-bench from the files of its results folder. The paper: arXiv:2605.19436.</footer>
+</body></html>
+"""
+
+
+def _world(results: Path) -> str:
+    """The world of the cells; of a folder without any, its name."""
+    cells = (CellFolder(path.parent) for path in sorted((results / "cells").glob("*/*/*/*/cell.json")))
+    return next((cell.cell.world for cell in cells), results.resolve().name)
+
+
+def _lead(world: str) -> str:
+    text = "What the runs of this folder say about the claims of <cite>CEPO: RLVR Self-Distillation using Contrastive "
+    text += "Evidence Policy Optimization</cite>, then the evidence."
+    other = (
+        " Models and questions here are this project's own: nothing on this page reproduces a number about Qwen3-VL."
+    )
+    return text if world == "paper" else text + other
+
+
+def _others(results: Path) -> Iterator[Section]:
+    """Tables and figures that no section names: those of experiments a user added."""
+    tables = {name for one in SECTIONS for name in one.tables} | {"claims"}
+    figures = {name for one in SECTIONS for name in one.figures}
+    more = [sorted(path.stem for path in results.glob(pattern)) for pattern in ("tables/*.html", "figures/*.svg")]
+    found = [
+        tuple(name for name in names if name not in known) for names, known in zip(more, (tables, figures), strict=True)
+    ]
+    if any(found):
+        yield Section("more", "Further tables and figures", "", found[0], found[1])
+
+
+def _verdicts(results: Path) -> str:
+    content = _part(results / "tables" / "claims.json", verdicts, "claims", "everything")
+    notes = _part(results / "tables" / "claims.html", table, "", "")
+    if notes:
+        content += f"<details><summary>How verdicts are reached, and the table as text</summary>{notes}</details>"
+    return _wrap("verdicts", "Verdicts", "", content)
+
+
+def _section(results: Path, section: Section) -> str:
+    content = [_part(results / "tables" / f"{name}.html", table, name, section.target) for name in section.tables]
+    content += [_figure(results / "figures" / f"{name}.svg", section.target) for name in section.figures]
+    return _wrap(section.id, section.title, section.about, "".join(content))
+
+
+def _figure(path: Path, target: str) -> str:
+    words = FIGURES.get(path.stem, path.stem)
+    drawn = _part(path, lambda found: figure(found, words), path.stem, target)
+    if not path.exists():
+        return drawn
+    text = path.with_suffix(".html")
+    more = _part(text, table, "", "")
+    if more:
+        more = f"<details><summary>As text, with every weight</summary>{more}</details>"
+    return f'<figure id="{escape(path.stem)}">{drawn}<figcaption>{escape(words)}</figcaption></figure>{more}'
+
+
+def _provenance(results: Path) -> str:
+    return _wrap("provenance", "Provenance", "", _part(results / "cells", runs_of, "cells", "reproduce"))
+
+
+def runs_of(cells: Path) -> str:
+    """:func:`runs` of the folder around ``cells``."""
+    return runs(cells.parent)
+
+
+def _part(path: Path, show: Callable[[Path], str], name: str, target: str) -> str:
+    """What ``show`` makes of a file, or a sentence that says why it is not there; an unnamed part may be missing."""
+    if not path.exists():
+        way_out = f" (make {target})" if target else ""
+        return f'<p class="missing">Not computed: {escape(name)}{way_out}.</p>' if name else ""
+    try:
+        return show(path)
+    except DataError as error:
+        return f'<p class="missing">{escape(str(error))}</p>'
+
+
+def _wrap(id: str, title: str, about: str, content: str) -> str:
+    text = f"<p>{escape(about)}</p>" if about else ""
+    heading = f'<h2 id="{id}-title">{escape(title)}</h2>'
+    return f'<section id="{id}" aria-labelledby="{id}-title">{heading}{text}{content}</section>'
+
+
+def main() -> None:
+    """Write ``report/report.html`` into the results folder named."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m evals.analysis.report.page <results/world>")
+    results = Path(sys.argv[1])
+    try:
+        print(write_text(results / "report" / "report.html", build(results)))
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Credit: how well each method's credit finds the tokens that decide an answer, and whether that goes with accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.analysis import provenance
+from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.comparison import Comparison, Line, Row, by_scale, compare
+from evals.analysis.credit_quality import FEWEST, MEASURES, Correlation, Measure, Quality, correlation, quality
+from evals.analysis.published.numbers import load
+from evals.analysis.rendering import tidy
+from evals.analysis.rendering.captions import Words, title
+from evals.analysis.rendering.cell_words import signed_two
+from evals.analysis.rendering.document import write_document
+from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section, change
+from evals.statistics.intervals import AVERAGE
+
+BASE = "base"
+RELATED = ("auroc", "average_precision", "slip_auroc", "slip_rate", "filler_rate")  # measures that accuracy may go with
+CAPTION = [
+    "A token's weight is its credit over the advantage of its rollout. Decisive tokens carry the problem's own content "
+    "(a fact's number, a number read, an operator, a result), slips are wrong by themselves, filler is neither: read "
+    "off each rollout's chain by a parser.",
+    "AUROC and average precision (AP) of |weight \u2212 1| for decisive tokens; AUROC of the weight for slips among "
+    "tokens of rollouts with a negative advantage: 1 blames slips first, 0.5 is chance.",
+    "Rates: share of all credit over share of tokens; 1 is what uniform credit gives. Evidence within 0.01 nats of 0 "
+    "counts as zero.",
+    "GRPO's credit is uniform: it ranks no token, so its AUROC is absent, not 0.5. OPSD and SDPO give no credit; "
+    "their rows score each token's divergence in nats, which has no sign and no neutral value.",
+    "Means over the steps at which weights differ, of a few groups of each step (rollouts.parquet); over all steps "
+    "where they never do.",
+]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The rows of one scale, each with its estimates by measure."""
+
+    name: str
+    model: str
+    rows: list[tuple[Row, Arm, dict[str, Quality]]]
+
+    def related(self, measure: str) -> Correlation | None:
+        """Of a measure with accuracy gained, over the arms that give credit; a divergence is another kind of number.
+
+        The base of a scale is the same for all its arms, so gained or reached comes to the same.
+        """
+        return correlation(
+            [
+                (by[measure].value, row.accuracy[AVERAGE].value)
+                for row, arm, by in self.rows
+                if measure in by and AVERAGE in row.accuracy and arm.gives_credit
+            ]
+        )
+
+
+def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
+    """Write ``credit`` as .md, .csv, .tex and .html to the folder ``out``; returns the paths.
+
+    ``cells``: finished cell folders of one world with credit.jsonl; of the base only its scores are used. The paper has
+    no such table. Raises DataError if a file is broken or no cell was trained.
+    """
+    arms = read_arms(cells)
+    lines = {scale: _lines(members) for scale, members in by_scale(arms).items()}
+    table = compare(lines, load(published))
+    scales = [
+        Scale(block.scale, block.model, [(row, row.arm, quality(row.arm)) for row in block.rows if row.arm is not None])
+        for block in table.blocks
+    ]
+    words = _words(trained(arms), table.world)
+    related = [_correlations(scales)] if any(scale.related(m.key) for scale in scales for m in _related()) else []
+    return write_document(out, "credit", words, [_qualities(scales), *related], _numbers(table, scales))
+
+
+def _lines(arms: Sequence[Arm]) -> list[Line]:
+    base = {arm.method: arm for arm in arms if arm.method == BASE}
+    return [Line(arm.name, arm, base) for arm in arms if arm.method != BASE]
+
+
+def _qualities(scales: Sequence[Scale]) -> Part:
+    groups: dict[str, list[str]] = {}
+    for measure in MEASURES:
+        groups.setdefault(measure.group, []).append(measure.column)
+    sections = [
+        Section(f"{scale.name}: {scale.model}", [(row.name, [*_entries(by), _gain(row)]) for row, _, by in scale.rows])
+        for scale in scales
+    ]
+    columns = [Group(name, each) for name, each in groups.items()]
+    return Part("Quality of credit", [*columns, Group("Accuracy", ["gained (points)"])], sections)
+
+
+def _entries(by: Mapping[str, Quality]) -> list[Entry]:
+    return [_entry(measure, by[measure.key]) if measure.key in by else Entry(ABSENT) for measure in MEASURES]
+
+
+def _entry(measure: Measure, found: Quality) -> Entry:
+    def shown(value: float) -> str:
+        return f"{100 * value:.1f}" if measure.percent else f"{value:.3f}"
+
+    if found.low is None or found.high is None:
+        return Entry(shown(found.value))
+    return Entry(shown(found.value), (f"[{shown(found.low)}, {shown(found.high)}]",))
+
+
+def _gain(row: Row) -> Entry:
+    found = row.versus.get(BASE, {}).get(AVERAGE)
+    return change(found) if found else Entry(ABSENT)
+
+
+def _correlations(scales: Sequence[Scale]) -> Part:
+    columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in _related()]
+    rows = [
+        (f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in _related()]) for scale in scales
+    ]
+    return Part(
+        "Correlation with average accuracy gained",
+        [Group("Pearson's r over arms", columns)],
+        [Section("All scales", rows)],
+        "Scale",
+    )
+
+
+def _related() -> list[Measure]:
+    return [measure for measure in MEASURES if measure.key in RELATED]
+
+
+def _related_entry(found: Correlation | None) -> Entry:
+    if found is None:
+        return Entry(ABSENT)
+    bold = found.low > 0 or found.high < 0
+    low, high = signed_two(found.low), signed_two(found.high)
+    return Entry(signed_two(found.value), (f"[{low}, {high}]", f"{found.arms} arms"), bold=bold)
+
+
+def _words(arms: Sequence[Arm], world: str) -> Words:
+    several = any(len(arm.seeds) > 1 for arm in arms)
+    covers = "seeds" if several else "training steps only: another training run may differ by more"
+    caption = [
+        *CAPTION,
+        f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}.",
+        f"Correlations are over the arms of one scale that give credit, at least {FEWEST}; bold where the interval "
+        "(Fisher) excludes 0. Arms share problems and base: this describes these arms, no more.",
+        provenance.training(arms),
+    ]
+    return Words(title("credit", world), [sentence for sentence in caption if sentence], [], {})
+
+
+def _numbers(table: Comparison, scales: Sequence[Scale]) -> tidy.pd.DataFrame:
+    return tidy.frame(
+        (line for scale in scales for row, arm, by in scale.rows for line in _measured(row, arm, by)),
+        (line for scale in scales for line in _correlated(table.world, scale)),
+    )
+
+
+def _measured(row: Row, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Line]:
+    common = tidy.arm_line(arm, row.name)
+    for measure in MEASURES:
+        if (found := by.get(measure.key)) is not None:
+            line = {"quantity": f"credit: {measure.key}", "unit": "share" if measure.percent else ""}
+            yield common | line | {"value": found.value, "low": found.low, "high": found.high}
+    if gained := row.versus.get(BASE, {}).get(AVERAGE):
+        yield common | {"benchmark": AVERAGE, "quantity": "difference to base", "unit": "points"} | tidy.numbers(gained)
+
+
+def _correlated(world: str, scale: Scale) -> Iterator[tidy.Line]:
+    for measure in _related():
+        if (found := scale.related(measure.key)) is not None:
+            line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}
+            line |= {"quantity": f"correlation of {measure.key} with accuracy gained", "source": "this run"}
+            yield line | {"value": found.value, "low": found.low, "high": found.high}

@@ -1,0 +1,149 @@
+"""How well credit finds the tokens that decide an answer: ``credit.jsonl`` of a cell, from the rollouts it kept.
+
+A token's weight is its credit over the advantage of its rollout: 1 everywhere for GRPO. Where distributions are matched
+there is no advantage and no weight; what is scored instead is the token's loss, and every line says which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from contracts.rollouts import CreditLine, Rollout, Sample
+
+# Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
+Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
+
+Fields = dict[str, float | int | None]  # some fields of a line
+
+EVEN = 1e-6  # weights that differ by less are equal: rounding of float32
+SAMPLED = 3  # problems of which a right and a wrong rollout are kept to look at
+BAND = 0.01  # nats; evidence within it moves a weight by less than 1 % and counts as zero
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of one step that got anything, in a row."""
+
+    weight: Float[np.ndarray, " N"]  # credit over advantage, or loss in nats
+    credit: Float[np.ndarray, " N"]  # what they got, without its sign
+    negative: Bool[np.ndarray, " N"]  # of rollouts with a negative advantage
+    decisive: Bool[np.ndarray, " N"]
+    slipped: Bool[np.ndarray, " N"]
+
+    @property
+    def filler(self) -> Bool[np.ndarray, " N"]:
+        """Neither decisive nor slipped; the end-of-turn token is one."""
+        return ~(self.decisive | self.slipped)
+
+
+def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator[CreditLine]:
+    """One line a step, in order; ``label`` is None in a world whose chains cannot be read."""
+    for step, group in groupby(sorted(rollouts, key=lambda row: row.step), key=lambda row: row.step):
+        rows = list(group)
+        line = score_step(step, rows, label)
+        yield line.model_copy(update={"sample": list(draw_sample(rows, label))}) if step == 1 else line
+
+
+def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> CreditLine:
+    """The line of one 1-based step."""
+    trained = [row for row in rows if any(_got(row))]
+    read = [(row, found) for row in trained if label and (found := label(row.problem, row.tokens, row.truncated))]
+    matched = any(row.divergence is not None for row in rows)
+    line = CreditLine(
+        step=step,
+        measure="divergence" if matched else "credit",
+        rollouts=len(trained),
+        read=len(read) / len(trained) if label and trained else None,
+    )
+    found = _evidence([row for row in trained if row.evidence is not None])
+    return line.model_copy(update=found | (_quality(_tokens(read), line.measure) if read else {}))
+
+
+def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Sample]:
+    """The first right and the first wrong rollout of the first problems that have both, wrong ones with a slip.
+
+    At the first step every cell of a seed is still the base model and draws the same responses, so the samples of its
+    methods can be laid over each other. Nothing where distributions are matched: there are no weights.
+    """
+    taken = 0
+    for _, group in groupby(rows, key=lambda row: row.problem):
+        found = [_sample(row, label) for row in group if row.credit is not None and row.advantage]
+        right = next((one for one in found if one.correct), None)
+        wrong = next((one for one in found if not one.correct and (label is None or any(one.slipped))), None)
+        if right and wrong and taken < SAMPLED:
+            taken += 1
+            yield from (right, wrong)
+
+
+def _sample(row: Rollout, label: Label | None) -> Sample:
+    nothing = [False] * len(row.tokens)
+    decisive, slipped = (label and label(row.problem, row.tokens, row.truncated)) or (nothing, nothing)
+    weights = [credit / row.advantage for credit in row.credit or ()]
+    return Sample(
+        problem=row.problem, correct=row.correct, tokens=row.tokens, weights=weights, decisive=decisive, slipped=slipped
+    )
+
+
+def _got(row: Rollout) -> list[float]:
+    return (row.credit if row.credit is not None else row.divergence) or []
+
+
+def _tokens(read: Sequence[tuple[Rollout, tuple[list[bool], list[bool]]]]) -> Tokens:
+    got = [np.array(_got(row), dtype=float) for row, _ in read]
+    by = [row.advantage if row.credit is not None else 1.0 for row, _ in read]
+    negative = [np.full(len(row.tokens), row.credit is not None and row.advantage < 0) for row, _ in read]
+    return Tokens(
+        weight=np.concatenate([values / advantage for values, advantage in zip(got, by, strict=True)]),
+        credit=np.abs(np.concatenate(got)),
+        negative=np.concatenate(negative),
+        decisive=np.concatenate([np.array(decisive) for _, (decisive, _) in read]),
+        slipped=np.concatenate([np.array(slipped) for _, (_, slipped) in read]),
+    )
+
+
+def _quality(tokens: Tokens, measure: str) -> Fields:
+    """The fields of a line that need labels."""
+    deviation = np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
+    blamed = tokens.negative
+    return {
+        "tokens": len(tokens.weight),
+        "decisive": _share(tokens.decisive),
+        "slipped": _share(tokens.slipped),
+        "filler": _share(tokens.filler),
+        "auroc": _ranked(roc_auc_score, tokens.decisive, deviation),
+        "average_precision": _ranked(average_precision_score, tokens.decisive, deviation),
+        "slip_auroc": _ranked(roc_auc_score, tokens.slipped[blamed], tokens.weight[blamed]),
+        "decisive_credit": _share(tokens.decisive, tokens.credit),
+        "slip_credit": _share(tokens.slipped, tokens.credit),
+        "filler_credit": _share(tokens.filler, tokens.credit),
+    }
+
+
+def _ranked(measure: Callable[..., float], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]) -> float | None:
+    """How well ``by`` ranks the wanted tokens first; None where all are equal (nothing is ranked) or of one kind."""
+    if len(by) == 0 or np.ptp(by) <= EVEN or wanted.all() or not wanted.any():
+        return None
+    return float(measure(wanted, by))
+
+
+def _share(marked: Bool[np.ndarray, " N"], of: Float[np.ndarray, " N"] | None = None) -> float:
+    weights = np.ones(len(marked)) if of is None else of
+    return float(weights[marked].sum() / weights.sum())
+
+
+def _evidence(rows: Sequence[Rollout]) -> Fields:
+    """Shares of tokens whose evidence speaks for the right answer, for neither, and against it."""
+    values = np.concatenate([np.array(row.evidence, dtype=float) for row in rows]) if rows else np.zeros(0)
+    if not len(values):
+        return {}
+    return {
+        "evidence_positive": float((values > BAND).mean()),
+        "evidence_zero": float((np.abs(values) <= BAND).mean()),
+        "evidence_negative": float((values < -BAND).mean()),
+    }

@@ -1,0 +1,82 @@
+"""A process in vLLM's environment that samples responses for the local engine: ``python -m ... <socket>``.
+
+It speaks pickled dicts over a local socket, plain numbers and NumPy arrays only, because the two environments differ in
+their versions of torch. First comes what ``vllm.LLM`` is given, then what :func:`sample` is asked, one answer each.
+"""
+
+# pyright: reportMissingImports=false
+from __future__ import annotations
+
+import os
+import sys
+from multiprocessing.connection import Client
+from typing import Any
+
+import numpy as np
+
+from methods.shared.vllm import BIAS
+
+KEY = "CEPO_ROLLOUT_KEY"  # hex; proves to either side of the socket that the other is the one that was started
+
+
+def serve(address: str) -> None:
+    """Answer until the other side hangs up; a failure is sent as text, and raised here for the log."""
+    from vllm import LLM
+
+    with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as pipe:
+        try:
+            engine = LLM(**pipe.recv())
+            pipe.send("ready")
+            while True:
+                pipe.send(sample(engine, pipe.recv()))
+        except EOFError:
+            return
+        except Exception as error:
+            pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+            raise
+
+
+def sample(engine: Any, asked: dict[str, Any]) -> list[tuple[list[int], list[float]]]:  # noqa: ANN401 - vllm.LLM
+    """Token ids and their log-probs (nats, temperature 1, nothing barred) of one response per request, in order.
+
+    ``asked``: ``adapter``, its number and folder, or None; ``barred`` and ``ends``, token ids; ``temperature``;
+    ``prompts``, each with ``ids`` (one placeholder an image), ``features`` (tokens, hidden x (1 + DeepStack layers)) or
+    None, and ``grid`` (images, 3) in patches; ``requests``, each (row of the prompt, seed, limit of tokens).
+    """
+    from vllm import SamplingParams
+    from vllm.lora.request import LoRARequest
+
+    lora = asked["adapter"] and LoRARequest(f"step{asked['adapter'][0]}", *asked["adapter"])
+    bias = dict.fromkeys(asked["barred"], BIAS)
+    prompts = [_prompt(prompt) for prompt in asked["prompts"]]
+    params = [
+        SamplingParams(
+            temperature=asked["temperature"], top_p=1.0, top_k=0, seed=seed, max_tokens=limit, logprobs=0,
+            logit_bias=bias, stop_token_ids=asked["ends"], detokenize=False,
+        )
+        for _, seed, limit in asked["requests"]
+    ]  # fmt: skip
+    rows = [prompts[row] for row, _, _ in asked["requests"]]
+    replies = engine.generate(rows, params, lora_request=lora, use_tqdm=False)
+    return [_tokens(reply.outputs[0]) for reply in replies]
+
+
+def _prompt(prompt: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    if prompt["features"] is None:
+        return {"prompt_token_ids": prompt["ids"]}
+    image = {
+        "image_embeds": torch.from_numpy(np.asarray(prompt["features"])),
+        "image_grid_thw": torch.tensor(prompt["grid"]),
+    }
+    return {"prompt_token_ids": prompt["ids"], "multi_modal_data": {"image": image}}
+
+
+def _tokens(completion: Any) -> tuple[list[int], list[float]]:  # noqa: ANN401 - vllm.CompletionOutput
+    ids = list(completion.token_ids)
+    return ids, [place[token].logprob for token, place in zip(ids, completion.logprobs, strict=True)]
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -1,0 +1,65 @@
+"""What a cell keeps of its rollouts: tokens and credit of a few groups of every step, as ``rollouts.parquet``.
+
+How good credit is gets worked out later, from this file alone: here nobody knows what a right chain looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from contracts.rollouts import SCHEMA, write_rollouts
+from methods.base import Method, Rollouts, TokenCredit
+from methods.engines.local.experience import Experience
+from methods.engines.shared.problems import Problem
+
+
+def keep(
+    folder: Path, step: int, problems: Sequence[Problem], experience: Experience, spread: Float[Tensor, "B T"],
+    method: Method, tokenizer: PreTrainedTokenizerBase,
+) -> None:  # fmt: skip
+    """Write the rollouts to ``problems``, the first of 0-based ``step``, to a file of their own in ``folder``.
+
+    ``spread`` is what each token got: its credit, or its loss in nats where distributions are matched.
+    """
+    rollouts, responses = experience.rollouts, experience.responses
+    evidence = asked_evidence(method, rollouts, step)
+    rows = []
+    for row in range(len(problems) * method.group_size):
+        ids = responses.ids(row)
+        per_token = spread[row, : len(ids)].tolist()
+        advantage = float(rollouts.advantage[row])
+        rows.append(
+            {
+                "step": step + 1,
+                "problem": problems[row // method.group_size].id,
+                "member": row % method.group_size,
+                "correct": bool(rollouts.correct[row]),
+                "advantage": advantage,
+                "truncated": bool(responses.truncated[row]),
+                "tokens": tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False),
+                "credit": None if method.matches_distributions else per_token,
+                "divergence": per_token if method.matches_distributions else None,
+                "evidence": None if evidence is None or advantage == 0 else evidence[row, : len(ids)].tolist(),
+            }
+        )
+    write_rollouts(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"step_{step + 1:05d}.parquet")
+
+
+def asked_evidence(method: Method, rollouts: Rollouts, step: int) -> Float[Tensor, "B T"] | None:
+    """Evidence in nats, only meaningful where the advantage is not 0; None where the teachers were not asked."""
+    if not isinstance(method, TokenCredit) or not method.needs_teachers(step):
+        return None
+    return method.evidence(rollouts)
+
+
+def join(folder: Path, out: Path) -> None:
+    """Put the steps kept in ``folder`` into one file, in order."""
+    parts = [pq.read_table(path, schema=SCHEMA) for path in sorted(folder.glob("step_*.parquet"))]
+    write_rollouts(pa.concat_tables(parts) if parts else SCHEMA.empty_table(), out)

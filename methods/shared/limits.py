@@ -1,0 +1,55 @@
+"""Ranges of the options: a value outside cannot work. No torch, so that a config can be checked early."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from contracts.errors import ConfigError
+
+LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
+    "lr": (0, 1),
+    "warmup_steps": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "grad_clip": (1e-6, math.inf),
+    "lora_rank": (0, 4096),  # 0: no adapter
+    "lora_alpha": (1, math.inf),
+    "steps": (1, math.inf),
+    "prompts": (1, math.inf),
+    "group_size": (1, math.inf),
+    "minibatch_prompts": (1, math.inf),
+    "temperature": (1e-3, math.inf),
+    "max_prompt": (1, math.inf),
+    "max_response": (1, math.inf),
+    "max_model_len": (0, math.inf),  # 0: no limit
+    "clip_low": (0, 0.999),  # the lower bound of the ratio, 1 - clip_low, has a logarithm
+    "clip_high": (0, math.inf),
+    "dual_clip": (0, math.inf),
+    "teacher_sync": (1, math.inf),
+    "ema_decay": (0, 1),
+    "lam": (0, 1),  # beyond 1 a token's credit could change sign
+    "decay_steps": (1, math.inf),
+    "eps_w": (0, 1),  # beyond 1 a token's weight could change sign
+    "cot_k": (1, math.inf),
+    "beta": (0.001, 0.999),  # 0 and 1 are the forward and the reverse KL
+    "tau": (1e-3, math.inf),
+    "token_clip": (0, math.inf),
+    "top_k": (0, math.inf),
+    "is_clip": (0, math.inf),
+}
+
+
+def check_limits(options: Mapping[str, object], place: str = "") -> None:
+    """Raise ConfigError for the first option whose number is outside its range; ``place`` says where it was written."""
+    for name, value in options.items():
+        low, high = LIMITS.get(name, (-math.inf, math.inf))
+        if isinstance(value, int | float) and not low <= value <= high:
+            wanted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+            raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
+
+
+def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:
+    """Raise ConfigError for an option's value that ``engine`` cannot train with; ``place`` as above."""
+    if engine == "local" and name == "lora_rank" and value == 0:
+        cause = "0 trains the model's own weights, the local engine trains an adapter"
+        raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or a rank of at least 1")

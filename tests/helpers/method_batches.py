@@ -1,0 +1,67 @@
+"""Batches for tests of methods: random ones of any shape, and groups of rollouts written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from methods.base import Rollouts
+from methods.shared.advantage import group_advantage
+from methods.shared.references import Member
+
+TOKENS = 11  # vocabulary size
+
+
+def random_rollouts(seed: int, groups: int = 3, size: int = 4, length: int = 6) -> Rollouts:
+    """Groups of mixed rewards and lengths; teachers "right", "wrong" and "peer", not all with a reference."""
+    g = torch.Generator().manual_seed(seed)
+    rows = groups * size
+    lengths = torch.randint(1, length + 1, (rows,), generator=g)
+    lengths[0] = length
+    mask = (torch.arange(length) < lengths[:, None]).float()
+    correct = torch.rand(rows, generator=g) < 0.5
+    group = torch.arange(groups).repeat_interleave(size)
+    logp = {n: -3 * torch.rand(rows, length, generator=g) * mask for n in ("student", "right", "wrong", "peer")}
+    return Rollouts(
+        group=group,
+        reward=correct.float(),
+        correct=correct,
+        advantage=group_advantage(correct.float(), group),
+        tokens=torch.randint(0, TOKENS, (rows, length), generator=g) * mask.long(),
+        mask=mask,
+        logp=logp,
+        has={n: torch.rand(rows, generator=g) < 0.8 for n in ("right", "wrong", "peer")},
+        seed=seed,
+    )
+
+
+def take(batch: Rollouts, rows: torch.Tensor) -> Rollouts:
+    """The given rows, in the given order."""
+    names = ("group", "reward", "correct", "advantage", "tokens", "mask")
+    taken = {name: getattr(batch, name)[rows] for name in names}
+    logp, has = ({k: v[rows] for k, v in d.items()} for d in (batch.logp, batch.has))
+    return replace(batch, **taken, logp=logp, has=has)
+
+
+def pad(batch: Rollouts, extra: int) -> Rollouts:
+    """The same rollouts with ``extra`` more columns of padding."""
+    wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask")}
+    return replace(batch, **wider, logp={k: _wider(v, extra) for k, v in batch.logp.items()})
+
+
+def _wider(values: torch.Tensor, extra: int) -> torch.Tensor:
+    return torch.nn.functional.pad(values, (0, extra))
+
+
+def member(
+    answer: str | None, correct: bool, reward: float | None = None, tokens: tuple[int, ...] = (1, 2, 3)
+) -> Member:
+    """A rollout for a chooser; the text boxes the answer, or ends before it could."""
+    text = f"so the answer is \\boxed{{{answer}}}" if answer is not None else "so the answer is"
+    return Member(answer, correct, float(correct) if reward is None else reward, tokens, text)
+
+
+MIXED = [member("4", False), member("5", True), member("3", False), member("3", False)]
+ALL_RIGHT = [member("5", True)] * 4
+ALL_WRONG = [member("4", False), member(None, False), member("3", False), member("3", False)]

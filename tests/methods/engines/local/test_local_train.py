@@ -1,0 +1,266 @@
+"""The local engine's training loop: methods move, a killed run ends with the same bits, failures say what to do."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from contracts.errors import ConfigError, DataError, TrainError
+from contracts.records import Cell, Run, Step
+from contracts.rollouts import read_rollouts
+from methods.base import load_method
+from methods.engines.local import checkpoint
+from methods.engines.local.policy import Policy, load_base
+from methods.engines.local.train import Trainer, train
+from methods.engines.local.update import minibatches
+from methods.engines.local.vllm import train as vllm_train
+from methods.engines.local.vllm.settings import LocalSettings
+from methods.engines.shared.problems import load_problems, step_rows
+from methods.engines.shared.settings import EngineSettings
+from methods.shared.rewards import Grader
+
+SMALL = {"lr": 1e-2, "steps": 5, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_response": 16}
+# The untrained base never answers right, but it sometimes writes a box: the format reward gives its groups advantages.
+OPTIONS = {"reward": "accuracy_format"} | SMALL
+SETTINGS = EngineSettings(checkpoint_every=2, validate_every=2, validation_problems=4)
+METHODS = ["grpo", "rlsd", "cepo", "opsd", "sdpo"]
+
+
+def make_cell(method: str, **options) -> Cell:
+    return Cell(
+        world="micro",
+        engine="local",
+        method=method,
+        scale="small",
+        seed=1,
+        model_name="tiny",
+        options=OPTIONS | options,
+        digests={},
+    )
+
+
+def run(cell: Cell, base: Path, data: Path, out: Path) -> dict[str, torch.Tensor]:
+    """Train and return the adapter's tensors."""
+    train(cell, data / "train.parquet", data / "validation.parquet", base, out, SETTINGS)
+    return load_file(out / "adapter" / "adapter_model.safetensors")
+
+
+def same_bits(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def decisive(steps: Path) -> list[dict]:
+    """Step lines without the times, which no two runs share."""
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in steps.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("rollouts", ["hf", "vllm"])
+def test_training_without_an_adapter_is_refused_at_once(rollouts: str, tmp_path: Path):
+    start = vllm_train.train if rollouts == "vllm" else train
+    message = "^options.lora_rank: 0 trains the model's own weights, .* an adapter; use engine: easyr1, or a rank of"
+    with pytest.raises(ConfigError, match=message):
+        start(make_cell("sdpo", lora_rank=0), *[tmp_path / "none"] * 3, tmp_path / "out", LocalSettings())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_cell_leaves_its_contract_files(method, tiny_base, micro_data, tmp_path):
+    adapter = run(make_cell(method), tiny_base, micro_data, tmp_path)
+    assert any(v.abs().max() > 0 for k, v in adapter.items() if "lora_B" in k)
+    steps = [Step.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [s.step for s in steps] == [1, 2, 3, 4, 5]
+    assert [s.val_accuracy is not None for s in steps] == [False, True, False, True, True]
+    assert {"rollout", "verify", "update"} <= steps[0].seconds.keys()
+    record = Run.model_validate_json((tmp_path / "run.json").read_text())
+    assert record.cell == f"{method}/small/default/s1"
+    assert record.resumed_at == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_adapter_loads_with_peft_alone(tiny_base, micro_data, tmp_path):
+    adapter = run(make_cell("opsd"), tiny_base, micro_data, tmp_path)
+    model = PeftModel.from_pretrained(load_base(tiny_base, "float32"), tmp_path / "adapter")
+    loaded = {k.replace(".default", ""): v for k, v in model.state_dict().items() if "lora_" in k}
+    assert same_bits(adapter, loaded)
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (16, 32, 0.0)
+    assert not any("visual" in name for name in adapter)
+
+
+def test_the_same_cell_gives_the_same_bits(tiny_base, micro_data, tmp_path):
+    first = run(make_cell("cepo"), tiny_base, micro_data, tmp_path / "a")
+    second = run(make_cell("cepo"), tiny_base, micro_data, tmp_path / "b")
+    assert same_bits(first, second)
+    assert decisive(tmp_path / "a" / "train.jsonl") == decisive(tmp_path / "b" / "train.jsonl")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from methods.engines.shared.settings import EngineSettings
+from methods.engines.local.train import train
+from contracts.records import Cell
+cell, settings, data, base, out = sys.argv[1:]
+train(Cell.model_validate_json(cell), Path(data) / "train.parquet", Path(data) / "validation.parquet", Path(base),
+      Path(out), EngineSettings.model_validate_json(settings))
+"""
+
+
+@pytest.mark.parametrize("method", ["cepo", "sdpo"])  # sdpo's ema teacher has weights of its own to bring back
+def test_killed_and_started_again_ends_with_the_same_bits(method, tiny_base, micro_data, tmp_path):
+    cell = make_cell(method)
+    unbroken = run(cell, tiny_base, micro_data, tmp_path / "unbroken")
+    out = tmp_path / "killed"
+    arguments = [cell.model_dump_json(), SETTINGS.model_dump_json(), str(micro_data), str(tiny_base), str(out)]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    lines = out / "state" / "progress.jsonl"
+    deadline = time.monotonic() + 120
+    while not (lines.exists() and len(lines.read_text().splitlines()) >= 3):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = run(cell, tiny_base, micro_data, out)
+    assert same_bits(resumed, unbroken)
+    assert decisive(out / "train.jsonl") == decisive(tmp_path / "unbroken" / "train.jsonl")
+    assert read_rollouts(out / "rollouts.parquet") == read_rollouts(tmp_path / "unbroken" / "rollouts.parquet")
+    assert Run.model_validate_json((out / "run.json").read_text()).resumed_at[0] in (2, 4)
+
+
+@pytest.fixture
+def stopped(tiny_base, micro_data, tmp_path) -> tuple[Cell, Path]:
+    """A cell that stopped after step 2 with a checkpoint, and its folder."""
+    cell = make_cell("opsd")
+    state = tmp_path / "state"
+    state.mkdir()
+    trainer = make_trainer(cell, tiny_base, micro_data, state)
+    lines = [trainer.step(0), trainer.step(1)]
+    (state / "progress.jsonl").write_text("".join(s.model_dump_json() + "\n" for s in lines))
+    checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    return cell, tmp_path
+
+
+def make_trainer(cell: Cell, base: Path, data: Path, state: Path) -> Trainer:
+    problems = load_problems(data / "train.parquet")
+    return Trainer(cell, load_method(cell.method, dict(cell.options)), base, problems, state, SETTINGS, Grader())
+
+
+def test_checkpoint_of_another_cell_is_refused(stopped, tiny_base, micro_data):
+    _, out = stopped
+    with pytest.raises(TrainError, match=r"another cell.*delete .*state to train from the start"):
+        run(make_cell("opsd", lr=1e-3), tiny_base, micro_data, out)
+    assert (out / "state" / "step_00002" / "tensors.safetensors").exists()
+
+
+@pytest.mark.parametrize("damage", ["tensors.safetensors", "meta.json"])
+def test_half_written_checkpoint_is_named(stopped, tiny_base, micro_data, damage):
+    cell, out = stopped
+    path = out / "state" / "step_00002" / damage
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(TrainError, match=r"step_00002: damaged checkpoint .*delete this folder"):
+        run(cell, tiny_base, micro_data, out)
+
+
+def test_a_checkpoint_that_was_still_being_written_is_ignored(stopped, tiny_base, micro_data):
+    cell, out = stopped
+    unfinished = out / "state" / ".writing_00004"
+    unfinished.mkdir()
+    (unfinished / "meta.json").write_text("{")
+    run(cell, tiny_base, micro_data, out)
+    assert Run.model_validate_json((out / "run.json").read_text()).resumed_at == [2]
+
+
+def test_nan_stops_the_cell_and_saves_the_batch(tiny_base, micro_data, tmp_path):
+    trainer = make_trainer(make_cell("opsd"), tiny_base, micro_data, tmp_path)
+    trainer.step(0)
+    before = {name: p.detach().clone() for name, p in trainer.policy.trainable.items()}
+    loss = type(trainer.method).loss
+    type(trainer.method).loss = lambda self, *args: loss(self, *args) * math.nan
+    try:
+        with pytest.raises(TrainError, match=r"cell opsd/small/default/s1, step 2: loss is nan; batch saved to"):
+            trainer.step(1)
+    finally:
+        type(trainer.method).loss = loss
+    saved = load_file(tmp_path / "failed_step_2.safetensors")
+    assert saved["tokens"].shape[0] == 16
+    assert all(torch.equal(p, before[name]) for name, p in trainer.policy.trainable.items())
+
+
+def test_missing_model_folder_is_one_line(micro_data, tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: no model here .*; build or fetch the base model first"):
+        run(make_cell("grpo"), tmp_path / "nowhere", micro_data, tmp_path)
+
+
+def test_truncated_weights_are_one_line(tiny_base, tmp_path):
+    broken = shutil.copytree(tiny_base, tmp_path / "model")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"model: not a loadable model: .*; build or fetch the base model again$"):
+        load_base(broken, "float32")
+
+
+@pytest.mark.parametrize(("content", "cause"), [(b"PAR1 not really", "not a readable parquet"), (None, "no such file")])
+def test_broken_data_is_one_line(tiny_base, micro_data, tmp_path, content, cause):
+    broken = tmp_path / "train.parquet"
+    if content is not None:
+        broken.write_bytes(content)
+    with pytest.raises(DataError, match=cause):
+        load_problems(broken)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "cause"),
+    [
+        ("problem", None, "no column problem; it has images, answer, id, family; make the data again"),
+        ("answer", [5], "column answer cannot be int64; make the data again"),
+        ("images", ["a.png"], "column images cannot be string; make the data again"),
+    ],
+)
+def test_data_of_another_schema_is_one_line(micro_data, tmp_path, column, values, cause):
+    table = pq.read_table(micro_data / "train.parquet").slice(0, 1)
+    table = table.drop_columns([column])
+    table = table if values is None else table.append_column(column, [values])
+    pq.write_table(table, tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=rf"train.parquet: {cause}$"):
+        load_problems(tmp_path / "train.parquet")
+
+
+def test_an_epoch_visits_every_problem_once():
+    rows = [row for step in range(4) for row in step_rows(seed=3, step=step, prompts=8, total=32)]
+    assert sorted(rows) == list(range(32))
+    following = [row for step in range(4, 8) for row in step_rows(seed=3, step=step, prompts=8, total=32)]
+    assert sorted(following) == list(range(32))
+    assert following != rows
+
+
+@pytest.mark.parametrize("keep_groups", [False, True])
+def test_minibatches_share_out_all_rollouts(keep_groups):
+    method = load_method("grpo", {"keep_groups": keep_groups, "minibatch_prompts": 2, "group_size": 4})
+    group = torch.arange(4).repeat_interleave(4)
+    parts = list(minibatches(method, group, torch.ones_like(group), seed=1, step=0))
+    assert sorted(torch.cat(parts).tolist()) == list(range(16))
+    assert [len(p) for p in parts] == [8, 8]
+    whole = all(len(p[group[p] == g]) in (0, 4) for p in parts for g in range(4))
+    assert whole == keep_groups
+
+
+def test_only_the_adapter_of_the_language_model_trains(tiny_base):
+    policy = Policy(tiny_base, load_method("grpo", {}), "cpu", "float32", seed=0)
+    assert len(policy.trainable) == 2 * 7 * policy.config.text_config.num_hidden_layers
+    assert all("language_model" in name and "lora_" in name for name in policy.trainable)

@@ -1,0 +1,124 @@
+"""Boxed answers, rewards and grading, hostile answers included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mathruler.grader import extract_boxed_content, grade_answer
+
+from methods.shared.rewards import Grader, boxed_answer, reward
+
+NUMBER = st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{1,5})?", fullmatch=True)
+
+
+@pytest.fixture(scope="module")
+def grader():
+    with Grader(deadline=1.0) as grader:
+        yield grader
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"so \boxed{42}.", "42"),
+        (r"\boxed{1} then \boxed{ 2 }", "2"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\boxed{}", ""),
+        (r"\boxed{1} then \boxed{2", None),
+        ("no box, 42", None),
+        ("", None),
+    ],
+)
+def test_boxed_answer_by_hand(text, answer):
+    assert boxed_answer(text) == answer
+
+
+@given(st.text(alphabet="\\boxed{} 12", max_size=40))
+def test_boxed_answer_agrees_with_mathruler(text):
+    theirs = extract_boxed_content(text)
+    assert boxed_answer(text) == (None if theirs == "None" else theirs)
+
+
+@pytest.mark.parametrize(
+    ("correct", "boxed", "binary", "mixed"), [(True, True, 1.0, 1.0), (False, True, 0.0, 0.1), (False, False, 0.0, 0.0)]
+)
+def test_rewards_by_hand(correct, boxed, binary, mixed):
+    assert reward(correct, boxed, "binary") == binary
+    assert reward(correct, boxed, "accuracy_format") == mixed
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "right"),
+    [
+        ("42", "42", True),
+        ("42.0", "42", True),
+        ("41", "42", False),
+        (None, "42", False),
+        ("None", "42", False),
+        (r"\frac{1}{2}", "0.5", True),
+        ("1 / 2", r"\frac{1}{2}", True),  # the space is deleted before grading
+        ("2/4", r"\frac{1}{2}", False),  # unreduced
+        (r"2\sqrt{3}", r"\sqrt{12}", True),
+        ("45^\\circ", "45", True),
+        ("12 cm", "12", True),
+        ("(1,2)", "(1, 2)", True),
+        ("(2,1)", "(1, 2)", False),
+        ("x=5", "5", True),
+    ],
+)
+def test_grading_by_hand(grader, answer, truth, right):
+    assert grader.grade([answer], [truth]) == [right]
+
+
+@settings(deadline=None)
+@given(NUMBER, NUMBER)
+def test_the_fast_path_for_numbers_agrees_with_mathruler(left, right):
+    grader = Grader()
+    for truth in (left, right, f"{left}0" if "." in left else f"{left}.0"):
+        assert grader.grade([left], [truth]) == [grade_answer(left, truth)]
+    assert grader._worker is None  # no process was needed
+
+
+def test_hostile_answers_end_in_time_and_are_counted(grader):
+    hostile = ["10**10**10", "2**(2**(2**40))", "99999999!", "sqrt(" * 300 + "2" + ")" * 300, "9" * 1_000_000]
+    start = time.monotonic()
+    verdicts = grader.grade([*hostile, "42", r"\frac{84}{2}"], ["5.5"] * len(hostile) + ["42", "42.5"])
+    assert verdicts == [None] * len(hostile) + [True, False]
+    assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["\ud800", "\x00", "{" * 900, "(" * 900, "\\frac" * 150, "1e999", "nan", "__import__('os').getcwd()", "^" * 99],
+)
+def test_odd_answers_are_wrong_not_fatal(grader, answer):
+    assert grader.grade([answer], ["5.5"]) in ([False], [None])
+
+
+def test_a_worker_does_not_outlive_its_parent():
+    code = """
+import os
+from methods.shared.rewards import Grader
+grader = Grader()
+grader.grade(["1/2"], ["0.5"])
+print(grader._worker.pid, flush=True)
+os._exit(1)
+"""
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+    deadline = time.monotonic() + 10
+    while _running(pid):
+        assert time.monotonic() < deadline, f"worker {pid} is still running"
+        time.sleep(0.05)
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

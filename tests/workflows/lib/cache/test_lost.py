@@ -1,0 +1,62 @@
+"""Links into a cache that is gone are dropped, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ConfigError
+from workflows.lib.cache.lost_links import make_cache, mend_links
+
+
+def linked(results: Path, name: str, target: Path) -> Path:
+    """A link below ``results`` to a file, which is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch()
+    link = results / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    return link
+
+
+def test_links_into_a_lost_cache_go_with_the_folders_they_filled(tmp_path: Path):
+    results, cache = tmp_path / "results", tmp_path / "old" / ".cache"
+    gone = linked(results, "cells/a/cell.json", cache / "1_cell.json")
+    folder = linked(results, "cells/a/adapter/weights", cache / "1_adapter" / "weights").parent
+    (folder / ".snakemake_timestamp").touch()
+    own = linked(results, "cells/a/train.log", tmp_path / "logs" / "train.log")
+    other = linked(results, "models/x/model/weights", tmp_path / "my" / "weights")
+    shutil.rmtree(tmp_path / "old")
+    shutil.rmtree(tmp_path / "my")
+    assert mend_links(results, tmp_path / "new" / ".cache") == (0, 2)
+    assert not gone.is_symlink()
+    assert not folder.exists()
+    assert own.exists()
+    assert other.is_symlink()  # a model that the user moved: not ours to touch
+    assert mend_links(results, tmp_path / "new" / ".cache") == (0, 0)
+
+
+def test_links_follow_a_cache_that_moved(tmp_path: Path):
+    results, cache = tmp_path / "results", tmp_path / "old" / ".cache"
+    record = linked(results, "cells/a/cell.json", cache / "1_cell.json")
+    weights = linked(results, "cells/a/adapter/weights", cache / "1_adapter" / "weights")
+    before = record.lstat().st_mtime_ns
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert mend_links(results, tmp_path / "new" / ".cache") == (2, 0)
+    assert record.readlink() == tmp_path / "new" / ".cache" / "1_cell.json"
+    assert record.lstat().st_mtime_ns == before
+    assert weights.exists()
+
+
+def test_whole_links_stay(tmp_path: Path):
+    link = linked(tmp_path / "results", "cell.json", tmp_path / ".cache" / "1")
+    assert mend_links(tmp_path / "results", tmp_path / ".cache") == (0, 0)
+    assert link.exists()
+    assert mend_links(tmp_path / "nothing", tmp_path / ".cache") == (0, 0)
+
+
+def test_a_cache_that_cannot_be_made_is_one_line():
+    with pytest.raises(ConfigError, match=r"^SNAKEMAKE_OUTPUT_CACHE: the cache of .* /proc/x \(.*; set this variable"):
+        make_cache(Path("/proc/x"))

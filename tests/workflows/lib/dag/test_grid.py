@@ -1,0 +1,237 @@
+"""Cells as the config, the methods' files and the experiments make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from contracts.errors import ConfigError
+from contracts.paths import ROOT
+from workflows.lib.config.loading import Source, load_config, read_experiments
+from workflows.lib.config.method_options import read_methods
+from workflows.lib.config.schema import Config, Experiment
+from workflows.lib.dag.grid import Grid, Key
+from workflows.lib.dag.recipes import Recipes
+from workflows.lib.dag.study import Study
+
+SCALES = {name: {"base_model": f"micro://{name}"} for name in ("small", "large")}
+SOURCE = Source("my.yaml")
+
+
+def grid(files: dict[str, Any] | None = None, **change: Any) -> Grid:
+    raw = {"world": "micro", "methods": ["grpo", "cepo"], "scales": SCALES, "seeds": [1, 2], **change}
+    config = load_config(raw, {}, SOURCE)
+    known = read_experiments() if files is None else {k: Experiment(**v) for k, v in files.items()}
+    made = Grid(config, known, read_methods(), Recipes(config), SOURCE)
+    made.check()
+    return made
+
+
+def key(name: str) -> Key:
+    method, scale, variant, seed = name.split("/")
+    return Key(method, scale, variant, int(seed[1:]))
+
+
+def test_an_experiment_keeps_its_own_seeds_unless_the_config_says_otherwise():
+    own = grid(seeds=[1, 2, 3], experiments=["noise"]).wanted
+    assert {key.seed for key in own} == {1}
+    assert len(grid(seeds=[1, 2, 3], experiments=["noise"], every_seed=True).wanted) == 3 * len(own)
+
+
+def test_table2_is_methods_times_scales_times_seeds():
+    wanted = grid(seeds=[1]).wanted
+    assert len(wanted) == 12
+    assert {k.method for k in wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
+    assert [k.name for k in wanted][:2] == ["base/small/default/s1", "base/large/default/s1"]
+
+
+def test_a_new_file_in_methods_is_in_table_2_without_further_edits():
+    known = read_methods()
+    config = Config.model_validate({"world": "micro", "scales": SCALES})
+    made = Grid(config, read_experiments(), known | {"mine": known["grpo"]}, Recipes(config), SOURCE)
+    names = {k.name for k in made.of_experiment("table2")}
+    assert names >= {"mine/small/default/s1", "mine/large/default/s1", "cepo/large/default/s1"}
+    assert len(names) == 14
+
+
+def test_experiments_restrict_extend_and_share_cells():
+    arms = [{"variants": ["default", "mild"]}, {"methods": ["cepo"]}]
+    first = {
+        "title": "",
+        "arms": arms,
+        "scales": ["small"],
+        "variants": {"mild": {"methods": ["grpo", "cepo"], "set": {}}},
+    }
+    second = {"title": "", "arms": [{"methods": ["cepo"]}], "seeds": [1, 7]}
+    made = grid({"first": first, "second": second}, experiments=["first", "second"])
+    assert len(made.of_experiment("first")) == 8  # 2 methods x 2 variants x 2 seeds; the second arm adds none
+    assert [k.name for k in made.of_experiment("second")] == [
+        "cepo/small/default/s1", "cepo/small/default/s7", "cepo/large/default/s1", "cepo/large/default/s7",
+    ]  # fmt: skip
+    assert len(made.wanted) == 8 + 4 - 1  # cepo/small/default/s1 is in both
+
+
+def test_a_cell_knows_all_experiments_it_is_in():
+    first = {"title": "", "arms": [{"methods": ["cepo"]}], "scales": ["small"], "seeds": [1]}
+    made = grid(
+        {"first": first, "all": {"title": "", "arms": [{}]}, "other": first | {"scales": ["huge"]}},
+        experiments=["first"],
+    )
+    study = Study(made.config, made, made.recipes)
+    assert study.membership(None) == {"first": ["cepo/small/default/s1"], "all": ["cepo/small/default/s1"]}
+
+
+def test_a_variant_has_one_meaning():
+    def one(value: float) -> dict[str, Any]:
+        return {"title": "", "arms": [{}], "variants": {"x": {"methods": ["cepo"], "set": {"eps_w": value}}}}
+
+    with pytest.raises(ConfigError, match=r"^experiments/b.yaml: variants.x: means something else elsewhere$"):
+        grid({"a": one(0.1), "b": one(0.2)}, experiments=["a"])
+    grid({"a": one(0.1), "b": one(0.1)}, experiments=["a"])
+
+
+def test_an_arm_is_the_methods_its_variants_are_for():
+    arm = {"methods": ["grpo", "cepo"], "variants": ["default", "fast", "slow"]}
+    variants = {"fast": {"methods": ["grpo"], "set": {"lr": 0.1}}, "slow": {"methods": ["cepo"], "set": {"lr": 0.01}}}
+    files = {"a": {"title": "", "arms": [arm], "scales": ["small"], "seeds": [1]}}
+    made = grid(files, experiments=["a"], variants=variants)
+    assert [(k.method, k.variant) for k in made.wanted] == [
+        ("grpo", "default"), ("grpo", "fast"), ("cepo", "default"), ("cepo", "slow"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: arms.0: variant 'fast' is for opsd, not grpo; add"):
+        grid(files, experiments=["a"], variants=variants | {"fast": {"methods": ["opsd"], "set": {}}})
+
+
+def test_an_experiment_whose_variants_this_world_lacks_is_left_out():
+    lacking = {"title": "", "arms": [{"methods": ["cepo"], "variants": ["of_another_world"]}]}
+    made = grid({"a": {"title": "", "arms": [{}]}, "b": lacking}, experiments=["a"])
+    assert made.fitting().keys() == {"a"}
+    with pytest.raises(ConfigError, match=r"^experiments/b.yaml: arms.0: no variant 'of_another_world'; there is "):
+        grid({"a": {"title": "", "arms": [{}]}, "b": lacking}, experiments=["b"])
+
+
+def test_a_table_needs_a_module():
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: tables: no table 'table9'; there is "):
+        grid({"a": {"title": "", "arms": [{}], "tables": ["table9"]}}, experiments=["a"])
+
+
+@pytest.mark.parametrize("module", ["layout", "figures", "figure3", "pairtable"])
+def test_a_table_is_a_module_that_writes_one(module: str):
+    with pytest.raises(ConfigError, match=rf"^experiments/a.yaml: tables: no table '{module}'; there is audit, "):
+        grid({"a": {"title": "", "arms": [{}], "tables": [module]}}, experiments=["a"])
+
+
+def test_a_figure_is_one_of_two():
+    with pytest.raises(ConfigError, match=r"^experiments/a.yaml: figures: no figure 'figure2'; there is figure1, fig"):
+        grid({"a": {"title": "", "arms": [{}], "figures": ["figure2"]}}, experiments=["a"])
+
+
+def test_later_layers_win():
+    made = grid(
+        options={"all": {"lr": 1e-3, "eps_w": 0.3, "lora_alpha": 8}, "cepo": {"lr": 2e-3}},
+        variants={"wide": {"methods": ["cepo"], "set": {"eps_w": 0.9}}},
+    )
+    default = made.cell(key("cepo/small/default/s1")).options
+    wide = made.cell(key("cepo/small/wide/s1")).options
+    released = made.cell(key("cepo/small/released/s1")).options
+    grpo = made.cell(key("grpo/small/default/s1")).options
+    assert (default["lr"], default["eps_w"], default["lora_alpha"], default["grad_clip"]) == (2e-3, 0.3, 8, 1.0)
+    assert wide == default | {"eps_w": 0.9}
+    assert released["lora_alpha"] == 64  # the preset is more special than options.all
+    assert (grpo["lr"], "eps_w" in grpo) == (1e-3, False)  # options.all reaches only those that have the option
+
+
+def test_a_world_gives_a_preset_its_own_numbers():
+    made = grid(
+        methods=["grpo", "sdpo"],
+        options={"all": {"lr": 1e-3}},
+        presets={"released": {"sdpo": {"lr": 1e-5}}},
+    )
+    lr = {name: made.cell(key(f"{name}/s1")).options["lr"] for name in ("sdpo/small/released", "sdpo/small/default")}
+    assert lr == {"sdpo/small/released": 1e-5, "sdpo/small/default": 1e-3}
+    assert made.cell(key("grpo/small/released/s1")).options["lr"] == 1e-3
+    assert made.cell(key("sdpo/small/released/s1")).options["top_k"] == 100
+
+
+def test_the_paper_world_runs_the_official_codes_at_their_rates():
+    file = ROOT / "workflows" / "configs" / "paper.yaml"
+    config = load_config(yaml.safe_load(file.read_text()), {}, Source(str(file)))
+    made = Grid(config, read_experiments(), read_methods(), Recipes(config), SOURCE)
+    made.check()
+    rates = {"grpo": 1e-6, "rlsd": 1e-6, "cepo": 5e-6, "opsd": 2e-4, "sdpo": 1e-5}
+    found = {name: made._options(name, "released")["lr"] for name in rates}
+    assert found == rates
+    assert {name: made._options(name, "default")["lr"] for name in rates} == rates | {"opsd": 1e-6, "sdpo": 1e-6}
+
+
+def test_easyr1_trains_without_an_adapter():
+    made = grid(engine="easyr1", options={"sdpo": {"lora_rank": 0}})
+    made.check()
+    assert made.cell(key("sdpo/small/default/s1")).options["lora_rank"] == 0
+
+
+def test_digests_say_what_decides_a_cell():
+    def digests(name: str, **change: Any) -> dict[str, str]:
+        return grid(**change).cell(key(name)).digests
+
+    before = digests("cepo/small/default/s1")
+    assert before.keys() == {"base", "code", "data", "engine", "env"}
+    assert digests("base/small/default/s1").keys() == {"base", "env"}
+
+    def changed(**change: Any) -> set[str]:
+        after = digests("cepo/small/default/s1", **change)
+        return {name for name in before if before[name] != after[name]}
+
+    assert changed(micro={"seed": 3}) == {"base", "data"}
+    assert changed(engine_settings={"micro_batch": 8}) == {"engine"}
+    assert changed(engine_settings={"checkpoint_every": 3}) == set()  # decides nothing of the outcome
+    assert changed(evaluation={"top_k": 3}) == set()
+    assert changed(progress={"every": 3.0}) == set()
+    assert digests("grpo/small/default/s1")["code"] != before["code"]
+
+
+def test_training_of_one_base_touches_no_other():
+    steps = {name: {"steps": 10} for name in ("small", "large")}
+    other = steps | {"large": {"steps": 11}}
+    first, second = grid(micro={"training": steps}), grid(micro={"training": other})
+    assert first.cell(key("cepo/small/default/s1")) == second.cell(key("cepo/small/default/s1"))
+    assert first.cell(key("cepo/large/default/s1")) != second.cell(key("cepo/large/default/s1"))
+
+
+def test_evaluation_has_its_own_recipe():
+    def recipe(**change: Any) -> str:
+        made = grid(**change)
+        return made.recipes.evaluation(made.cell(key("cepo/small/default/s1")))
+
+    assert recipe() == recipe(progress={"every": 3.0})
+    assert (
+        len(
+            {
+                recipe(),
+                recipe(evaluation={"top_k": 3}),
+                recipe(benchmarks=["mmmu"]),
+                recipe(options={"all": {"lr": 0.1}}),
+            }
+        )
+        == 4
+    )
+
+
+def test_five_thousand_cells_are_five_thousand_digests():  # how long it takes: benchmarks/planning.py
+    made = grid(seeds=list(range(417)), experiments=["table2"])
+    assert len({made.cell(k).digest for k in made.wanted}) == 5004
+
+
+def test_lock_is_part_of_every_recipe(tmp_path: Path):
+    config = grid().config
+    locks = []
+    for text in ("torch==1", "torch==2"):
+        (tmp_path / text).write_text(text)
+        locks.append(Recipes(config, lock=tmp_path / text))
+    first, second = locks
+    assert first.problems() != second.problems()
+    assert first.base("small") != second.base("small")
+    assert first.cell_digests("cepo", "small") != second.cell_digests("cepo", "small")

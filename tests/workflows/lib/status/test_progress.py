@@ -1,0 +1,179 @@
+"""Status lines and estimates, on runs small enough to reckon by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.progress import counting, last_record
+from tests.helpers.analysis_cells import step
+from workflows.lib.status.monitor import Job, Monitor
+from workflows.lib.status.previous_run import Usual
+from workflows.lib.status.remaining_time import Timing, seconds_left
+
+CELL = {"method": "cepo", "scale": "small", "variant": "default", "seed": "1"}
+A, B = ("train", "small"), ("train", "large")
+
+
+def test_finished_jobs_tell_what_the_others_take():
+    jobs = [Timing(A, 100.0, None, True), Timing(A, None, None, False), Timing(A, 30.0, None, False)]
+    assert seconds_left(jobs, cores=1) == (100.0 + 70.0, True)
+    assert seconds_left(jobs, cores=2) == (100.0, True)  # one job cannot be split: the longest is the bound
+
+
+def test_a_running_job_tells_by_how_far_it_is():
+    assert seconds_left([Timing(A, 30.0, 90.0, False)], cores=1) == (90.0, True)
+    assert seconds_left([Timing(A, 30.0, 90.0, False), Timing(B, None, None, False)], 1) == (90.0 + 120.0, True)
+
+
+def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
+    jobs = [Timing(A, 30.0, 30.0, False), Timing(("evaluate", "small"), None, None, False)]
+    assert seconds_left(jobs, cores=1) == (30.0, False)
+    assert seconds_left([Timing(A, 1.0, None, True)], cores=1) == (0.0, True)
+    assert seconds_left([Timing(A, 1.0, None, False)], cores=1) == (0.0, False)
+
+
+def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
+    waiting = Timing(B, None, None, False, usual=50.0)
+    assert seconds_left([waiting], cores=1) == (50.0, True)
+    assert seconds_left([Timing(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
+    assert seconds_left([Timing(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
+    assert seconds_left([Timing(B, 30.0, None, True), waiting], cores=1) == (50.0, True)  # better than the others' mean
+
+
+def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
+    cell = tmp_path / "cells/cepo/small/default/s1"
+    (cell / "eval").mkdir(parents=True)
+    (cell / "cell.json").write_text('{"options": {"steps": 10}}')
+    (cell / "run.json").write_text('{"seconds": {"rollout": 15.0, "update": 5.0}}')
+    (cell / "eval/scores.json").write_text('{"seconds": 7.0}')
+    usual = Usual(tmp_path, lambda wildcards: 50)
+    assert usual.seconds("train", CELL) == 100.0
+    assert usual.seconds("evaluate", CELL) == 7.0
+    assert usual.seconds("train", CELL | {"scale": "large"}) is None
+    assert Usual(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1e4)), min_size=1), st.integers(1, 8))
+def test_more_cores_never_take_longer(running: list[tuple[float, float]], cores: int):
+    jobs = [Timing(A, spent, left, False) for spent, left in running]
+    more, less = seconds_left(jobs, cores)[0], seconds_left(jobs, cores + 1)[0]
+    assert 0 <= less <= more <= seconds_left(jobs, 1)[0] + 1e-6
+
+
+class Run:
+    """A monitor whose clock and events the test sets."""
+
+    def __init__(self, results: Path) -> None:
+        self.out = io.StringIO()
+        jobs = {
+            1: Job("train", CELL),
+            2: Job("base_model", {"scale": "large"}),
+            3: Job("evaluate", CELL),
+            4: Job("all", {}),
+        }
+        self.monitor = Monitor(results, lambda wildcards: 50, every=0, stream=self.out, jobs=jobs, cores=1)
+        self.monitor._begun = 0.0
+
+    def event(self, event: str, **fields: int) -> None:
+        """What Snakemake logs."""
+        made = logging.LogRecord("snakemake.logging", logging.INFO, __file__, 1, "", None, None)
+        made.__dict__.update(event=event, **fields)
+        self.monitor.emit(made)
+
+    def begin(self, number: int, at: float) -> None:
+        """A job begins at second ``at``."""
+        self.event("job_info", jobid=number)
+        self.monitor.jobs[number].started = at
+
+    def end(self, number: int, at: float, event: str = "job_finished") -> None:
+        """A job ends at second ``at``."""
+        self.event(event, **{"jobid" if event == "job_error" else "job_id": number})
+        self.monitor.jobs[number].ended = at
+
+
+def write_steps(results: Path, done: int) -> None:
+    folder = results / "cells/cepo/small/default/s1/state"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [step(number, 0.5, 1).model_copy(update={"reward_mean": number / 100}) for number in range(1, done + 1)]
+    (folder / "progress.jsonl").write_text("".join(line.model_dump_json() + "\n" for line in lines))
+
+
+def test_a_training_cell_shows_step_and_reward(tmp_path: Path):
+    run = Run(tmp_path)
+    run.begin(1, at=0.0)
+    assert run.monitor.lines(5.0) == ["0:05 | 0 of 3 jobs done", "0:05 | running: train cepo/small/default/s1"]
+    write_steps(tmp_path, 20)  # a resumed run: these steps say nothing of its pace
+    assert run.monitor.lines(10.0)[0] == "0:10 | 0 of 3 jobs done"
+    write_steps(tmp_path, 30)
+    assert run.monitor.lines(40.0) == [
+        "0:40 | 0 of 3 jobs done, more than 1:00 left",  # 20 steps at 3 s; two jobs of unknown length
+        "0:40 | running: train cepo/small/default/s1, 30 of 50, reward 0.30",
+    ]
+
+
+def test_what_ended_is_told_once(tmp_path: Path):
+    run = Run(tmp_path)
+    for number, at in ((1, 0.0), (2, 10.0), (3, 20.0)):
+        run.begin(number, at)
+    run.end(1, 130.0)
+    run.end(2, 70.0, "job_error")
+    assert run.monitor.lines(140.0)[:3] == [
+        "2:20 | 1 of 3 jobs done",
+        "2:20 | done: train cepo/small/default/s1 in 2:10",
+        "2:20 | failed: base model large in 1:00",
+    ]
+    assert run.monitor.lines(150.0) == ["2:30 | 1 of 3 jobs done", "2:30 | running: evaluate cepo/small/default/s1"]
+
+
+def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
+    run = Run(tmp_path)
+    run.begin(2, at=0.0)
+    run.begin(3, at=0.0)
+    (tmp_path / "models/large").mkdir(parents=True)
+    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
+    with counting(tmp_path / "cells/cepo/small/default/s1/eval/progress.json") as note:
+        note(25, 100)
+        lines = run.monitor.lines(10.0)
+    assert lines[1:] == [
+        "0:10 | running: base model large, 1 of 4, loss 2.00",
+        "0:10 | running: evaluate cepo/small/default/s1, 25 of 100",
+    ]
+    assert not (tmp_path / "cells/cepo/small/default/s1/eval/progress.json").exists()
+
+
+def test_the_thread_prints_and_stops(tmp_path: Path):
+    class Dag:
+        def needrun_jobs(self) -> list[object]:
+            return []
+
+    out = io.StringIO()
+    monitor = Monitor(tmp_path, lambda wildcards: 1, every=0.01, stream=out)
+    monitor.start(Dag(), cores=2)  # pyright: ignore[reportArgumentType]
+    monitor._end.wait(0.1)
+    monitor.stop()
+    assert out.getvalue().count("0 of 0 jobs done") > 1
+    assert not monitor._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("", None), ("{", None), ('{"a": 1}\n{"a"', {"a": 1}), ('{"a": 1}\n', {"a": 1})]
+)
+def test_last_record_skips_a_line_being_written(tmp_path: Path, text: str, found: object):
+    (tmp_path / "x").write_text(text)
+    assert last_record(tmp_path / "x") == found
+    assert last_record(tmp_path / "none") is None
+
+
+def test_counting_notes_the_last_one(tmp_path: Path):
+    path = tmp_path / "progress.json"
+    with counting(path) as note:
+        for done in range(1, 6):
+            note(done, 5)
+        assert json.loads(path.read_text()) == {"step": 5, "of": 5}

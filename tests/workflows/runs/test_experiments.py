@@ -1,0 +1,57 @@
+"""The experiments of the micro world: what each makes, and which cells they share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.copies import ROOT, Project
+
+MICRO: tuple[str, ...] = ()  # the config that is used where none is named
+MADE = {
+    "table2": {"table table2", "table table3", "table credit", "table publishedcheck", "figures", "credit_figures"},
+    "table4": {"table table4", "table credit"},
+    "table5": {"table table5", "table credit"},
+    "figure3": {"table sweeps", "table credit", "figure3"},
+    "controls": {"table controls", "table credit"},
+    "audit": {"table audit", "table credit"},
+    "tuning": {"table tuning"},
+    "noise": {"table noise"},
+}
+DEFAULT = "train cepo small default 1"
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Project, name: str):
+    planned = fresh.planned("--config", f"experiments={name}", config=MICRO)
+    products = {job for job in planned if job.startswith(("table ", "figure", "credit_figures"))}
+    assert products == MADE[name]
+    assert {"track", DEFAULT} <= planned
+    scales = {job.split()[2] for job in planned if job.startswith("train ")}
+    assert scales == ({"small", "large"} if name == "table2" else {"small"})
+    assert ("base_model large" in planned) == (name == "table2")
+
+
+ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
+
+
+def test_everything_trains_shared_cells_once(fresh: Project):
+    def trained(experiments: str, *seeds: str) -> set[str]:
+        planned = fresh.planned("--config", f"experiments=[{experiments}]", *seeds, config=MICRO)
+        assert all(planned > products for products in [MADE[name] for name in experiments.split(",")])
+        return {job for job in planned if job.startswith("train ")}
+
+    each = [trained(name) for name in MADE]
+    assert all(DEFAULT in cells for cells in each)
+    together = trained(",".join(MADE))
+    assert together == set.union(*each)
+    assert len(together) < sum(map(len, each))
+    assert len(trained(",".join(MADE), "seeds=[1,2,3]", "every_seed=true")) == 3 * len(together)
+    several = trained(",".join(name for name in MADE if name not in ONE_SEED))
+    assert len(trained(",".join(MADE), "seeds=[1,2,3]")) == len(together) + 2 * len(several)
+
+
+def test_make_everything_runs_every_experiment():
+    (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("EVERYTHING")]
+    assert set(line.partition(":= ")[2].split(",")) == MADE.keys()
+    named = {path.stem for path in (ROOT / "workflows/configs/experiments").glob("*.yaml")}
+    assert named == MADE.keys() | {"smoke"}

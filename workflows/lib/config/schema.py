@@ -1,0 +1,220 @@
+"""What a config file may say. The JSON schemas in ``workflows/schemas`` are generated from these models. No torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from contracts.records import OptionValue
+from evals.benchmarks import BENCHMARKS
+from evals.vllm.settings import Evaluation
+from methods.engines.easyr1.settings import EasyR1Settings
+from methods.engines.local.vllm.settings import LocalSettings
+from methods.micro.settings import MicroSettings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
+Options = dict[str, OptionValue]
+MICRO = "micro://"  # base models that this project builds itself
+
+
+class Model(BaseModel):
+    """Strict base: an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Scale(Model):
+    """One base model."""
+
+    model_name: str | None = Field(
+        default=None, min_length=1, description="name printed in tables; null: micro.shapes names what is built here"
+    )
+    base_model: str = Field(
+        min_length=1,
+        description="micro://<shape of micro.shapes>, a folder (with a slash), or a Hugging Face hub id",
+        examples=["micro://small", "./models/my-qwen", "Qwen/Qwen3-VL-2B-Instruct"],
+    )
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="commit of a hub model, 40 hex digits; a branch name is refused",
+    )
+
+    @property
+    def is_micro(self) -> bool:
+        """Whether this project builds the model."""
+        return self.base_model.startswith(MICRO)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the model is a folder on this machine: written as ./x, ../x, ~/x or /x."""
+        return self.base_model.startswith(("/", "./", "../", "~"))
+
+    @model_validator(mode="after")
+    def _revision_of_hub_models(self) -> Scale:
+        hub = not self.is_micro and not self.is_folder
+        if hub and self.revision is None:
+            raise ValueError(f"{self.base_model} is a hub model, so 'revision' must name its commit (40 hex digits)")
+        if not hub and self.revision is not None:
+            raise ValueError(f"{self.base_model} is not a hub model and has no 'revision'; remove the key")
+        if self.model_name is None and not self.is_micro:
+            raise ValueError(f"{self.base_model} needs 'model_name', its name in tables")
+        return self
+
+
+class Variant(Model):
+    """A named set of overrides of method options: one arm of an ablation."""
+
+    methods: list[str] = Field(min_length=1, description="methods that may run with it")
+    set: Options = Field(description="option -> value; applied after options.all and options.<method>")
+
+
+class Arm(Model):
+    """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
+
+    methods: list[str] | None = Field(
+        default=None, description="null: all of the config; 'base' is the untrained model"
+    )
+    variants: list[str] = Field(default=["default"], min_length=1)
+
+
+class Experiment(Model):
+    """One file of ``workflows/configs/experiments/``."""
+
+    title: str = Field(description="one line, printed when the experiment runs")
+    arms: list[Arm] = Field(min_length=1)
+    scales: list[str] | None = Field(default=None, description="null: all of the config")
+    seeds: list[int] | None = Field(default=None, description="null: those of the config")
+    variants: dict[Name, Variant] = Field(
+        default={}, description="variants that only this experiment needs; known everywhere"
+    )
+    repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
+    tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
+    figures: list[Name] = Field(
+        default=[],
+        description="figures drawn from these cells: figure1 (with rewards), figure3, figure4 (with Figure 5)",
+    )
+
+
+class Progress(Model):
+    """The status lines of a running workflow."""
+
+    every: float = Field(default=10.0, ge=0, description="seconds between two status lines; 0 turns them off")
+
+
+class HubData(Model):
+    """One dataset of the Hugging Face hub, stored as parquet files of one split each."""
+
+    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", examples=["hiyouga/geometry3k"])
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="commit, 40 hex digits; null: the one `make fetch` recorded in the lock beside the config",
+    )
+
+
+class Problems(HubData):
+    """The problems to train on."""
+
+    splits: dict[Literal["train", "validation", "test"], str] = Field(
+        default={"train": "train", "validation": "validation", "test": "test"},
+        description="our file -> split of the dataset it is made of",
+    )
+
+
+class Reserved(Model):
+    """What a scheduler must reserve for one job."""
+
+    gpus: int = Field(default=0, ge=0)
+    mem_mb: int = Field(default=2500, ge=1)
+    minutes: int = Field(default=60, ge=1)
+
+
+class Resources(Model):
+    """Reservations of the jobs that run a model."""
+
+    base: Reserved = Field(default_factory=Reserved, description="making a base model, and what it can do untrained")
+    train: Reserved = Field(default_factory=Reserved, description="training one cell")
+    evaluate: Reserved = Field(default_factory=Reserved, description="one cell's answers to every benchmark")
+
+
+class Config(Model):
+    """A world: what is trained, on what, with which settings."""
+
+    world: Literal["micro", "paper"] = Field(description="micro: built here, minutes on a CPU; paper: Qwen3-VL on GPUs")
+    engine: Literal["local", "easyr1"] = Field(
+        default="local", description="what trains: transformers + peft here, or EasyR1"
+    )
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where cells are trained")
+    results_dir: str = Field(default="results", min_length=1, description="results go to <results_dir>/<world>")
+    methods: list[str] | None = Field(
+        default=None, min_length=1, description="files of methods/ that 'all methods' means; null: every one"
+    )
+    scales: dict[Name, Scale] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
+    options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
+    variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
+    presets: dict[Name, dict[str, Options]] = Field(
+        default={}, description="preset -> method -> option -> value: this world's numbers over a preset of the method"
+    )
+    benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
+    micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
+    problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")
+    benchmark_data: dict[str, HubData] = Field(default={}, description="paper world: the hub's dataset per benchmark")
+    easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]
+    check_bases: bool = Field(default=True, description="fail if a base model misses what is required of it")
+    experiments: list[str] = Field(default=["table2"], min_length=1, description="files of configs/experiments/ to run")
+    yes: bool = Field(default=False, description="consent to a run of the paper world, which takes days of GPUs")
+    cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
+    progress: Progress = Field(default_factory=Progress)
+    resources: Resources = Field(default_factory=Resources)
+
+    def model_name(self, scale: str) -> str:
+        """Name of a scale's model in tables."""
+        chosen = self.scales[scale]
+        return chosen.model_name or self.micro.shapes[chosen.base_model.removeprefix(MICRO)].name
+
+    @model_validator(mode="after")
+    def _data_of_the_world(self) -> Config:
+        given = [self.problems, *self.benchmark_data.values()]
+        if self.world == "micro" and any(given):
+            raise ValueError("world micro draws its own data; remove 'problems' and 'benchmark_data'")
+        if self.world == "paper":
+            lacking = [name for name in self.benchmarks if name not in self.benchmark_data]
+            if self.problems is None or lacking:
+                wanted = ["problems"] * (self.problems is None) + [f"benchmark_data.{name}" for name in lacking]
+                raise ValueError(f"world paper needs {', '.join(wanted)}: the hub datasets to use")
+            if self.check_bases:
+                raise ValueError("check_bases is for models of the micro world; set it to false in world paper")
+        return self
+
+    @model_validator(mode="after")
+    def _rollouts_of_the_local_engine(self) -> Config:
+        if self.engine != "local" and self.engine_settings.rollouts == "vllm":
+            raise ValueError(f"engine_settings.rollouts is for engine local; {self.engine} has vLLM of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_of_the_evaluation(self) -> Config:
+        use, reserved = self.evaluation.vllm, self.resources.evaluate.gpus
+        needed = use.tensor_parallel * use.data_parallel
+        on_gpus = self.evaluation.backend == "vllm" and self.evaluation.device == "cuda"
+        if on_gpus and needed != reserved:
+            cause = f"evaluation.vllm uses {needed} GPUs (tensor_parallel x data_parallel)"
+            raise ValueError(f"{cause}, resources.evaluate.gpus reserves {reserved}; make them equal")
+        return self
+
+    @model_validator(mode="after")
+    def _micro_bases_are_described(self) -> Config:
+        for name, scale in self.scales.items():
+            shape = scale.base_model.removeprefix(MICRO)
+            if scale.is_micro and (shape not in self.micro.shapes or shape not in self.micro.training):
+                known = ", ".join(sorted(set(self.micro.shapes) & set(self.micro.training)))
+                raise ValueError(
+                    f"scales.{name}.base_model: no shape '{shape}' in micro.shapes and micro.training ({known})"
+                )
+        return self

@@ -1,0 +1,224 @@
+"""Which cells there are: experiments and names resolved into complete Cell records. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple
+
+from contracts.errors import ConfigError, nearest
+from contracts.records import Cell, OptionValue
+from methods.shared.limits import check_engine_option, check_limits
+from workflows.lib.config.loading import Source
+from workflows.lib.config.method_options import MethodSource
+from workflows.lib.config.schema import Config, Experiment, Variant
+from workflows.lib.dag.products import FIGURES, table_names
+from workflows.lib.dag.recipes import Recipes
+
+BASE = "base"  # the untrained model, as a method
+DEFAULT = "default"
+
+
+class Key(NamedTuple):
+    """What names a cell: its folder, and the wildcards of its rules."""
+
+    method: str
+    scale: str
+    variant: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """``method/scale/variant/s<seed>``."""
+        return f"{self.method}/{self.scale}/{self.variant}/s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a config."""
+
+    config: Config
+    experiments: Mapping[str, Experiment]
+    methods: Mapping[str, MethodSource]
+    recipes: Recipes
+    source: Source
+
+    def check(self) -> None:
+        """Raise ConfigError for the first unknown method, scale, option, variant or experiment of the config."""
+        config, place = self.config, self.source.place
+        for name in config.methods or ():
+            self._method(name, place("methods"))
+        for section in config.options:
+            self._check_section(section)
+        for preset, methods in config.presets.items():
+            self._check_preset(preset, list(methods))
+        for name, variant in self.variants.items():
+            self._check_variant(name, variant)
+        for name in config.experiments:
+            known(name, self.experiments, "experiment", place("experiments"))
+        for name in config.experiments:
+            self.of_experiment(name)
+            for table in self.experiments[name].tables:
+                known(table, dict.fromkeys(table_names()), "table", f"experiments/{name}.yaml: tables")
+            for figure in self.experiments[name].figures:
+                known(figure, FIGURES, "figure", f"experiments/{name}.yaml: figures")
+        if config.cell is not None:
+            self.parse(config.cell, place("cell"))
+
+    @cached_property
+    def variants(self) -> dict[str, Variant]:
+        """Variants of the config and of every experiment; one name means one thing."""
+        found: dict[str, Variant] = dict(self.config.variants)
+        for name, experiment in self.experiments.items():
+            for variant, meaning in experiment.variants.items():
+                if found.setdefault(variant, meaning) != meaning:
+                    raise ConfigError(f"experiments/{name}.yaml: variants.{variant}", "means something else elsewhere")
+        return found
+
+    @cached_property
+    def wanted(self) -> list[Key]:
+        """Cells of the experiments to run, without repeats, in order."""
+        return list(dict.fromkeys(key for name in self.config.experiments for key in self.of_experiment(name)))
+
+    def of_experiment(self, name: str) -> list[Key]:
+        """Cells of one experiment."""
+        experiment, place = self.experiments[name], f"experiments/{name}.yaml"
+        scales = experiment.scales or list(self.config.scales)
+        own = None if self.config.every_seed else experiment.seeds
+        seeds = own or self.config.seeds
+        found = []
+        for number, arm in enumerate(experiment.arms):
+            methods = arm.methods or self.config.methods or list(self.methods)
+            pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
+            for (method, variant), scale, seed in product(pairs, scales, seeds):
+                found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
+        return list(dict.fromkeys(found))
+
+    def fitting(self) -> dict[str, list[Key]]:
+        """Cells of every experiment whose scales and variants this config has."""
+        scales, presets = self.config.scales.keys(), {p for m in self.methods.values() for p in m.presets}
+        variants = self.variants.keys() | presets | {DEFAULT}
+        return {
+            name: self.of_experiment(name)
+            for name, e in self.experiments.items()
+            if scales >= set(e.scales or []) and variants >= {v for arm in e.arms for v in arm.variants}
+        }
+
+    def _suited(self, methods: list[str], variant: str) -> list[str]:
+        """Those of an arm's methods that a variant is for; all of them if it is for none, so that the check says so."""
+        named = self.variants[variant].methods if variant in self.variants else methods
+        return [method for method in methods if method in named] or methods
+
+    def parse(self, text: str, place: str) -> Key:
+        """``cepo/small/default/s1`` as a key."""
+        parts = text.split("/")
+        if len(parts) != 4 or not parts[3].startswith("s") or not parts[3][1:].isdecimal():
+            raise ConfigError(place, f"'{text}' is not a cell", "write <method>/<scale>/<variant>/s<seed>")
+        return self.check_key(Key(parts[0], parts[1], parts[2], int(parts[3][1:])), place)
+
+    def check_key(self, key: Key, place: str) -> Key:
+        """``key`` if the config knows its parts and they go together; ConfigError otherwise."""
+        known(key.scale, self.config.scales, "scale", place)
+        if key.method == BASE:
+            if key.variant != DEFAULT:
+                raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"use '{DEFAULT}'")
+            return key
+        method = self._method(key.method, place)
+        if key.variant == DEFAULT or key.variant in method.presets:
+            return key
+        variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
+        if key.method not in self.variants[key.variant].methods:
+            cause = f"variant '{key.variant}' is for {', '.join(self.variants[key.variant].methods)}, not {key.method}"
+            raise ConfigError(place, cause, f"add {key.method} to variants.{variant}.methods")
+        return key
+
+    def cell(self, key: Key) -> Cell:
+        """The complete record of a cell; made once."""
+        if key not in self._cells:
+            self._cells[key] = self._cell(key)
+        return self._cells[key]
+
+    @cached_property
+    def _cells(self) -> dict[Key, Cell]:
+        return {}
+
+    def _cell(self, key: Key) -> Cell:
+        config = self.config
+        return Cell(
+            world=config.world,
+            engine=config.engine,
+            device=config.device,
+            method=key.method,
+            scale=key.scale,
+            variant=key.variant,
+            seed=key.seed,
+            model_name=config.model_name(key.scale),
+            options=self._options(key.method, key.variant),
+            digests=self.recipes.cell_digests(key.method, key.scale),
+        )
+
+    def _options(self, method: str, variant: str) -> dict[str, OptionValue]:
+        """Defaults, options.all, options.<method>, the preset, the world's own for it, the variant: later ones win."""
+        if method == BASE:
+            return {}
+        source, resolved = self.methods[method], {}
+        for name, value, place in self._layers(source, variant):
+            resolved[name] = source.option(name, place).parse(value, place)
+            check_limits({name: resolved[name]}, place)
+            check_engine_option(self.config.engine, name, resolved[name], place)
+        return {name: option.default for name, option in source.options.items()} | resolved
+
+    def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
+        """Option, value and place of every override; options.all reaches the methods that have the option."""
+        place, options = self.source.place, self.config.options
+        for name, value in options.get("all", {}).items():
+            if name in source.options:
+                yield name, value, place("options", "all", name)
+        for name, value in options.get(source.name, {}).items():
+            yield name, value, place("options", source.name, name)
+        for name, value in source.presets.get(variant, {}).items():
+            yield name, value, f"methods/{source.name}.py: preset {variant}.{name}"
+        for name, value in self.config.presets.get(variant, {}).get(source.name, {}).items():
+            yield name, value, place("presets", variant, source.name, name)
+        if variant in self.variants:
+            for name, value in self.variants[variant].set.items():
+                yield name, value, place("variants", variant, "set", name)
+
+    def _method(self, name: str, place: str) -> MethodSource:
+        return self.methods[known(name, self.methods, "method", place, "; a method is a file in methods/")]
+
+    def _check_section(self, section: str) -> None:
+        place = self.source.place
+        if section == "all":
+            everything = {name: None for method in self.methods.values() for name in method.options}
+            for name in self.config.options["all"]:
+                known(name, everything, "option", place("options", "all"))
+            for method in self.methods.values():
+                self._options(method.name, DEFAULT)
+        else:
+            known(section, self.methods, "method", place("options"))
+            self._options(section, DEFAULT)
+
+    def _check_preset(self, preset: str, methods: list[str]) -> None:
+        for method in methods:
+            place = self.source.place("presets", preset)
+            known(preset, self._method(method, place).presets, f"preset of {method}", place)
+            self._options(method, preset)
+
+    def _check_variant(self, name: str, variant: Variant) -> None:
+        for method in variant.methods:
+            source = self._method(method, self.source.place("variants", name, "methods"))
+            if name == DEFAULT or name in source.presets:
+                place = self.source.place("variants", name)
+                raise ConfigError(place, f"'{name}' is taken: {method} has it already", "rename it")
+            self._options(method, name)
+
+
+def known(name: str, names: Mapping[str, object], kind: str, place: str, hint: str = "") -> str:
+    """``name`` if it is one of ``names``; ConfigError with those that exist and the nearest otherwise."""
+    if name not in names:
+        cause = f"no {kind} '{name}'; there is {', '.join(sorted(names)) or 'none'}{hint}"
+        raise ConfigError(place, cause, nearest(name, list(names)))
+    return name

@@ -1,0 +1,78 @@
+"""What can be known to fail before anything runs: no folder to write to, no disk space, no model."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contracts.errors import ConfigError
+from workflows.lib.config.loading import Source
+from workflows.lib.config.schema import Config
+from workflows.lib.dag.recipes import ENGINES, ROOT
+from workflows.lib.machine.facts import FREE_MB
+
+if TYPE_CHECKING:
+    from workflows.lib.dag.study import Study
+
+USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
+
+
+def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["micro"]) -> None:
+    """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves nothing behind."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"0")
+        free = shutil.disk_usage(existing).free / 1e6
+    except OSError as error:
+        cause = f"cannot write to {existing} ({error.strerror})"
+        raise ConfigError(place, cause, "set results_dir to another folder") from None
+    if free < free_mb:
+        cause = f"only {free:.0f} MB free on the disk of {existing}, a run needs {free_mb:.0f}"
+        raise ConfigError(place, cause, "free some, or set results_dir to another disk")
+
+
+def check_engine(config: Config, source: Source) -> None:
+    """Raise ConfigError for an engine that this version does not have."""
+    module = ROOT / Path(*ENGINES[config.engine].split(".")).with_suffix(".py")
+    if not module.is_file():
+        raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
+
+
+def check_fetched(study: Study, rules: Iterable[str]) -> None:
+    """Raise ConfigError if one of these rules is about to run and what it needs from elsewhere is not here."""
+    if USERS.isdisjoint(rules) or not (lines := study.missing()):
+        return
+    others = f" (and {len(lines) - 1} more: make doctor)" if len(lines) > 1 else ""
+    place, _, rest = lines[0].partition(": ")
+    cause, _, way_out = rest.rpartition("; ")
+    raise ConfigError(place, f"{cause}{others}", way_out)
+
+
+def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
+    """Raise ConfigError for a run that uses GPUs and that nobody said yes to.
+
+    ``plan``: its lines; the last one are the GPU-hours, empty without any. ``ask``: puts a question to the user and
+    returns the answer; None where nobody sits at a terminal.
+    """
+    gpu_hours = plan[-1]
+    if not gpu_hours:
+        return
+    if ask is not None:
+        print(*plan, sep="\n")
+        if ask("This run takes GPUs for that long. Start it? [y/N] ").strip().lower() in ("y", "yes"):
+            return
+    way_out = "look at make plan, then start with --config yes=true (make: YES=1)"
+    raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
+
+
+def check_models(config: Config, source: Source) -> None:
+    """Raise ConfigError if a base model that should be a folder is none."""
+    for name, scale in config.scales.items():
+        if scale.is_folder and not (Path(scale.base_model).expanduser() / "config.json").is_file():
+            place = source.place("scales", name, "base_model")
+            cause = f"no model in {scale.base_model} (no config.json)"
+            raise ConfigError(place, cause, "save a Hugging Face model there")

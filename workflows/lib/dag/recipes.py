@@ -1,0 +1,139 @@
+"""How every file of the results is made: settings and digests. As the rules' ``params`` they decide reruns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts.paths import ROOT
+from contracts.records import Cell
+from evals.settings import EvalSettings
+from workflows.lib.cache.digest import canonical, code_digest, lock_digest, value_digest
+from workflows.lib.config.schema import MICRO, Config
+
+LOCK = ROOT / "envs" / "local.txt"
+ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
+VLLM_ROLLOUTS = "methods.engines.local.vllm.train"  # the local engine with rollouts by vLLM
+ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
+DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
+# Settings of the engine that decide nothing of the outcome.
+FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The recipes of one config. Nothing here depends on a single cell, so 5,000 cells cost what one costs."""
+
+    config: Config
+    lock: Path = LOCK
+    commits: Mapping[str, str | None] = field(default_factory=dict)  # of the hub's datasets, by key of the config
+
+    @property
+    def env(self) -> str:
+        """Digest of the pinned packages of the environment that data, base models and tables are made in."""
+        return self._locked("local")
+
+    @property
+    def train_role(self) -> str:
+        """The environment that trains: a lock of envs/."""
+        return self.config.engine
+
+    @property
+    def evaluation_role(self) -> str:
+        """The environment that evaluates: a lock of envs/."""
+        return "eval" if self.config.world == "paper" or self.config.evaluation.backend == "vllm" else "local"
+
+    @property
+    def evaluation_module(self) -> str:
+        """The code that evaluates, and all that it imports."""
+        return "evals.run" if self.config.evaluation.backend == "local" else "evals.vllm.run"
+
+    def problems(self) -> str:
+        """How problems are drawn, or which the hub's are; the digest of this is a cell's ``data``."""
+        if self.config.problems is not None:
+            return canonical([self.config.problems.repo, self.config.problems.splits, self.commits.get("problems")])
+        return self._recipe("methods.micro.data", self.drawing())
+
+    def benchmarks(self) -> str:
+        """How benchmark items are drawn, or which the hub's are."""
+        if self.config.benchmark_data:
+            data = self.config.benchmark_data
+            return canonical([[name, data[name].repo, self.commits.get(f"benchmark_data.{name}")] for name in data])
+        return self._recipe("methods.micro.benchmarks", self.drawing())
+
+    def base(self, scale: str) -> str:
+        """How a base model comes about; the digest of this is a cell's ``base``."""
+        model = self.config.scales[scale]
+        if model.is_micro:
+            return self._recipe("methods.micro.bases", self.building(scale))
+        files = sorted(Path(model.base_model).expanduser().glob("*")) if model.is_folder else []
+        return canonical([model.base_model, model.revision, [[f.name, f.stat().st_size] for f in files]])
+
+    def checks(self) -> str:
+        """What is required of a base model."""
+        return self._recipe("methods.micro.checks", "")
+
+    def drawing(self) -> str:
+        """The settings that decide data, as JSON."""
+        return self.config.micro.model_dump_json(exclude=DRAWN)
+
+    def building(self, scale: str) -> str:
+        """The settings that decide one base model, as JSON; other shapes are left out."""
+        shape = self.config.scales[scale].base_model.removeprefix(MICRO)
+        micro = self.config.micro
+        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}}
+        return micro.model_copy(update=chosen).model_dump_json()
+
+    def cell_digests(self, method: str, scale: str) -> dict[str, str]:
+        """Digests of what decides a cell besides its options; the untrained base has its model only."""
+        env = self.env if method == "base" else self._trained_in()
+        base = {"base": value_digest(self.base(scale)), "env": env}
+        if method == "base":
+            return base
+        return base | {
+            "data": value_digest(self.problems()),
+            "code": code_digest(f"methods.{method}", training_module(self.config.engine, self._engine_settings())),
+            "engine": value_digest(self._engine_settings()),
+        }
+
+    def _trained_in(self) -> str:
+        """Digest of the packages that train; vLLM's are others than the local engine's."""
+        own = self._locked(self.train_role)
+        return value_digest([own, self._locked("eval")]) if self.config.engine_settings.rollouts == "vllm" else own
+
+    def _engine_settings(self) -> Mapping[str, object]:
+        shared = self.config.engine_settings.deciding().model_dump(mode="json", exclude=FREE)
+        if self.config.engine == "local":
+            return shared
+        return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
+
+    def repeated(self, repeat: int) -> EvalSettings:
+        """Settings of the evaluation after ``repeat`` others: the same but for the seed of the sampler."""
+        settings = self.config.evaluation.deciding()
+        return settings.model_copy(update={"seed": settings.seed + repeat})
+
+    def evaluation(self, cell: Cell, repeat: int = 0) -> str:
+        """How a cell is evaluated, for the first time or after ``repeat`` other evaluations."""
+        asked = [self.config.benchmarks, value_digest(self.benchmarks())]
+        env = self._locked(self.evaluation_role)
+        return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
+
+    def credit(self, cell: Cell) -> str:
+        """How the credit of a cell's kept rollouts is scored."""
+        return canonical([cell.digest, code_digest("evals.credit_scores", "methods.micro.labels")])
+
+    def analysis(self, module: str, cells: list[Cell]) -> str:
+        """How a file is made from many evaluated cells."""
+        return canonical([code_digest(module), value_digest([self.evaluation(cell) for cell in cells])])
+
+    def _locked(self, role: str) -> str:
+        return lock_digest(self.lock if role == "local" else LOCK.with_name(f"{role}.txt"))
+
+    def _recipe(self, module: str, settings: str) -> str:
+        return canonical([settings, code_digest(module), self.env])
+
+
+def training_module(engine: str, settings: Mapping[str, object]) -> str:
+    """The code that trains, by the name of the engine and its settings."""
+    return VLLM_ROLLOUTS if settings.get("rollouts") == "vllm" else ENGINES[engine]

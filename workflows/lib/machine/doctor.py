@@ -1,0 +1,210 @@
+"""Is this machine ready for a config: what is expected, what was found, and the way out of each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.errors import ConfigError, EvalError
+from contracts.paths import ROOT
+from contracts.versions import installed
+from evals.inputs import check_environment
+from methods.engines.easyr1.checkout import COMMIT
+from methods.engines.easyr1.checkout import lacking as checkout_lacking
+from methods.shared import vllm
+from workflows.lib.cache.digest import pins
+from workflows.lib.config.schema import Config, Reserved
+from workflows.lib.hub.needs import FETCH, Lock, cache, lacking, needs, revision
+from workflows.lib.machine.facts import FREE_MB, Machine, free_mb, normal, packages_of
+from workflows.lib.machine.gpus import VISIBLE
+
+ENVS = ROOT / "envs"
+PYTHON = (3, 11)
+DRIVER = 580  # of the CUDA 13 that envs/local.txt and envs/eval.txt bring; NVIDIA's table of CUDA and driver versions
+ENVIRONMENTS = "docs/paper-world.md, Environments"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. Without a way out all is well; with one, it blocks a run."""
+
+    what: str
+    expected: str
+    found: str
+    way_out: str = ""
+
+    @property
+    def line(self) -> str:
+        """For people: mark, what, found, expected, way out."""
+        mark, tail = ("STOP", f"; {self.way_out}") if self.way_out else ("ok  ", "")
+        return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
+
+
+def examine(config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False) -> list[Finding]:
+    """Every check of a config on a machine.
+
+    ``lock``: what was fetched; ``results``: folder of this world's results; ``deployed``: Snakemake gives every rule
+    its own environment (``--sdm``).
+    """
+    findings = [_python(machine), _packages(pins(ENVS / "local.txt")), _memory(config, machine)]
+    findings += [*_environments(config, deployed), *_gpus(config, machine, lock)]
+    folders = [results, cache()] if needs(config) else [results]
+    findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
+    return [
+        *findings,
+        *_fetched(config, lock),
+        *_checkout(config),
+        *_vllm(config),
+        *_variables(machine, check_environment),
+    ]
+
+
+def report(findings: list[Finding], say: Callable[[str], None]) -> None:
+    """Show every finding; ConfigError if one of them blocks a run."""
+    for finding in findings:
+        say(finding.line)
+    blocking = sum(bool(finding.way_out) for finding in findings)
+    if blocking:
+        cause = f"{blocking} of {len(findings)} checks failed"
+        raise ConfigError("doctor", cause, "each line with STOP has its way out")
+
+
+def _python(machine: Machine) -> Finding:
+    found, wanted = (".".join(map(str, version)) for version in (machine.python, PYTHON))
+    way_out = "" if machine.python >= PYTHON else "make PYTHON=<a newer one>"
+    return Finding("Python", f"{wanted} or later", found, way_out)
+
+
+def _packages(locked: dict[str, str]) -> Finding:
+    """Packages of this environment against its lock."""
+    found = _differences(locked, {name: installed(name) for name in locked})
+    way_out = "delete .venv; the next make installs it again" if found else ""
+    return Finding("packages", f"the {len(locked)} of envs/local.txt", found or "all as locked", way_out)
+
+
+def _environments(config: Config, deployed: bool) -> Iterator[Finding]:
+    """Environments of other Pythons that the config names, against their locks."""
+    if config.engine == "easyr1":
+        yield _environment("easyr1", "easyr1.python", config.easyr1.python, deployed)
+
+
+def _environment(role: str, key: str, python: str | None, deployed: bool) -> Finding:
+    locked = pins(ENVS / f"{role}.txt")
+    what, expected = f"environment {role}", f"the {len(locked)} of envs/{role}.txt"
+    if python is None:
+        found = "made by --sdm" if deployed else f"{key} names none, so the packages of envs/local.txt would be used"
+        return Finding(what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there")
+    there = packages_of(str(Path(python).expanduser()))
+    if there is None:
+        return Finding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
+    found = _differences(locked, {name: there.get(normal(name)) for name in locked})
+    way_out = f"{python} -m pip install --no-deps --require-hashes -r envs/{role}.txt" if found else ""
+    return Finding(what, expected, found or "all as locked", way_out)
+
+
+def _differences(locked: dict[str, str], there: Mapping[str, str | None]) -> str:
+    """The first packages that are not as locked, and how many; empty if all are."""
+    absent = [name for name in locked if there[name] is None]
+    other = [name for name in locked if there[name] not in (None, locked[name])]
+    lines = [f"no {name}" for name in absent] + [f"{n} {there[n]} instead of {locked[n]}" for n in other]
+    return f"{len(lines)} differ: {', '.join(lines[:4])}" if lines else ""
+
+
+def _memory(config: Config, machine: Machine) -> Finding:
+    wanted = max(reserved.mem_mb for reserved in _reserved(config))
+    less = "lower resources.*.mem_mb if your cells need less, or use another node"
+    way_out = "" if machine.memory_mb >= wanted else less
+    return Finding("memory", f"{wanted} MB for the largest job", f"{machine.memory_mb} MB", way_out)
+
+
+def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[Finding]:
+    """Number, memory and driver; at least the weights must fit each GPU."""
+    wanted = max(reserved.gpus for reserved in _reserved(config))
+    if config.device == "cpu" and not wanted:
+        yield Finding("GPUs", "none needed", str(len(machine.gpus)))
+        return
+    yield _gpu_count(max(wanted, 1), machine)
+    if not machine.gpus:
+        return
+    weights, least = _weights_mb(config, lock), min(gpu.memory_mb for gpu in machine.gpus)
+    small = "use a larger GPU, or scales with smaller models" if least <= weights else ""
+    known = f"the weights' {weights:.0f} MB" if weights else "the weights, whose size make fetch finds"
+    yield Finding("GPU memory", f"more than {known}", f"{least} MB", small)
+    oldest = min((gpu.driver for gpu in machine.gpus), key=_major)
+    way_out = "update the driver" if _major(oldest) < DRIVER else ""
+    yield Finding("GPU driver", f"{DRIVER} or later", oldest, way_out)
+
+
+def _gpu_count(wanted: int, machine: Machine) -> Finding:
+    names = ", ".join(sorted({gpu.name for gpu in machine.gpus})) or "nvidia-smi names none"
+    if machine.driver_trouble:
+        found = f"nvidia-smi fails: {machine.driver_trouble}"
+        return Finding("GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them")
+    way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus"
+    if machine.usable < wanted <= len(machine.gpus):
+        names, way_out = f"{len(machine.gpus)} {names}, the others hidden", f"name more in {VISIBLE}, or unset it"
+    return Finding("GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else "")
+
+
+def _major(driver: str) -> int:
+    return int(driver.split(".")[0])
+
+
+def _weights_mb(config: Config, lock: Lock) -> float:
+    """Size of the largest of the config's models that were fetched; 0 if none was."""
+    sizes = [
+        sum(file.size for name, file in lock[need.key].files.items() if name.endswith(".safetensors"))
+        for need in needs(config)
+        if need.kind == "model" and need.key in lock
+    ]
+    return max(sizes, default=0) / 1e6
+
+
+def _disk(folder: Path, wanted: float) -> Finding:
+    free = free_mb(folder)
+    way_out = "" if free >= wanted else "free some, or set results_dir or HF_HOME to another disk"
+    return Finding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
+
+
+def _fetched(config: Config, lock: Lock) -> Iterator[Finding]:
+    for need in needs(config):
+        cause = lacking(need, lock)
+        expected = f"commit {revision(need, lock) or 'that make fetch finds'}"
+        yield Finding(f"{need.kind} {need.repo}", expected, cause or "here, sizes right", FETCH if cause else "")
+
+
+def _checkout(config: Config) -> Iterator[Finding]:
+    if config.engine == "easyr1":
+        cause = checkout_lacking(Path(config.easyr1.checkout).expanduser())
+        yield Finding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
+
+
+def _vllm(config: Config) -> Iterator[Finding]:
+    """vLLM where the config names a Python of its own; without one, each job has its environment from Snakemake."""
+    rollouts, evaluation = config.engine_settings, config.evaluation
+    asked = (
+        ("engine_settings.vllm.python", rollouts.rollouts == "vllm", rollouts.vllm.python, ("vllm",)),
+        ("evaluation.vllm.python", evaluation.backend == "vllm", evaluation.vllm.python, tuple(vllm.TESTED)),
+    )
+    for place, used, python, packages in asked:
+        if used and python is not None:
+            expected = ", ".join(f"{package} {vllm.TESTED[package]}" for package in packages)
+            cause = vllm.lacking(python, packages)
+            yield Finding(place, expected, cause or "here", vllm.PYTHON if cause else "")
+
+
+def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[Finding]:
+    """Environment variables: tokens that are there, and what would change scores. Values of tokens are not shown."""
+    token = "set" if machine.environment.get("HF_TOKEN") else "not set"
+    yield Finding("HF_TOKEN", "not needed, all repositories are public", token)
+    store = machine.environment.get("MLFLOW_TRACKING_URI") or "not set, a file among the results is used"
+    yield Finding("MLFLOW_TRACKING_URI", "optional", store.split("@")[-1])
+    try:
+        check()
+    except EvalError as error:
+        yield Finding("environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy)
+
+
+def _reserved(config: Config) -> list[Reserved]:
+    return [config.resources.base, config.resources.train, config.resources.evaluate]

@@ -1,0 +1,82 @@
+"""What this machine has, as `snakemake doctor` compares it with what a config needs. No torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflows.lib.machine.gpus import VISIBLE, described, driver_trouble
+
+# What a world should find free beside its environments. paper: weights 13 GB, datasets, and EasyR1's two or three
+# checkpoints of one cell, each with all weights of the model; an estimate, not measured.
+FREE_MB = {"micro": 500, "paper": 50_000}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as its driver describes it."""
+
+    name: str
+    memory_mb: int
+    driver: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Facts of a machine; memory and disk in MB."""
+
+    python: tuple[int, int]
+    cores: int
+    memory_mb: int
+    gpus: tuple[Gpu, ...]
+    environment: dict[str, str]
+    driver_trouble: str = ""  # what the driver's own tool says if it fails
+
+    @property
+    def usable(self) -> int:
+        """GPUs that a job may choose from: those that CUDA_VISIBLE_DEVICES names, all without it."""
+        if VISIBLE not in self.environment:
+            return len(self.gpus)
+        named = [name for name in self.environment[VISIBLE].split(",") if name.strip() not in ("", "-1")]
+        return min(len(named), len(self.gpus))
+
+    @staticmethod
+    def here() -> Machine:
+        """This machine."""
+        pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        major, minor, _ = platform.python_version_tuple()
+        cores = len(os.sched_getaffinity(0))
+        there = _gpus(described())
+        return Machine((int(major), int(minor)), cores, pages // 10**6, there, dict(os.environ), driver_trouble())
+
+
+def free_mb(folder: Path) -> float:
+    """Free space on the disk that a folder is on, or would be."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    return shutil.disk_usage(existing).free / 1e6
+
+
+def packages_of(python: str) -> dict[str, str] | None:
+    """Packages in the environment of another Python, by name; None if it cannot be run."""
+    ask = "import importlib.metadata as m; [print(d.metadata['Name'], d.version) for d in m.distributions()]"
+    try:
+        done = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True)  # noqa: S603
+    except OSError:
+        return None
+    rows = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    return {normal(name): found for name, found in rows} if done.returncode == 0 else None
+
+
+def normal(name: str) -> str:
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _gpus(lines: list[str]) -> tuple[Gpu, ...]:
+    rows = [[part.strip() for part in line.split(",")] for line in lines]
+    return tuple(Gpu(name, round(int(memory) * 1.048576), driver) for name, memory, driver in rows if memory.isdigit())

@@ -1,0 +1,95 @@
+"""What a finished cell has to tell, flattened to the params, tags and metrics of a tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.records import Run, Scores, Step
+from evals.analysis.cells import CellFolder
+
+STEP = [
+    *("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong", "response_length", "truncated"),
+    *("loss", "grad_norm", "lr", "clip_low", "clip_high", "dual_clip", "lam", "entropy", "delta_w", "tokens"),
+    *("grade_timeouts", "val_accuracy"),
+]  # fields of a Step that are one number
+NAMED = ["method", "scale", "variant", "seed", "model_name", "engine", "device"]  # fields of a Cell that are params
+BENCH = {
+    "acc": "accuracy",
+    "n": "n",
+    "low": "low",
+    "high": "high",
+    "unparsed": "unparsed_rate",
+    "cut": "truncated_rate",
+}
+
+
+class Point(NamedTuple):
+    """One value of a metric."""
+
+    key: str
+    value: float
+    step: int  # rollout step; 0 for what was measured once
+    second: float  # since the run began
+
+
+def params_of(cell: CellFolder) -> dict[str, str]:
+    """The names of the cell and every option it ran with."""
+    record = cell.cell
+    named = {key: str(getattr(record, key)) for key in NAMED}
+    sampling = {f"evaluation/{key}": str(value) for key, value in cell.scores.generation.items()}
+    return named | {f"option/{key}": str(value) for key, value in record.options.items()} | sampling
+
+
+def tags_of(cell: CellFolder) -> dict[str, str]:
+    """Where the cell comes from: folder, digests, commit, machine."""
+    tags = {"cell": cell.cell.name, "cell_digest": cell.cell.digest, "folder": str(cell.path), "world": cell.cell.world}
+    tags |= {f"digest/{key}": value for key, value in cell.cell.digests.items()}
+    if cell.run is not None:
+        tags |= {"git_sha": str(cell.run.git_sha), "git_dirty": str(cell.run.git_dirty), "machine": cell.run.machine}
+        tags |= {f"version/{key}": value for key, value in cell.run.versions.items()}
+    return tags
+
+
+def started_at(cell: CellFolder) -> int:
+    """Milliseconds since 1970 at which training began; for the untrained base, at which it was scored."""
+    if cell.run is None:
+        return int((cell.path / "eval" / "scores.json").stat().st_mtime * 1000)
+    return round(datetime.fromisoformat(cell.run.started).timestamp() * 1000)
+
+
+def points_of(cell: CellFolder) -> Iterator[Point]:
+    """Every metric of the cell: per step, of the whole run, of the evaluation. An absent value gives no point."""
+    second = 0.0
+    if cell.run is not None:
+        for step in cell.steps:
+            second += sum(step.seconds.values())
+            yield from (Point(f"train/{key}", value, step.step, second) for key, value in _step(step))
+        yield from (Point(f"run/{key}", value, 0, second) for key, value in _run(cell.run))
+    yield from (Point(f"eval/{key}", value, 0, second) for key, value in _scores(cell.scores))
+
+
+def _step(step: Step) -> Iterator[tuple[str, float]]:
+    for key in STEP:
+        if getattr(step, key) is not None:
+            yield key, float(getattr(step, key))
+    evidence = {} if step.evidence is None else step.evidence.model_dump()
+    groups = {"seconds": step.seconds, "reference_missing": step.reference_missing, "evidence": evidence}
+    for group, values in groups.items():
+        yield from ((f"{group}/{key}", float(value)) for key, value in values.items() if value is not None)
+
+
+def _run(run: Run) -> Iterator[tuple[str, float]]:
+    yield from (("wall_seconds", run.wall_seconds), ("peak_memory_mb", run.peak_memory_mb))
+    yield from ((f"seconds/{key}", value) for key, value in run.seconds.items())
+    if run.val_accuracy_start is not None:
+        yield "val_accuracy_start", run.val_accuracy_start
+
+
+def _scores(scores: Scores) -> Iterator[tuple[str, float]]:
+    yield from (("average", scores.average), ("average_low", scores.average_low), ("average_high", scores.average_high))
+    yield "seconds", scores.seconds
+    for name, bench in scores.benchmarks.items():
+        yield from ((f"{name}/{key}", value) for key, value in bench.other.items())
+        yield from ((f"{name}/{key}", float(getattr(bench, part))) for key, part in BENCH.items())

@@ -1,0 +1,124 @@
+"""Every table, figure and verdict again from finished cells alone: no training, no torch, no lmms-eval, no Snakemake.
+
+    python -m workflows.lib.publish.rebuild results/reference/micro results/rebuilt
+
+The first folder is an archive (:mod:`evals.analysis.archive`) or a results folder with ``cells``; the second becomes a
+results folder with ``cells``, ``tables`` and ``figures``. Made is what the experiments ask for whose cells are there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from contracts.errors import DataError, UserError
+from contracts.paths import ROOT
+from evals.analysis.archive import RECORDS, unpack
+from evals.analysis.published.numbers import load
+from workflows.lib.config.loading import read_experiments
+from workflows.lib.config.schema import Experiment
+from workflows.lib.dag.products import FIGURES, OF_ALL_CELLS
+
+PUBLISHED = ROOT / "results" / "published"
+BASE = "base"
+UNSCORED = set(FIGURES) - {"figure3"}  # figures of training, which the untrained base has no part in
+
+
+def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tuple[str, UserError | None]]:
+    """Make every product below ``out``; yields the name of each, and why it could not be made.
+
+    Raises DataError if ``folder`` holds no cells.
+    """
+    cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
+    experiments = [one for one in read_experiments().values() if _was_run(one, cells)]
+    for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
+        asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
+        used = [cell for cell in cells if product in OF_ALL_CELLS or any(cell in some for some in asked)]
+        module = FIGURES.get(product, product)
+        kind = "figures" if product in FIGURES else "tables"
+        try:
+            import_module(f"evals.analysis.{kind}.{module}").write(
+                [cell for cell in used if product not in UNSCORED or _key(cell)[0] != BASE], published, out / kind
+            )
+        except UserError as error:
+            yield product, error
+        else:
+            yield product, None
+
+
+def _cells(folder: Path, out: Path) -> list[Path]:
+    if (folder / RECORDS).exists():
+        return unpack(folder, out)
+    cells = sorted(path.parent for path in (folder / "cells").glob("*/*/*/*/cell.json"))
+    if not cells:
+        raise DataError(str(folder), f"has neither {RECORDS} nor cells", "name an archive or a results folder")
+    return cells
+
+
+def _key(cell: Path) -> tuple[str, str, str]:
+    """Method, scale and variant."""
+    return cell.parts[-4], cell.parts[-3], cell.parts[-2]
+
+
+def _ordered(cells: Sequence[Path], scales: list[str]) -> list[Path]:
+    """The paper's scales first, in its order; within a scale as given."""
+    return sorted(cells, key=lambda cell: scales.index(_key(cell)[1]) if _key(cell)[1] in scales else len(scales))
+
+
+def _cells_of(experiment: Experiment, cells: Sequence[Path]) -> set[Path]:
+    """What an experiment shows: all that it asks for, or where it names seeds of its own, those that all its arms have.
+
+    An arm that others share may have been trained with more.
+    """
+    asked = [cell for cell in _repeated(experiment, cells) if _belongs(cell, experiment)]
+    if experiment.seeds is None:
+        return set(asked)
+    seeds: dict[tuple[str, str, str], set[str]] = {}
+    for cell in asked:
+        seeds.setdefault(_key(cell), set()).add(cell.name)
+    shared = set.intersection(*seeds.values()) if seeds else set()
+    return {cell for cell in asked if cell.name in shared}
+
+
+def _repeated(experiment: Experiment, cells: Sequence[Path]) -> Sequence[Path]:
+    """Cells that were evaluated as often as an experiment asks."""
+    if experiment.repeats == 1:
+        return cells
+    return [cell for cell in cells if (cell / "repeats" / str(experiment.repeats - 1)).is_dir()]
+
+
+def _belongs(cell: Path, experiment: Experiment) -> bool:
+    """Whether an experiment asks for this cell; an arm that names no methods asks for all trained ones."""
+    method, scale, variant = _key(cell)
+    return scale in (experiment.scales or [scale]) and any(
+        variant in arm.variants and (method in arm.methods if arm.methods else method != BASE)
+        for arm in experiment.arms
+    )
+
+
+def _was_run(experiment: Experiment, cells: Sequence[Path]) -> bool:
+    """Whether all its arms are there, at one scale at least, evaluated as often as it asks."""
+    there = {_key(cell) for cell in _repeated(experiment, cells)}
+    wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
+    scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}
+    return any(all((method, scale, variant) in there for method, variant in wanted) for scale in scales)
+
+
+def main() -> None:
+    """Rebuild from the folder named first into the one named second; exits with 1 if a product could not be made."""
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m workflows.lib.publish.rebuild <archive or results folder> <folder>")
+    try:
+        made = list(rebuild(Path(sys.argv[1]), Path(sys.argv[2])))
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    for product, error in made:
+        print(f"{product}: {'made' if error is None else error}")
+    if any(error for _, error in made):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Copies a finished run, without checkpoints, to where it is committed: python -m workflows.lib.publish.reference."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contracts.errors import DataError, UserError
+from contracts.files import replacing, write_text
+from contracts.records import Run
+
+SUFFIXES = (".md", ".csv", ".tex", ".html", ".json", ".svg", ".png")
+CELL_FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
+BASE_FILES = ("base.json", "check.json")
+PROVENANCE = "provenance.json"
+
+
+def publish(source: Path, target: Path, command: str) -> list[Path]:
+    """Fill ``target`` with tables, figures and the records of cells and bases; no answers, no weights.
+
+    Returns the files. What was there before is replaced. ``command`` made ``source``. Raises DataError if ``source`` is
+    not finished.
+    """
+    if not (source / "tracked.json").exists() or not sorted(source.glob("tables/*.md")):
+        raise DataError(str(source), "no finished run (no tables, or tracked.json is missing)", f"run: {command}")
+    chosen = [path for folder in ("tables", "figures") for path in sorted((source / folder).glob("*"))]
+    chosen = [path for path in chosen if path.suffix in SUFFIXES]
+    evaluated = [path.parents[1] for path in sorted(source.glob("cells/*/*/*/s*/eval/scores.json"))]
+    chosen += [cell / name for cell in evaluated for name in CELL_FILES]
+    chosen += [model / name for model in sorted(source.glob("models/*")) for name in BASE_FILES]
+    chosen = [path for path in chosen if path.exists()]
+    runs = [Run.model_validate_json(path.read_text(encoding="utf-8")) for path in chosen if path.name == "run.json"]
+    shutil.rmtree(target, ignore_errors=True)
+    written = [_copy(path, target / path.relative_to(source)) for path in chosen]
+    return [*written, write_text(target / PROVENANCE, json.dumps(provenance(runs, command), indent=1) + "\n")]
+
+
+def provenance(runs: list[Run], command: str) -> dict[str, object]:
+    """How the trained cells came about: every value that any of them has."""
+    return {
+        "command": command,
+        "published": datetime.now(UTC).isoformat(timespec="seconds"),
+        "trained": sorted({run.started[:10] for run in runs}),
+        "cells": len(runs),
+        "training_minutes": round(sum(sum(run.seconds.values()) for run in runs) / 60, 1),
+        "machines": sorted({f"{run.machine} ({run.device}, threads: {run.threads})" for run in runs}),
+        "versions": sorted({f"{name} {version}" for run in runs for name, version in run.versions.items()}),
+        "commits": sorted({f"{run.git_sha}{' with changes' if run.git_dirty else ''}" for run in runs if run.git_sha}),
+    }
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """The file itself, where ``source`` is a link into the cache."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return target
+
+
+def main() -> None:
+    """``FROM TO COMMAND``."""
+    source, target, command = sys.argv[1:]
+    try:
+        written = publish(Path(source), Path(target), command)
+    except UserError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
+    size = sum(path.stat().st_size for path in written) / 1e6
+    print(f"{len(written)} files, {size:.1f} MB in {target}")
+
+
+if __name__ == "__main__":
+    main()

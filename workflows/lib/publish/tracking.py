@@ -1,0 +1,115 @@
+"""Copies finished cells into MLflow: one writer, one run per cell digest, however often it is called."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from contracts.errors import ConfigError
+from evals.analysis.cells import CellFolder
+from workflows.lib.publish.measures import params_of, points_of, started_at, tags_of
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+
+from alembic.util import CommandError
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
+DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell, and which state of its files
+BATCH = 1000  # MLflow's limit of metrics per call
+OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
+Known = Mapping[str, tuple[str, str | None]]  # cell digest -> run id, content digest
+
+
+def track(
+    folders: Sequence[Path], experiment: str, membership: Mapping[str, Sequence[str]], uri: str, artifacts: Path
+) -> dict[str, str]:
+    """Make the store ``uri`` hold one run per cell folder; returns cell name -> run id.
+
+    A run is found again by the digest of its cell. It is left alone if the cell's files are the same, and replaced if
+    they changed. ``membership``: experiment -> names of its cells. Raises ConfigError for a store that cannot be used.
+    """
+    members = {name: frozenset(cells) for name, cells in membership.items()}
+    with usable(uri):
+        client = MlflowClient(uri)
+        store = _experiment(client, experiment, artifacts)
+        known = dict(_runs(client, store))
+        return dict(_upsert(client, store, CellFolder(folder), members, known) for folder in folders)
+
+
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Within this block what MLflow, SQLAlchemy or Alembic say about the store ``uri`` is a ConfigError of one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, CommandError) as error:
+        raise _unusable(uri, str(error)) from error
+
+
+def _unusable(uri: str, message: str) -> ConfigError:
+    """The error for a store that MLflow refuses, SQLAlchemy cannot open or Alembic does not know."""
+    cause = re.split(r"\. |\n", message.strip())[0][:200]
+    if any(sign in message for sign in OTHER_VERSION):
+        way_out = "move it away, it is made again from the results; or back it up and run: mlflow db upgrade"
+        return ConfigError(uri, f"MLflow store of another version ({cause})", way_out)
+    return ConfigError(uri, f"MLflow store cannot be used ({cause})", "move it away, or check MLFLOW_TRACKING_URI")
+
+
+def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    return client.create_experiment(name, artifact_location=artifacts.absolute().as_uri())
+
+
+def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    """Every active run of a cell: digest -> run id and content digest."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=BATCH, page_token=token)
+        for run in page:
+            if DIGEST in run.data.tags:
+                yield run.data.tags[DIGEST], (run.info.run_id, run.data.tags.get(CONTENT))
+        token = page.token
+        if not token:
+            return
+
+
+def _upsert(
+    client: MlflowClient, experiment: str, cell: CellFolder, members: Mapping[str, frozenset[str]], known: Known
+) -> tuple[str, str]:
+    name = cell.cell.name
+    tags = tags_of(cell) | {f"experiment/{e}": "true" for e, cells in members.items() if cell.cell.name in cells}
+    files = [cell.path / file for file in FILES if (cell.path / file).exists()]
+    content = hashlib.sha256(repr(sorted(tags.items())).encode() + b"".join(f.read_bytes() for f in files)).hexdigest()
+    run, seen = known.get(cell.cell.digest, (None, None))
+    if run is not None and seen == content:
+        return name, run
+    if run is not None:
+        client.delete_run(run)
+    run = _create(client, experiment, cell, tags)
+    for file in files:
+        client.log_artifact(run, str(file))
+    client.set_tag(run, CONTENT, content)  # last: a run without it was not finished and is replaced next time
+    return name, run
+
+
+def _create(client: MlflowClient, experiment: str, cell: CellFolder, tags: Mapping[str, str]) -> str:
+    start = started_at(cell)
+    run = client.create_run(experiment, start_time=start, tags=dict(tags), run_name=cell.cell.name).info.run_id
+    client.log_batch(run, params=[Param(key, value) for key, value in params_of(cell).items()])
+    metrics = [
+        Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in points_of(cell)
+    ]
+    for first in range(0, len(metrics), BATCH):
+        client.log_batch(run, metrics=metrics[first : first + BATCH])
+    wall = cell.run.wall_seconds if cell.run is not None else 0.0
+    client.set_terminated(run, "FINISHED", end_time=start + round(1000 * wall))
+    return run

@@ -1,0 +1,61 @@
+"""GPU-hours of a run before it starts: by what earlier jobs took, else by the times the paper states. No torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+
+import yaml
+
+from contracts.paths import ROOT
+from workflows.lib.status.plan import Planned
+from workflows.lib.status.previous_run import Kind, Past
+
+PUBLISHED = ROOT / "results" / "published" / "table3.yaml"
+STEPS = 50  # that the published times are of
+SCALE = "small"  # at which they were taken, presumably: the source names no model
+
+
+@dataclass(frozen=True)
+class GpuHours:
+    """GPU-hours of the jobs of a run that use GPUs, by where the time of a job comes from."""
+
+    recorded: float  # by earlier jobs of the kind
+    published: float  # by the paper's Table 3
+    uncounted: Counter[str]  # jobs of which no time is known, by rule
+
+    @property
+    def line(self) -> str:
+        """For people; empty if no job uses a GPU."""
+        parts = [f"{self.recorded:.0f} by earlier jobs"] if self.recorded else []
+        parts += [f"{self.published:.0f} by the paper's Table 3"] if self.published else []
+        if self.uncounted:
+            jobs = ", ".join(f"{count} x {rule}" for rule, count in self.uncounted.items())
+            parts.append(f"of unknown length: {jobs}")
+        return f"GPU-hours: {'; '.join(parts)}." if parts else ""
+
+
+def gpu_hours(jobs: Iterable[Planned], past: Past, stated: Mapping[Kind, float]) -> GpuHours:
+    """What the jobs to run would take of the GPUs they reserve. ``stated``: seconds per step where no job left any."""
+    recorded, published, uncounted = 0.0, 0.0, Counter[str]()
+    for job in jobs:
+        if job.state != "run" or not job.gpus:
+            continue
+        if seconds := past.seconds.get(job.kind):
+            recorded += job.gpus * job.steps * mean(seconds) / 3600
+        elif job.kind in stated:
+            published += job.gpus * job.steps * stated[job.kind] / 3600
+        else:
+            uncounted[job.kind.rule] += 1
+    return GpuHours(recorded, published, uncounted)
+
+
+def published_seconds(world: str) -> dict[Kind, float]:
+    """Seconds per training step that the paper's Table 3 states, by kind of cell; none for another world."""
+    if world != "paper":
+        return {}
+    points = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["points"]
+    known = {point["series"]: point["value"] for point in points if point["value"] is not None}
+    return {Kind("train", f"{method}/{SCALE}"): 60 * minutes / STEPS for method, minutes in known.items()}
