@@ -19,11 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from tabulate import tabulate
 
-from contracts.records import Cell, Step
+from contracts.records import Cell, TrainingStep
 from methods.base import load_method
 from methods.engines.local.train import Trainer
 from methods.engines.shared.problems import load_problems
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 from methods.shared.rewards import Grader
 
 OPTIONS = {"lr": 1e-3, "max_response": 64, "lam_schedule": "constant"}
@@ -50,14 +50,14 @@ def make_trainer(name: str, args: argparse.Namespace, grader: Grader) -> Trainer
     )
     problems = load_problems(args.world / "data" / "train.parquet")
     base = args.world / "models" / args.scale / "model"
-    return Trainer(cell, method, base, problems, Path(tempfile.mkdtemp()), EngineSettings(), grader)
+    return Trainer(cell, method, base, problems, Path(tempfile.mkdtemp()), SharedSettings(), grader)
 
 
 def main() -> None:
     """Measure and print one row per method."""
     args = parse()
     torch.set_num_threads(1)
-    steps: dict[str, list[Step]] = {name: [] for name in args.methods}
+    steps: dict[str, list[TrainingStep]] = {name: [] for name in args.methods}
     with Grader() as grader:
         trainers = {name: make_trainer(name, args, grader) for name in args.methods}
         for step in range(args.steps + 1):
@@ -66,7 +66,7 @@ def main() -> None:
     print(tabulate([row(name, done[1:], steps[args.methods[0]][1:]) for name, done in steps.items()], headers="keys"))
 
 
-def row(name: str, steps: list[Step], first: list[Step]) -> dict[str, str | float]:
+def row(name: str, steps: list[TrainingStep], first: list[TrainingStep]) -> dict[str, str | float]:
     """Median seconds by phase, tokens per second, and time per step over that of the first method."""
     total = [sum(s.seconds.values()) for s in steps]
     phases = {

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake or an accident outside our code. ``str()`` is one line: ``place: cause; way out``."""
+    """A mistake or an accident outside our code. ``str()`` is one line: ``place: cause; way out``.
 
-    def __init__(self, place: str, cause: str, remedy: str = "") -> None:
-        self.place, self.cause, self.remedy = place, cause, remedy
+    ``delete_and_rerun``: the file or folder at ``place`` was made by this project and is broken. Once it is deleted,
+    the same command makes it again.
+    """
+
+    def __init__(self, place: str, cause: str, remedy: str = "", delete_and_rerun: bool = False) -> None:
+        self.place, self.cause, self.remedy, self.delete_and_rerun = place, cause, remedy, delete_and_rerun
         line = f"{place}: {cause}" + (f"; {remedy}" if remedy else "")
         super().__init__(" ".join(line.split()))
 
-    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
-        """Pickled whole, so that it can cross processes."""
-        return type(self), (self.place, self.cause, self.remedy)
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str, bool]]:
+        """Pickled with all its fields, so that it can cross processes."""
+        return type(self), (self.place, self.cause, self.remedy, self.delete_and_rerun)
 
 
 class ConfigError(UserError):
@@ -33,7 +37,7 @@ class EvalError(UserError):
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """`` Did you mean 'lam'?`` if something close is known, else an empty string."""
+    """``did you mean 'lam'?`` if one of ``known`` is close to ``word``, else an empty string."""
     import difflib
 
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(str(path), f"cannot be read ({error})", "run the cell again") from None
+        raise DataError(str(path), f"cannot be read ({error})", "run the cell again", delete_and_rerun=True) from None
 
 
 def _parse(model: type[R], text: str, place: str) -> R:
@@ -38,4 +38,4 @@ def _parse(model: type[R], text: str, place: str) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "content"
-        raise DataError(place, f"{field}: {first['msg']}", "run the cell again") from None
+        raise DataError(place, f"{field}: {first['msg']}", "run the cell again", delete_and_rerun=True) from None

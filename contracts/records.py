@@ -55,7 +55,7 @@ class Evidence(Record):
     weight_clip_rate: float | None = Field(None, description="share of response tokens whose weight hits a clip bound")
 
 
-class Step(Record):
+class TrainingStep(Record):
     """One line of ``train.jsonl``: one rollout step. A value that could not be computed is absent (None), never 0."""
 
     step: int = Field(ge=1, description="1-based rollout step")

@@ -61,13 +61,17 @@ def read_rollouts(path: Path) -> list[Rollout]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(str(path), f"not a readable parquet file ({error})", "train the cell again") from None
+        raise DataError(
+            str(path), f"not a readable parquet file ({error})", "train the cell again", delete_and_rerun=True
+        ) from None
     if not table.schema.remove_metadata().equals(SCHEMA):
-        raise DataError(str(path), "columns are not those of kept rollouts", "train the cell again")
+        raise DataError(
+            str(path), "columns are not those of kept rollouts", "train the cell again", delete_and_rerun=True
+        )
     return [Rollout.model_construct(**row) for row in table.to_pylist()]  # the schema is the check; rows are many
 
 
-class Sample(Record):
+class ScoredRollout(Record):
     """A rollout to look at. Lists are as long as ``tokens``."""
 
     problem: str
@@ -119,6 +123,6 @@ class CreditLine(Record):
     )
     slip_credit: float | None = Field(default=None, description="share of all credit on slipped tokens")
     filler_credit: float | None = Field(default=None, description="share of all credit on filler")
-    sample: list[Sample] = Field(
+    sample: list[ScoredRollout] = Field(
         default=[], description="of the first step: right and wrong rollouts to the first problems that have both"
     )

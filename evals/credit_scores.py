@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from contracts.rollouts import CreditLine, Rollout, Sample
+from contracts.rollouts import CreditLine, Rollout, ScoredRollout
 
 # Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
 Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
@@ -65,7 +65,7 @@ def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> Credi
     return line.model_copy(update=found | (_quality(_tokens(read), line.measure) if read else {}))
 
 
-def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Sample]:
+def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[ScoredRollout]:
     """The first right and the first wrong rollout of the first problems that have both, wrong ones with a slip.
 
     At the first step every cell of a seed is still the base model and draws the same responses, so the samples of its
@@ -81,11 +81,11 @@ def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Sample
             yield from (right, wrong)
 
 
-def _sample(row: Rollout, label: Label | None) -> Sample:
+def _sample(row: Rollout, label: Label | None) -> ScoredRollout:
     nothing = [False] * len(row.tokens)
     decisive, slipped = (label and label(row.problem, row.tokens, row.truncated)) or (nothing, nothing)
     weights = [credit / row.advantage for credit in row.credit or ()]
-    return Sample(
+    return ScoredRollout(
         problem=row.problem, correct=row.correct, tokens=row.tokens, weights=weights, decisive=decisive, slipped=slipped
     )
 

@@ -64,7 +64,12 @@ def _check_folder(folder: Path, what: str, files: tuple[tuple[str, ...], ...]) -
         raise DataError(str(folder), f"{what} is missing", "build it first or give another path")
     for patterns in files:
         if not any(next(folder.glob(pattern), None) for pattern in patterns):
-            raise DataError(str(folder), f"{' or '.join(patterns)} is missing from the {what}", "build it again")
+            raise DataError(
+                str(folder),
+                f"{' or '.join(patterns)} is missing from the {what}",
+                "build it again",
+                delete_and_rerun=True,
+            )
 
 
 def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from contracts.records import OptionValue
 from evals.inputs import holds_model
 from evals.merging import ROUNDINGS, merge_rounded, round_trained
 from evals.sampling import noise, sampler
+from methods.shared.barred_tokens import barred_tokens
 
 Model = Any  # transformers' or PEFT's, chosen by the checkpoint
 Processor = Any
@@ -73,7 +74,9 @@ def load(
         if adapter is not None and not whole:
             model, share = _adapted(model, adapter, weights, merge=dtype == "float32")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise DataError(adapter or base, f"the model does not load ({error})", "build it again") from error
+        raise DataError(
+            adapter or base, f"the model does not load ({error})", "build it again", delete_and_rerun=True
+        ) from error
     return model.to(device).eval(), processor, share
 
 
@@ -89,7 +92,9 @@ def _trained(base: str, folder: str, precision: torch.dtype, weights: str) -> tu
     )
     model, info = found
     if wrong := len(info["missing_keys"]) + len(info["unexpected_keys"]):
-        raise DataError(folder, f"{wrong} tensors do not fit its config.json", "train the cell again")
+        raise DataError(
+            folder, f"{wrong} tensors do not fit its config.json", "train the cell again", delete_and_rerun=True
+        )
     share = round_trained(model, _plain(base, torch.float32)) if rounds else None
     for parameter in model.parameters():  # the weights alone: tables of rotary frequencies stay float32
         parameter.data = parameter.data.to(precision)
@@ -102,22 +107,14 @@ def _adapted(model: Model, adapter: str, weights: str, merge: bool) -> tuple[Mod
     stored, used = load_file(Path(adapter) / "adapter_model.safetensors"), get_peft_model_state_dict(model)
     if set(stored) != set(used):
         raise DataError(
-            adapter, f"{len(set(stored) ^ set(used))} tensors do not fit the base model", "train the cell again"
+            adapter,
+            f"{len(set(stored) ^ set(used))} tensors do not fit the base model",
+            "train the cell again",
+            delete_and_rerun=True,
         )
     if weights in ROUNDINGS:
         return merge_rounded(model, weights)
     return model.merge_and_unload() if merge else model, None
-
-
-def barred_tokens(processor: Processor, vocabulary: int, ends: Sequence[int]) -> list[int]:
-    """Special and vision tokens, except those that end a turn, and rows of the embedding that no token has.
-
-    A sampled image token has no vision features behind it and breaks the next forward pass.
-    """
-    tokenizer = processor.tokenizer
-    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    special |= set(tokenizer.all_special_ids) | set(range(len(tokenizer), vocabulary))
-    return sorted(special - set(ends))
 
 
 class CepoLocal(lmms):
@@ -142,7 +139,7 @@ class CepoLocal(lmms):
         self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
         ends = self.model.generation_config.eos_token_id
         self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]
-        self.barred = barred_tokens(self.processor, self.model.config.get_text_config().vocab_size, self.ends)
+        self.barred = barred_tokens(self.processor.tokenizer, self.model.config.get_text_config().vocab_size, self.ends)
         self.answers: dict[tuple[str, int], Answer] = {}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
 

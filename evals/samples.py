@@ -86,13 +86,19 @@ def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
 def read_samples(path: Path) -> pa.Table:
     """Read and check ``samples.parquet``; raises DataError if it is missing, unreadable or not of ``SCHEMA``."""
     if not path.is_file():
-        raise DataError(str(path), "the samples of the evaluation are missing", "evaluate the cell again")
+        raise DataError(
+            str(path), "the samples of the evaluation are missing", "evaluate the cell again", delete_and_rerun=True
+        )
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(str(path), f"not a readable parquet file ({error})", "evaluate the cell again") from error
+        raise DataError(
+            str(path), f"not a readable parquet file ({error})", "evaluate the cell again", delete_and_rerun=True
+        ) from error
     if not table.schema.remove_metadata().equals(SCHEMA):
-        raise DataError(str(path), "columns are not those of an evaluation", "evaluate the cell again")
+        raise DataError(
+            str(path), "columns are not those of an evaluation", "evaluate the cell again", delete_and_rerun=True
+        )
     check_samples(table, str(path))
     return table
 
@@ -110,4 +116,4 @@ def check_samples(table: pa.Table, place: str) -> None:
     }
     for problem, present in problems.items():
         if present:
-            raise DataError(place, f"holds {problem}", "evaluate the cell again")
+            raise DataError(place, f"holds {problem}", "evaluate the cell again", delete_and_rerun=True)

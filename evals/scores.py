@@ -63,7 +63,7 @@ def check_accuracy(bench: Benchmark, samples: pd.DataFrame, results: dict[str, A
     reported = results.get(f"{bench.metric},none")
     if reported is None or abs(accuracy - reported / bench.scale) > ROUNDING:
         cause = f"accuracy {accuracy:.5f} over the samples, but lmms-eval's {bench.metric} is {reported}"
-        raise EvalError(bench.name, cause, "evaluate the cell again")
+        raise EvalError(bench.name, cause, "evaluate the cell again", delete_and_rerun=True)
 
 
 def bench_score(bench: Benchmark, samples: pd.DataFrame, estimate: Estimate, results: dict[str, Any]) -> BenchScore:
@@ -92,8 +92,10 @@ def _others(bench: Benchmark, results: dict[str, Any]) -> dict[str, float]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise DataError(str(path), "lmms-eval's output is missing", "evaluate the cell again")
+        raise DataError(str(path), "lmms-eval's output is missing", "evaluate the cell again", delete_and_rerun=True)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(str(path), f"not readable as JSON ({error})", "evaluate the cell again") from error
+        raise DataError(
+            str(path), f"not readable as JSON ({error})", "evaluate the cell again", delete_and_rerun=True
+        ) from error

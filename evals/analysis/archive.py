@@ -57,7 +57,9 @@ def unpack(archive: Path, results: Path) -> list[Path]:
     try:
         texts, answers = pq.read_table(archive / RECORDS).to_pylist(), pq.read_table(archive / ANSWERS).to_pandas()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(str(archive), f"is no archive of a world ({error})", "pack the results again") from None
+        raise DataError(
+            str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
+        ) from None
     for line in texts:
         write_text(_inside(results / "cells", f"{line['cell']}/{line['file']}"), line["text"])
     for name in answers.columns.drop(QUESTION):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from contracts.errors import DataError
 from contracts.reading import R, read_lines, read_record
-from contracts.records import Cell, OptionValue, Run, Scores, Step
+from contracts.records import Cell, OptionValue, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
 from evals.samples import read_samples
@@ -48,12 +48,12 @@ class CellFolder:
         return self._record(Scores, "eval/scores.json")
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[TrainingStep]:
         """``train.jsonl`` in order of steps."""
         path = self.path / "train.jsonl"
-        steps = read_lines(Step, path)
+        steps = read_lines(TrainingStep, path)
         if not steps:
-            raise DataError(str(path), "holds no step", "train the cell again")
+            raise DataError(str(path), "holds no step", "train the cell again", delete_and_rerun=True)
         return sorted(steps, key=lambda step: step.step)
 
     @cached_property
@@ -140,7 +140,9 @@ class Arm:
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:
     """The error for two cells that were not asked the same questions in the same way."""
     cause = f"{benchmark} was not asked the same questions, or not with the same settings, as in {other.path}"
-    return DataError(str(folder.path / "eval" / "samples.parquet"), cause, "evaluate both cells again")
+    return DataError(
+        str(folder.path / "eval" / "samples.parquet"), cause, "evaluate both cells again", delete_and_rerun=True
+    )
 
 
 def read_arms(cells: Sequence[Path]) -> list[Arm]:
@@ -171,4 +173,6 @@ def read_answers(path: Path) -> pa.Table:
     try:
         return pq.read_table(path, columns=COLUMNS)
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise DataError(str(path), f"not a readable parquet file ({error})", "unpack the archive again") from None
+        raise DataError(
+            str(path), f"not a readable parquet file ({error})", "unpack the archive again", delete_and_rerun=True
+        ) from None

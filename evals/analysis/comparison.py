@@ -118,7 +118,9 @@ def check_scores(folder: CellFolder) -> None:
         accuracy = float(np.mean(table["correct"]))
         if score is None or score.n != len(table) or abs(score.accuracy - accuracy) > 1e-6:
             cause = f"{name}: samples.parquet gives {accuracy:.6f} over {len(table)} questions, scores.json does not"
-            raise DataError(str(folder.path / "eval" / "scores.json"), cause, "score the cell again")
+            raise DataError(
+                str(folder.path / "eval" / "scores.json"), cause, "score the cell again", delete_and_rerun=True
+            )
 
 
 def _arms(lines: Sequence[Line]) -> list[Arm]:

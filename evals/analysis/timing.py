@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contracts.records import Step
+from contracts.records import TrainingStep
 from evals.analysis.cells import Arm
 from evals.statistics.ratios import Ratio, ratio_of_means
 
@@ -53,15 +53,15 @@ def in_order(phases: Iterable[str]) -> list[str]:
     return [name for name in PHASES if name in found] + sorted(found - set(PHASES))
 
 
-def _all(step: Step) -> float:
+def _all(step: TrainingStep) -> float:
     return sum(step.seconds.values())
 
 
-def _asked(step: Step) -> bool:
+def _asked(step: TrainingStep) -> bool:
     return step.seconds.get("teacher", 0.0) > 0
 
 
-def _per_token(step: Step) -> float:
+def _per_token(step: TrainingStep) -> float:
     return _all(step) / step.tokens
 
 
@@ -78,7 +78,7 @@ def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
     return found | ({"teachers asked": _ratio(asked, _all)} if asked else {})
 
 
-def _ratio(pairs: list[tuple[Step, Step, int]], measure: Callable[[Step], float]) -> Ratio:
+def _ratio(pairs: list[tuple[TrainingStep, TrainingStep, int]], measure: Callable[[TrainingStep], float]) -> Ratio:
     ours = np.array([measure(step) for step, _, _ in pairs])
     theirs = np.array([measure(same) for _, same, _ in pairs])
     _, kinds = np.unique([_asked(step) for step, _, _ in pairs], return_inverse=True)

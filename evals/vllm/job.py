@@ -38,10 +38,11 @@ class Failure(BaseModel):
     place: str
     cause: str
     remedy: str
+    delete_and_rerun: bool = False
 
     def error(self) -> errors.UserError:
         """The error itself."""
-        return getattr(errors, self.kind)(self.place, self.cause, self.remedy)
+        return getattr(errors, self.kind)(self.place, self.cause, self.remedy, self.delete_and_rerun)
 
 
 def evaluate(job: VllmJob) -> None:

@@ -19,9 +19,10 @@ from transformers import AutoConfig, AutoProcessor, GenerationConfig
 
 from contracts.errors import EvalError
 from contracts.records import OptionValue
-from evals.local_model import Answer, Request, barred_tokens
+from evals.local_model import Answer, Request
 from evals.vllm.engine import Engines, Lora, Replica, Reply, moves
 from evals.vllm.settings import Evaluation
+from methods.shared.barred_tokens import barred_tokens
 from methods.shared.vllm import BIAS, room_for
 
 IMAGES = 7  # of one question; MMMU has image_1 to image_7
@@ -205,9 +206,9 @@ def _lora(adapter: str | None) -> Lora:
 
 
 def _barred(folder: str) -> tuple[int, ...]:
-    """Tokens that backend ``local`` bars too (evals/local_model.py)."""
+    """Tokens that must not be sampled; training and backend ``local`` bar the same ones."""
     ends = GenerationConfig.from_pretrained(folder).eos_token_id
     vocabulary = AutoConfig.from_pretrained(folder).get_text_config().vocab_size
     processor = AutoProcessor.from_pretrained(folder)
     ends = processor.tokenizer.eos_token_id if ends is None else ends
-    return tuple(barred_tokens(processor, vocabulary, ends if isinstance(ends, list) else [ends]))
+    return tuple(barred_tokens(processor.tokenizer, vocabulary, ends if isinstance(ends, list) else [ends]))

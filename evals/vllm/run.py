@@ -85,7 +85,8 @@ def main(asked: Path, failure: Path) -> int:
     try:
         run(VllmJob.model_validate_json(asked.read_text()))
     except UserError as error:
-        left = Failure(kind=type(error).__name__, place=error.place, cause=error.cause, remedy=error.remedy)
+        fields = {name: getattr(error, name) for name in ("place", "cause", "remedy", "delete_and_rerun")}
+        left = Failure(kind=type(error).__name__, **fields)
         write_text(failure, left.model_dump_json())
         return 1
     return 0

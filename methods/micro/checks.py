@@ -92,7 +92,9 @@ def _read(path: Path) -> Scores:
     try:
         return Scores.model_validate_json(path.read_text())
     except (OSError, ValidationError) as error:
-        raise DataError(str(path), f"not readable as scores ({error})", "evaluate the untrained bases again") from error
+        raise DataError(
+            str(path), f"not readable as scores ({error})", "evaluate the untrained bases again", delete_and_rerun=True
+        ) from error
 
 
 def _require(place: Path, what: str, value: float, low: float, high: float) -> None:

@@ -18,8 +18,8 @@ from scipy.stats import mannwhitneyu
 from methods.base import Method
 from methods.engines.local.passes import chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses
 from methods.engines.shared.prompts import make_prompt
+from methods.engines.shared.responses import Responses
 from methods.micro.demonstration import Demonstration, chain, close, merge
 from methods.micro.families import TRAINING
 from methods.micro.plan import answer, draw_slip

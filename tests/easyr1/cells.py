@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.records import Cell, Run, Step
+from contracts.records import Cell, Run, TrainingStep
 from contracts.rollouts import Rollout, read_rollouts
 from methods.base import load_method
-from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
+from methods.engines.easyr1.settings import EasyR1EngineSettings, EasyR1Settings
 from methods.engines.easyr1.train import train
 
 SHORT = {
@@ -39,7 +39,7 @@ class Trained:
     """What a cell left in ``out``."""
 
     out: Path
-    steps: list[Step]
+    steps: list[TrainingStep]
     run: Run
     rollouts: list[Rollout]
 
@@ -56,15 +56,15 @@ class Bench:
     shim: str
     done: dict[str, Trained] = field(default_factory=dict)
 
-    def settings(self, workers: int = 1, packed: bool = True, **shared: object) -> EngineSettings:
+    def settings(self, workers: int = 1, packed: bool = True, **shared: object) -> EasyR1EngineSettings:
         """Settings for this machine."""
         easyr1 = EasyR1Settings(
             checkout=str(self.checkout), python=str(self.python), gpus_per_node=workers, packed=packed
         )
         known = {"micro_batch": 4, "checkpoint_every": 1, "validate_every": 2, "validation_problems": 3}
-        return EngineSettings(**(known | shared), easyr1=easyr1)
+        return EasyR1EngineSettings(**(known | shared), easyr1=easyr1)
 
-    def train(self, cell: Cell, settings: EngineSettings, out: Path | None = None) -> Trained:
+    def train(self, cell: Cell, settings: EasyR1EngineSettings, out: Path | None = None) -> Trained:
         """Train a cell as the workflow does, unless it is done already; with ``out``, there and in any case."""
         key = cell.model_dump_json() + settings.model_dump_json()
         if out is not None:
@@ -73,7 +73,7 @@ class Bench:
             self.done[key] = self._train(cell, settings, self.folder / f"cell_{len(self.done)}")
         return self.done[key]
 
-    def _train(self, cell: Cell, settings: EngineSettings, out: Path) -> Trained:
+    def _train(self, cell: Cell, settings: EasyR1EngineSettings, out: Path) -> Trained:
         with environment(self.shim, settings.easyr1.gpus_per_node):
             train(cell, data=self.data, validation=self.data, base=self.base, out=out, settings=settings)
         return read_results(out)
@@ -102,6 +102,6 @@ def variables(paths: str | Sequence[str], gpus: int) -> dict[str, str]:
 def read_results(out: Path) -> Trained:
     """What a cell leaves, checked against the contracts."""
     assert sorted(path.name for path in out.iterdir()) == ["adapter", "rollouts.parquet", "run.json", "train.jsonl"]
-    steps = [Step.model_validate_json(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    steps = [TrainingStep.model_validate_json(line) for line in (out / "train.jsonl").read_text().splitlines()]
     run = Run.model_validate_json((out / "run.json").read_text())
     return Trained(out, steps, run, read_rollouts(out / "rollouts.parquet"))

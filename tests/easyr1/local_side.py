@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from methods.base import Method
-from methods.engines.local.experience import Gatherer, as_rollouts, look_at, read_members, student_context
+from methods.engines.local.experience import Gatherer, graded, look_at, read_members, student_context
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses
-from methods.engines.local.teacher_weights import TeacherWeights
-from methods.engines.local.update import credit_loss, matching_loss, minibatches, update
+from methods.engines.local.teacher_weights import AdapterTeachers
+from methods.engines.local.update import credit_loss, matching_loss, update
+from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.prompts import Prompt
+from methods.engines.shared.responses import Responses
 from methods.shared import seeding
 from methods.shared.rewards import Grader
 
@@ -62,14 +63,14 @@ def one_step(
     prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
     contexts = [prompts[i // method.group_size] for i in range(len(tokens))]
     responses = scored(policy, contexts, tokens, mask, method)
-    teachers = TeacherWeights(policy, {t.weights for t in method.teachers().values()})
+    teachers = AdapterTeachers(policy, {t.weights for t in method.teachers().values()})
     for shadow in teachers.shadows.values():
         for tensor in shadow.values():
             tensor.mul_(shadow_scale)
     with Grader() as grader:
         owners = [problems[i] for i in responses.owner.tolist()]
         members, _ = read_members(policy, method, grader, responses, owners)
-        rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", 0))
+        rollouts = graded(method, responses, members, seeding.stream(seed, "hook", 0))
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(0):
             gatherer = Gatherer(policy, method, grader, teachers, ALL_AT_ONCE)
@@ -77,7 +78,7 @@ def one_step(
     result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": responses.entropy}
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
     if method.matches_distributions:
-        loss = matching_loss(policy, method, rollouts, hidden, torch.zeros_like(mask))
+        loss = matching_loss(policy, method, rollouts, hidden)
     else:
         result["credit"] = method.credit(rollouts, 0)
         loss = credit_loss(policy, method, rollouts, result["credit"])

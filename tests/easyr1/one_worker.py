@@ -18,7 +18,7 @@ from contracts.errors import UserError
 from methods.engines.easyr1.config import easyr1_config
 from methods.engines.easyr1.data import Reader, check_template, collate
 from methods.engines.easyr1.experience import Interpreter
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 from methods.engines.easyr1.trainer import end_tokens
 from methods.engines.easyr1.worker import CellWorker
 from methods.engines.shared.problems import load_problems
@@ -28,7 +28,7 @@ SEED = 1000  # of the rollouts
 
 
 def main(request):
-    job = Job.model_validate(request["job"])
+    job = TrainingJob.model_validate(request["job"])
     os.environ.pop("CEPO_TEST_RESPONSES", None)  # every response is sampled
     config = easyr1_config(job, job.base, resuming=False)
     tokenizer = get_tokenizer(str(job.base))

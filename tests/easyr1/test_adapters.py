@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from methods.engines.local.train import train as train_locally
-from methods.engines.shared.settings import EngineSettings as LocalSettings
+from methods.engines.shared.settings import SharedSettings
 from tests.easyr1.cells import Bench, make_cell
 
 SCRIPT = Path(__file__).with_name("adapter_logp.py")
@@ -23,7 +23,7 @@ def both_adapters(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dic
     """The same cell trained by either engine."""
     cell, out = make_cell("opsd"), tmp_path_factory.mktemp("local") / "cell"
     trained = bench.train(cell, bench.settings())
-    local = LocalSettings(micro_batch=4, checkpoint_every=1, validation_problems=0)
+    local = SharedSettings(micro_batch=4, checkpoint_every=1, validation_problems=0)
     train_locally(cell, bench.data, bench.data, bench.base, out, local)
     return {"easyr1": trained.out / "adapter", "local": out / "adapter"}
 

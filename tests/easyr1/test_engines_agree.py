@@ -15,8 +15,8 @@ from torch.testing import assert_close
 
 from contracts.records import Cell
 from methods.base import Method, load_method
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.settings import EasyR1EngineSettings, EasyR1Settings
 from methods.engines.shared.problems import load_problems
 from tests.easyr1 import local_side
 
@@ -133,9 +133,9 @@ def theirs(
         world="micro", engine="easyr1", method="grpo", scale="small", seed=SEED, model_name="Micro", options=options,
         digests={},
     )  # fmt: skip
-    job = Job(
+    job = TrainingJob(
         cell=cell, data=few_problems, validation=few_problems, base=older_base, out=out,
-        settings=EngineSettings(micro_batch=4, easyr1=EasyR1Settings(gpus_per_node=workers, packed=packed)),
+        settings=EasyR1EngineSettings(micro_batch=4, easyr1=EasyR1Settings(gpus_per_node=workers, packed=packed)),
     )  # fmt: skip
     cases = [
         {"name": case, "method": CASES[case][0], "options": asdict(method_of(case)), "rows": ROWS, "seed": SEED,

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 
 from contracts.errors import TrainError
 from contracts.records import Cell
-from methods.engines.easyr1.settings import EngineSettings
+from methods.engines.easyr1.settings import EasyR1EngineSettings
 from methods.engines.easyr1.train import train
 from tests.easyr1.cells import Bench, environment, make_cell, variables
 
@@ -50,7 +50,7 @@ def test_a_killed_run_goes_on(name: str, bench: Bench, tmp_path: Path):
         assert [s.lam for s in went_on.steps] == pytest.approx([0.5, 0.5 * 2 / 3, 0.5 / 3])
 
 
-def kill_after_a_checkpoint(cell: Cell, settings: EngineSettings, bench: Bench, folder: Path) -> None:
+def kill_after_a_checkpoint(cell: Cell, settings: EasyR1EngineSettings, bench: Bench, folder: Path) -> None:
     """Start the cell in a process of its own and kill it, and all it started, once a checkpoint is there."""
     asked = {"cell": cell.model_dump(), "settings": settings.model_dump(), "data": str(bench.data)}
     (folder / "asked.json").write_text(json.dumps(asked | {"base": str(bench.base), "out": str(folder / "cell")}))

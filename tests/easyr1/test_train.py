@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from contracts.records import Step
+from contracts.records import TrainingStep
 from methods.engines.shared.problems import load_problems
 from methods.shared.schedule import lr_factor
 from tests.easyr1.cells import Bench, Trained, make_cell
@@ -113,6 +113,6 @@ def adapter(trained: Trained) -> dict:
     return load_file(trained.out / "adapter" / "adapter_model.safetensors")
 
 
-def comparable(step: Step) -> dict:
+def comparable(step: TrainingStep) -> dict:
     """What must not depend on when a run was made."""
     return step.model_dump(exclude={"seconds"})

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from methods.engines.easyr1.base_model import readable_base
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.problems import load_problems
 from tests.easyr1.cells import Bench, make_cell
 
@@ -51,7 +51,7 @@ def out(
     """Folder with what one packed worker, or two that pad, found."""
     workers, packed = request.param
     folder = tmp_path_factory.mktemp("whole")
-    job = Job(
+    job = TrainingJob(
         cell=make_cell("grpo", **OPTIONS), data=bench.data, validation=bench.data, out=folder,
         base=readable_base(bench.base, folder / "older", rounded=False), settings=bench.settings(workers, packed),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 from methods.shared.schedule import lr_factor
 from tests.easyr1.cells import Bench, make_cell
 
@@ -25,7 +25,7 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def found(bench: Bench, older_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("worker")
-    job = Job(
+    job = TrainingJob(
         cell=make_cell("grpo", **OPTIONS), data=bench.data, validation=bench.data, base=older_base, out=out,
         settings=bench.settings(),
     )  # fmt: skip

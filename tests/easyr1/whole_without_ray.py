@@ -18,8 +18,8 @@ from verl.utils.tokenizer import get_processor, get_tokenizer
 from methods.base import Weights
 from methods.engines.easyr1.config import easyr1_config
 from methods.engines.easyr1.data import Reader
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.teachers import TeacherWeights
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.teachers import ShardTeachers
 from methods.engines.easyr1.worker import CellWorker
 from tests.easyr1.without_ray import Group, Replay, rolled_out, start
 
@@ -33,13 +33,13 @@ WHOSE = {
 
 
 def main(request):
-    job, out = Job.model_validate(request["job"]), Path(request["out"])
+    job, out = TrainingJob.model_validate(request["job"]), Path(request["out"])
     config = easyr1_config(job, job.base, resuming=False)
     worker = CellWorker(config.worker, "actor_rollout_ref")
     worker.init_model()
     worker.prepare_rollout_engine()  # the stand-in for vLLM refuses weights that are not the model's
     worker.release_rollout_engine()
-    worker.teachers = TeacherWeights(worker.fsdp_module, set(WHOSE.values()), worker.start)
+    worker.teachers = ShardTeachers(worker.fsdp_module, set(WHOSE.values()), worker.start)
     stored, group = load_file(request["rollouts"]), Group(worker)
     worker.rollout.inference_engine = Replay(stored["tokens"], stored["mask"], dist.get_rank(), dist.get_world_size())
     tokenizer, processor = get_tokenizer(str(job.base)), get_processor(str(job.base), use_fast=True)

@@ -20,14 +20,14 @@ from verl.utils.tokenizer import get_processor, get_tokenizer
 from verl.workers.reward import AutoRewardManager
 
 from methods.base import load_method
+from methods.engines.easyr1.batch_rows import worker_order
 from methods.engines.easyr1.config import easyr1_config
 from methods.engines.easyr1.data import Reader, collate
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.order import worker_order
+from methods.engines.easyr1.job import TrainingJob
 from methods.engines.easyr1.trainer import end_tokens, rows_multiple
 from methods.engines.easyr1.worker import CellWorker
-from methods.engines.local.update import minibatches
+from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import load_problems
 
 PORT = 29511
@@ -65,7 +65,7 @@ class Group:
 
 
 def main(request):
-    job = Job.model_validate(request["job"])
+    job = TrainingJob.model_validate(request["job"])
     config = easyr1_config(job, job.base, resuming=False)
     worker = CellWorker(config.worker, "actor_rollout_ref")
     worker.init_model()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from contracts.paths import ROOT
-from contracts.records import BenchScore, Cell, OptionValue, Run, Scores, Step
+from contracts.records import BenchScore, Cell, OptionValue, Run, Scores, TrainingStep
 from evals.benchmarks import BENCHMARKS
 from evals.samples import write_samples
 from workflows.lib.config.loading import read_experiments, read_yaml
@@ -124,12 +124,12 @@ def run(cell: Cell) -> Run:
     )  # fmt: skip
 
 
-def step(number: int, skill: float, seed: int, method: str = "grpo") -> Step:
+def step(number: int, skill: float, seed: int, method: str = "grpo") -> TrainingStep:
     """Line ``number`` of train.jsonl: reward moves from 0.35 to ``skill``, validation every 10 steps."""
     rng = np.random.default_rng([seed, number, int(1000 * skill)])
     level = 0.35 + (skill - 0.35) * (1 - np.exp(-number / 15)) + rng.normal(0, 0.03)
     reward = float(np.clip(level, 0, 1))
-    return Step(
+    return TrainingStep(
         step=number, reward_mean=reward, accuracy=reward, format_rate=1.0, all_right=0.1, mixed=0.7, all_wrong=0.2,
         response_length=40.0, truncated=0.0, loss=0.01, grad_norm=0.2, lr=1e-3, entropy=0.5, delta_w=0.1 * number,
         seconds=seconds(number, seed, method), tokens=10000,

@@ -9,22 +9,23 @@ import torch
 from safetensors.torch import load_file
 
 from contracts.errors import TrainError
-from contracts.records import Cell, Run, Step
+from contracts.records import Cell, Run, TrainingStep
 from methods.base import Method, load_method
-from methods.engines.local.balance import balanced, balanced_minibatches
 from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses, Sampling, roll_out
+from methods.engines.local.sample import Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
 from methods.engines.local.train import train
-from methods.engines.local.update import minibatches
+from methods.engines.shared.balance import balanced, balanced_minibatches
 from methods.engines.shared.best_checkpoint import best_step
+from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import load_problems
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.responses import Responses
+from methods.engines.shared.settings import SharedSettings
 
 OPTIONS = {"reward": "accuracy_format", "lr": 1e-2, "steps": 2, "prompts": 4, "group_size": 4, "max_response": 16}
 OPTIONS |= {"minibatch_prompts": 2, "warmup_steps": 0, "temperature": 1.0}
-SETTINGS = EngineSettings(checkpoint_every=2, validate_every=1, validation_problems=4)
+SETTINGS = SharedSettings(checkpoint_every=2, validate_every=1, validation_problems=4)
 
 
 def trained(base: Path, data: Path, out: Path, method: str, **options) -> dict[str, torch.Tensor]:
@@ -77,15 +78,15 @@ def test_the_evaluated_weights_are_no_matter_of_training(default, tiny_base, mic
 
 def test_bfloat16_scores_leave_the_first_ratio_near_one(tiny_base, micro_data, tmp_path):
     trained(tiny_base, micro_data, tmp_path, "grpo", score_dtype="bfloat16", minibatch_prompts=4, clip_high=0.02)
-    first = Step.model_validate_json((tmp_path / "train.jsonl").read_text().splitlines()[0])
+    first = TrainingStep.model_validate_json((tmp_path / "train.jsonl").read_text().splitlines()[0])
     assert first.clip_high == 0.0  # old and new log-probs are rounded alike
     assert first.seconds["score"] > 0
 
 
-def a_step(number: int, accuracy: float | None) -> Step:
+def a_step(number: int, accuracy: float | None) -> TrainingStep:
     values = dict.fromkeys(("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong"), 0.5)
     values |= dict.fromkeys(("response_length", "truncated", "loss", "grad_norm", "lr", "entropy", "delta_w"), 0.0)
-    return Step(step=number, tokens=1, seconds={}, val_accuracy=accuracy, **values)
+    return TrainingStep(step=number, tokens=1, seconds={}, val_accuracy=accuracy, **values)
 
 
 def test_the_best_step_is_the_first_of_equals():
@@ -113,7 +114,7 @@ def test_the_best_checkpoint_needs_validation(tiny_base, micro_data, tmp_path):
     )  # fmt: skip
     files = (micro_data / "train.parquet", micro_data / "validation.parquet", tiny_base, tmp_path)
     with pytest.raises(TrainError, match=r"no step was validated.*validation_problems above 0"):
-        train(cell, *files, EngineSettings(validation_problems=0))
+        train(cell, *files, SharedSettings(validation_problems=0))
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def one_line(error: Exception, name: str, log: Path | str) -> str:
 
 def _full_disk(error: Exception) -> OSError | None:
     """The full disk behind an error that calls a file broken: libraries write to the log while they read it."""
-    if not (isinstance(error, UserError) and error.remedy.endswith("again")):
+    if not (isinstance(error, UserError) and error.delete_and_rerun):
         return None
     cause = error.__cause__
     return cause if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) else None
@@ -74,7 +74,7 @@ def _full_disk(error: Exception) -> OSError | None:
 def _to_make_again(error: UserError) -> str:
     """How to get rid of a broken file that is to be made again: in the cache, or the cache would bring it back."""
     path = Path(PART.sub("", error.place))
-    if not error.remedy.endswith("again") or not path.exists():
+    if not error.delete_and_rerun or not path.exists():
         return ""
     links = [file for file in path.iterdir() if file.is_symlink()] if path.is_dir() else []
     return f": delete {links[0].resolve().parent if links else path.resolve()} and give the same command"

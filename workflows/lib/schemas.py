@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from contracts.files import write_text
 from contracts.paths import ROOT
-from contracts.records import Cell, Run, Scores, Step
+from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
 from evals.analysis.claims.records import Claims
 from workflows.lib.config.schema import Config, Experiment
@@ -20,7 +20,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "config": Config,  # workflows/configs/*.yaml
     "experiment": Experiment,  # workflows/configs/experiments/*.yaml
     "cell": Cell,  # cell.json
-    "train": Step,  # a line of train.jsonl
+    "train": TrainingStep,  # a line of train.jsonl
     "run": Run,  # run.json
     "rollouts": Rollout,  # a row of rollouts.parquet
     "credit": CreditLine,  # a line of credit.jsonl

@@ -24,7 +24,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         validation=Path(snakemake.input.validation),
         base=Path(snakemake.input.base),
         out=record.parent,
-        settings=engine.EngineSettings.model_validate(settings),
+        settings=engine.SETTINGS.model_validate(settings),
     )
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

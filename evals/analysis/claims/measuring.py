@@ -132,4 +132,4 @@ def _credit_lines(folder: CellFolder) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, ValueError) as error:
-        raise DataError(str(path), f"cannot be read ({error})", "train the cell again") from None
+        raise DataError(str(path), f"cannot be read ({error})", "train the cell again", delete_and_rerun=True) from None

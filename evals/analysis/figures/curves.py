@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from contracts.records import Step
+from contracts.records import TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.published.numbers import Exhibit
@@ -66,7 +66,7 @@ def _validation_of(folder: CellFolder) -> dict[int, float]:
     return {step: 100 * share for step, share in found.items()}
 
 
-def _field(steps: Sequence[Step], get: Callable[[Step], float | None]) -> dict[int, float]:
+def _field(steps: Sequence[TrainingStep], get: Callable[[TrainingStep], float | None]) -> dict[int, float]:
     return {step.step: value for step in steps if (value := get(step)) is not None}
 
 

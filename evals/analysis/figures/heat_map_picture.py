@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from contracts.rollouts import Sample
+from contracts.rollouts import ScoredRollout
 from evals.analysis.figures.heat_map_rollouts import HeatMap, Shown
 
 FONT = 6.0  # points
@@ -58,7 +58,7 @@ def draw(maps: Sequence[HeatMap], note: str) -> Figure:
     return figure
 
 
-def marked(sample: Sample, weights: Sequence[float]) -> Iterator[tuple[str, float, bool, bool]]:
+def marked(sample: ScoredRollout, weights: Sequence[float]) -> Iterator[tuple[str, float, bool, bool]]:
     """Text, weight, decisive and slipped of every token."""
     texts = map(printable, sample.tokens)
     return zip(texts, weights, sample.decisive, sample.slipped, strict=True)

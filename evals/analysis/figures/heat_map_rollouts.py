@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from contracts.rollouts import Sample
+from contracts.rollouts import ScoredRollout
 from evals.analysis.cells import Arm
 
 
@@ -14,7 +14,7 @@ from evals.analysis.cells import Arm
 class Shown:
     """One response and the weight that each method gave its tokens: credit over advantage."""
 
-    sample: Sample
+    sample: ScoredRollout
     weights: dict[str, list[float]]  # by the method's name in tables
 
 
@@ -48,9 +48,9 @@ def heat_map(arms: Sequence[Arm]) -> HeatMap | None:
     return HeatMap(leader.scale, leader.model, shown, [arm.name for arm in samples if arm not in alike])
 
 
-def _sample(arm: Arm) -> list[Sample]:
+def _sample(arm: Arm) -> list[ScoredRollout]:
     return [one for line in arm.folders[0].credit for one in line.sample]
 
 
-def _responses(samples: Sequence[Sample]) -> list[tuple[str, list[str]]]:
+def _responses(samples: Sequence[ScoredRollout]) -> list[tuple[str, list[str]]]:
     return [(one.problem, one.tokens) for one in samples]

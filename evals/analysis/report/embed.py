@@ -37,9 +37,9 @@ def table(path: Path) -> str:
     try:
         body = html.fromstring(path.read_text(encoding="utf-8")).find(".//body")
     except (OSError, UnicodeDecodeError, etree.LxmlError) as error:
-        raise DataError(str(path), f"cannot be read ({error})", "make it again") from None
+        raise DataError(str(path), f"cannot be read ({error})", "make it again", delete_and_rerun=True) from None
     if body is None:
-        raise DataError(str(path), "has no body", "make it again")
+        raise DataError(str(path), "has no body", "make it again", delete_and_rerun=True)
     etree.strip_elements(body, etree.Comment, etree.ProcessingInstruction, *DROPPED, with_tail=False)
     for element in list(body.iter()):
         _clean(element)
@@ -66,9 +66,9 @@ def figure(path: Path, words: str) -> str:
     try:
         root = etree.fromstring(path.read_bytes(), parser)
     except (OSError, etree.LxmlError) as error:
-        raise DataError(str(path), f"cannot be read ({error})", "draw it again") from None
+        raise DataError(str(path), f"cannot be read ({error})", "draw it again", delete_and_rerun=True) from None
     if root.tag != f"{SVG}svg":
-        raise DataError(str(path), "is not an SVG", "draw it again")
+        raise DataError(str(path), "is not an SVG", "draw it again", delete_and_rerun=True)
     for element in [e for e in root.iter() if e.tag not in {SVG + name for name in SHAPES}]:
         if element.getparent() is not None:
             element.getparent().remove(element)

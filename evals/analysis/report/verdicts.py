@@ -23,7 +23,10 @@ def verdicts(path: Path) -> str:
         counts = Counter(claim["verdict"] for claim in claims)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            str(path), f"is not a table of claims ({type(error).__name__}: {error})", "make it again"
+            str(path),
+            f"is not a table of claims ({type(error).__name__}: {error})",
+            "make it again",
+            delete_and_rerun=True,
         ) from None
     shown = "".join(f'<li class="{name}"><b>{counts[name]}</b> {sign} {name}</li>' for name, sign in VERDICTS.items())
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", *COLUMNS))

@@ -17,9 +17,9 @@ from verl.utils.seqlen_balancing import prepare_dynamic_batch
 from verl.workers.actor.dp_actor import DataParallelPPOActor
 
 from methods.base import Method, Rollouts
+from methods.engines.easyr1.batch_rows import STANDARD, teacher_rows
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.losses import credit_loss, matching_loss
-from methods.engines.easyr1.teacher_batch import STANDARD, teacher_rows
 from methods.shared.surrogate import token_weights
 
 MicroBatch = dict[str, Any]

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from contracts.errors import ConfigError
 from contracts.versions import installed
 from methods.engines.easyr1.checkout import COMMIT
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 
 # sha256 of its package verl at COMMIT, see source_digest
 EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
@@ -25,7 +25,7 @@ TESTED = {  # package -> versions tested with (flash-attn: that EasyR1 asks for)
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # LoRA ranks that vLLM 0.11 has kernels for
 
 
-def check_job(job: Job) -> None:
+def check_job(job: TrainingJob) -> None:
     """Raise ConfigError for what EasyR1 cannot express or would do silently wrong."""
     _check_lengths(job)
     _check_shares(job)
@@ -43,7 +43,7 @@ def check_job(job: Job) -> None:
         )  # fmt: skip
 
 
-def _check_lengths(job: Job) -> None:
+def _check_lengths(job: TrainingJob) -> None:
     method, most = job.method, job.easyr1.max_batched_tokens
     needed = method.max_prompt + method.max_response
     parts = f"max_prompt {method.max_prompt} + max_response {method.max_response} = {needed}"
@@ -54,7 +54,7 @@ def _check_lengths(job: Job) -> None:
         raise ConfigError("easyr1.max_batched_tokens", f"{most} is below {parts}", f"raise it to {needed} at least")
 
 
-def _check_shares(job: Job) -> None:
+def _check_shares(job: TrainingJob) -> None:
     """Everything EasyR1 deals out must come out even."""
     method, workers = job.method, job.workers
     if method.prompts % method.minibatch_prompts:

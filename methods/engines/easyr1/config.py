@@ -12,8 +12,8 @@ from verl.workers.config import RewardConfig, RolloutConfig, WorkerConfig
 
 from contracts.records import Cell
 from methods.base import Method, load_method
-from methods.engines.easyr1.job import Job
-from methods.engines.local.policy import LANGUAGE_LAYERS
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.shared.lora import LANGUAGE_LAYERS
 from methods.shared import seeding
 
 SEED_LIMIT = 2**31 - 2**16  # vLLM's seeds are 32 bits; it adds the number of a sample
@@ -44,7 +44,7 @@ class CellConfig(PPOConfig):
     worker: CellWorkerConfig = field(default_factory=CellWorkerConfig)
 
 
-def easyr1_config(job: Job, base: Path, resuming: bool) -> CellConfig:
+def easyr1_config(job: TrainingJob, base: Path, resuming: bool) -> CellConfig:
     """The config of one cell; ``base`` is a folder that transformers 4 reads."""
     method = job.method
     seed = seeding.stream(job.cell.seed, "validation") % SEED_LIMIT
@@ -61,18 +61,18 @@ def easyr1_config(job: Job, base: Path, resuming: bool) -> CellConfig:
     return config
 
 
-def share_of_worker(job: Job) -> int:
+def share_of_worker(job: TrainingJob) -> int:
     """Rollouts of one mini-batch that one worker gets."""
     return job.method.minibatch_prompts * job.method.group_size // job.workers
 
 
-def micro_batch(job: Job) -> int:
+def micro_batch(job: TrainingJob) -> int:
     """Rollouts in one pass: the largest number up to ``engine_settings.micro_batch`` that divides a worker's share."""
     share = share_of_worker(job)
     return max(n for n in range(1, share + 1) if share % n == 0 and n <= max(job.settings.micro_batch, 1))
 
 
-def _data(job: Job, method: Method) -> DataConfig:
+def _data(job: TrainingJob, method: Method) -> DataConfig:
     return DataConfig(
         train_files=str(job.data),
         val_files=str(job.validation),
@@ -85,7 +85,7 @@ def _data(job: Job, method: Method) -> DataConfig:
     )
 
 
-def _actor(job: Job, method: Method, base: Path) -> ActorConfig:
+def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
     easyr1, size = job.easyr1, micro_batch(job)
     precision = {"float32": "fp32", "bfloat16": "bf16"}[job.settings.dtype]
     return ActorConfig(
@@ -115,14 +115,14 @@ def _actor(job: Job, method: Method, base: Path) -> ActorConfig:
     )
 
 
-def _reward(job: Job, method: Method) -> RewardConfig:
+def _reward(job: TrainingJob, method: Method) -> RewardConfig:
     return RewardConfig(
         reward_function=f"{Path(__file__).with_name('reward.py')}:compute_score",
         reward_function_kwargs={"kind": method.reward, "deadline": job.settings.grade_deadline},
     )
 
 
-def _rollout(job: Job, method: Method, validation_seed: int) -> RolloutConfig:
+def _rollout(job: TrainingJob, method: Method, validation_seed: int) -> RolloutConfig:
     easyr1 = job.easyr1
     return RolloutConfig(
         n=method.group_size,
@@ -138,7 +138,7 @@ def _rollout(job: Job, method: Method, validation_seed: int) -> RolloutConfig:
     )
 
 
-def _trainer(job: Job, method: Method, resuming: bool) -> TrainerConfig:
+def _trainer(job: TrainingJob, method: Method, resuming: bool) -> TrainerConfig:
     validating = job.settings.validation_problems > 0
     return TrainerConfig(
         max_steps=method.steps,

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from verl.utils.dataset import process_image
 
-from contracts.errors import ConfigError, DataError
+from contracts.errors import ConfigError
 from methods.base import Method
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.problems import Problem, load_problems, step_rows
+from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.prompts import Vision, make_prompt
 from methods.shared.contexts import IMAGE_PAD, student_prompt
 
@@ -47,6 +48,10 @@ class Reader:
         grids = self.grids(problem)
         counts = [height * width for height, width in grids]
         return student_prompt(self.tokenizer, problem.text, self.method.prompt_template, counts), grids
+
+    def length(self, problem: Problem) -> int:
+        """Tokens of the student's prompt."""
+        return len(self.prompt(problem)[0])
 
     def row(self, problem: Problem) -> Row:
         """One row of a batch: (max_prompt,) ids and mask, (4, max_prompt) positions, and what vLLM and the hooks need.
@@ -111,18 +116,13 @@ class ValidationLoader:
             yield collate([self.reader.row(problem) for problem in self.problems])
 
 
-def make_loaders(job: Job, reader: Reader) -> tuple[StepLoader, ValidationLoader]:
+def make_loaders(job: TrainingJob, reader: Reader) -> tuple[StepLoader, ValidationLoader]:
     """Training and validation problems whose prompts have at most ``max_prompt`` tokens."""
     method = reader.method
-    limit = min(method.max_prompt, method.max_model_len - 1) if method.max_model_len else method.max_prompt
-    short = [p for p in load_problems(job.data) if len(reader.prompt(p)[0]) <= limit]
-    if not short:
-        raise DataError(
-            "options.max_prompt", f"every prompt is longer than {limit} tokens", "raise it or max_model_len"
-        )
+    short = short_enough(load_problems(job.data), method, reader.length)
     check_template(reader, short[0])
     asked = load_problems(job.validation)[: job.settings.validation_problems]
-    validation = [p for p in asked if len(reader.prompt(p)[0]) <= limit]
+    validation = [p for p in asked if reader.length(p) <= prompt_limit(method)]
     return StepLoader(reader, short, job.cell.seed), ValidationLoader(reader, validation)
 
 

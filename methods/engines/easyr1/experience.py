@@ -13,15 +13,13 @@ import torch
 from torch import Tensor
 from verl.protocol import DataProto
 
-from methods.base import Method, Rollouts, Teacher
+from methods.base import Method, Teacher
+from methods.engines.easyr1.batch_rows import CONTEXT, context_rows
 from methods.engines.easyr1.data import NO_FEATURES
-from methods.engines.easyr1.teacher_batch import CONTEXT, context_rows
-from methods.engines.local.experience import Experience
-from methods.engines.local.sample import Responses
-from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.engines.shared.experience import Experience, as_rollouts, choose_references, teacher_context
+from methods.engines.shared.prompts import Vision
+from methods.engines.shared.responses import Responses
 from methods.shared import seeding
-from methods.shared.advantage import group_advantage
-from methods.shared.contexts import IMAGE_PAD, student_prompt, teacher_prompt
 from methods.shared.references import Member, Reference
 from methods.shared.rewards import boxed_answer
 
@@ -49,19 +47,10 @@ class Interpreter:
         members = self._members(tensors["responses"], mask, rewards)
         correct = torch.tensor([m.correct for m in members])
         group = torch.arange(len(members)) // method.group_size
-        rollouts = Rollouts(
-            group=group,
-            reward=rewards,
-            correct=correct,
-            advantage=group_advantage(rewards, group, correct=correct if method.drop_all_wrong else None),
-            tokens=tensors["responses"] * mask.long(),
-            mask=mask,
-            logp={"student": tensors["old_log_probs"] * mask},
-            has={},
-            seed=seeding.stream(self.seed, "hook", step),
-        )
-        logp, truncated = rollouts.logp["student"], self._truncated(tensors, mask).float()
-        responses = Responses(rollouts.tokens, mask, logp, tensors["entropy"] * mask, group, truncated)
+        logp, truncated = tensors["old_log_probs"] * mask, self._truncated(tensors, mask).float()
+        tokens = tensors["responses"] * mask.long()
+        responses = Responses(tokens, mask, logp, tensors["entropy"] * mask, group, truncated)
+        rollouts = as_rollouts(method, responses, rewards, correct, seeding.stream(self.seed, "hook", step))
         return Experience([], responses, members, rollouts, torch.zeros(0), 0)
 
     def _truncated(self, tensors: Any, mask: Tensor) -> Tensor:  # noqa: ANN401 - a TensorDict
@@ -80,39 +69,15 @@ class Interpreter:
             for text, value, tokens in zip(texts, rewards.tolist(), ids, strict=True)
         ]
 
-    def references(
-        self, teacher: Teacher, members: Sequence[Member], truths: Sequence[str], step: int
-    ) -> list[Reference | None]:
-        """What ``teacher`` is shown for each rollout; ``truths`` has one answer per problem."""
-        generator, size = seeding.generator(self.seed, "reference", step), self.method.group_size
-        chosen: list[Reference | None] = []
-        for i, truth in enumerate(truths):
-            others = [*truths[:i], *truths[i + 1 :]]
-            chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
-        return chosen
-
     def contexts(self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]) -> dict[str, Tensor]:
         """Rows of what ``teacher`` reads; without a reference it is the student's own prompt."""
         tensors, other = batch.batch, batch.non_tensor_batch
+        visions = [[Vision(NO_FEATURES, (), grid) for grid in map(tuple, grids)] for grids in other["grids"]]
         prompts = [
-            self.context(teacher, text, grids, reference)
-            for text, grids, reference in zip(other["problem"], other["grids"], references, strict=True)
+            teacher_context(self.tokenizer, self.method, teacher, text, seen, reference)
+            for text, seen, reference in zip(other["problem"], visions, references, strict=True)
         ]
         return context_rows(prompts, tensors["responses"], tensors["response_mask"], self.tokenizer.pad_token_id)
-
-    def context(
-        self, teacher: Teacher, text: str, grids: Sequence[tuple[int, int]], reference: Reference | None
-    ) -> Prompt:
-        """One prompt of a teacher, with its M-RoPE positions, or blind and counted as the teacher wants it."""
-        counts, template = [h * w for h, w in grids], self.method.prompt_template
-        if reference is None:
-            ids = student_prompt(self.tokenizer, text, template, counts)
-        else:
-            ids = teacher_prompt(self.tokenizer, text, template, counts, reference, teacher.style)
-        image = self.tokenizer.convert_tokens_to_ids(IMAGE_PAD)
-        visions = [Vision(NO_FEATURES, (), (height, width)) for height, width in grids]
-        blind = None if teacher.image else self.tokenizer.pad_token_id
-        return make_prompt(ids, visions, image, teacher.positions, blind)
 
 
 def ask_teachers(
@@ -126,7 +91,7 @@ def ask_teachers(
     truths = batch.non_tensor_batch["ground_truth"][:: method.group_size].tolist()
     logp, has = dict(rollouts.logp), dict(rollouts.has)
     for name, teacher in method.teachers().items():
-        references = read.references(teacher, experience.members, truths, step)
+        references = choose_references(method, teacher, experience.members, truths, read.seed, step)
         has[name] = torch.tensor([r is not None for r in references])
         if method.matches_distributions:
             rows = read.contexts(teacher, batch, references)

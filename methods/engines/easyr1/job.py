@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.records import Cell
 from methods.base import Method, load_method
-from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
+from methods.engines.easyr1.settings import EasyR1EngineSettings, EasyR1Settings
 
 
-class Job(BaseModel):
+class TrainingJob(BaseModel):
     """One cell to train, and where everything is; all paths are absolute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -22,7 +22,7 @@ class Job(BaseModel):
     validation: Path
     base: Path
     out: Path
-    settings: EngineSettings
+    settings: EasyR1EngineSettings
 
     @property
     def easyr1(self) -> EasyR1Settings:

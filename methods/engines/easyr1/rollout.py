@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-BARRED = -100.0  # added to a logit; the strongest that vLLM allows
+from methods.shared.vllm import BIAS
 
 
 class SeededEngine:
@@ -35,4 +35,4 @@ class SeededEngine:
 
 def logit_bias(barred: Sequence[int]) -> dict[int, float]:
     """vLLM's logit bias that keeps ``barred`` tokens out of responses: a sampled image token breaks the next pass."""
-    return dict.fromkeys(barred, BARRED)
+    return dict.fromkeys(barred, BIAS)

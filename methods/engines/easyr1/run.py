@@ -21,7 +21,7 @@ from methods.engines.easyr1 import checkpoint
 from methods.engines.easyr1.base_model import readable_base
 from methods.engines.easyr1.checkout import COMMIT
 from methods.engines.easyr1.checks import check_versions, installed_versions
-from methods.engines.easyr1.job import Job
+from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.kept_rollouts import join
 from methods.engines.shared.run_record import Started, run_record
 
@@ -37,7 +37,7 @@ EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
 PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
 
 
-def run(job: Job) -> None:
+def run(job: TrainingJob) -> None:
     """Train, then leave ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
     started = Started.now()
     check_versions(installed_versions())
@@ -50,7 +50,7 @@ def run(job: Job) -> None:
     finish(job, log, started)
 
 
-def start_ray(job: Job) -> None:
+def start_ray(job: TrainingJob) -> None:
     """Join the cluster that is named, or start one on this machine; TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
@@ -64,7 +64,7 @@ def start_ray(job: Job) -> None:
         )  # fmt: skip
 
 
-def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLog, which imports EasyR1
+def train(job: TrainingJob, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLog, which imports EasyR1
     """EasyR1's own Runner in this process, with our classes where it looks for its own."""
     from verl.trainer import main, ray_trainer
 
@@ -76,7 +76,7 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
 
     log, method = StepLog(job), job.method
 
-    class Trainer(CellTrainer):
+    class JobTrainer(CellTrainer):  # EasyR1 makes the instance, so the job is given to the class
         pass
 
     def loaders(config: Any, tokenizer: Any, processor: Any) -> Any:  # noqa: ANN401
@@ -85,14 +85,14 @@ def train(job: Job, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLo
         log.val_problems = len(validation.problems)
         return training, validation
 
-    Trainer.job = job
-    main.FSDPWorker, main.RayPPOTrainer, main.create_dataloader = CellWorker, Trainer, loaders
+    JobTrainer.job = job
+    main.FSDPWorker, main.RayPPOTrainer, main.create_dataloader = CellWorker, JobTrainer, loaders
     ray_trainer.Tracker = lambda loggers, config: log
     main.Runner.__ray_metadata__.modified_class.run(None, easyr1_config(job, base, resuming))
     return log
 
 
-def finish(job: Job, log: Any, started: Started) -> None:  # noqa: ANN401
+def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN401
     """The record of the run; step lines and kept rollouts at their place."""
     record = run_record(
         job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
@@ -123,13 +123,13 @@ def user_error(error: BaseException) -> UserError | None:
 def main(path: Path) -> int:
     """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
-    job = Job.model_validate_json(path.read_text())
+    job = TrainingJob.model_validate_json(path.read_text())
     try:
         run(job)
     except Exception as error:
         known = user_error(error)
         if known is not None:
-            failure = [type(known).__name__, known.place, known.cause, known.remedy]
+            failure = [type(known).__name__, known.place, known.cause, known.remedy, known.delete_and_rerun]
             write_text(path.with_name("failure.json"), json.dumps(failure))
         raise
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from methods.engines.shared.settings import EngineSettings as SharedSettings
+from methods.engines.shared.settings import SharedSettings
 
 
 class EasyR1Settings(BaseModel):
@@ -30,7 +30,7 @@ class EasyR1Settings(BaseModel):
     max_pixels: int | None = Field(None, ge=1, description="larger images are shrunk; released code: 4194304")
 
 
-class EngineSettings(SharedSettings):
+class EasyR1EngineSettings(SharedSettings):
     """``engine_settings`` as for the local engine, with section ``easyr1`` inside: all that this engine is told."""
 
     easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]

@@ -8,13 +8,9 @@ from typing import Any
 
 from contracts.errors import TrainError
 from contracts.files import write_text
-from contracts.records import Step
-from methods.base import Method, TokenCredit
-from methods.engines.easyr1.job import Job
-from methods.engines.local.cell_files import read_lines
-from methods.engines.local.experience import Experience
-from methods.engines.shared.step_record import evidence_record
-from methods.shared.advantage import group_mix
+from contracts.records import TrainingStep
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.shared.step_lines import read_steps, write_steps
 
 ACCURACY = "val/accuracy_reward"
 CLIPS = ("clip_low", "clip_high", "dual_clip")
@@ -23,8 +19,8 @@ CLIPS = ("clip_low", "clip_high", "dual_clip")
 class StepLog:
     """Stands where EasyR1's tracker stands: gets the metrics of every step and of every validation."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.records = job, list[Step]()
+    def __init__(self, job: TrainingJob) -> None:
+        self.job, self.records = job, list[TrainingStep]()
         self.known: dict[str, Any] = {}  # fields of the coming step that are no metrics of EasyR1
         self.peak_memory_mb, self.val_problems = 0.0, 0
         self.adapter_step = job.method.steps
@@ -34,7 +30,7 @@ class StepLog:
 
     def start(self, step: int) -> None:
         """Steps done so far, after a resume; later lines are dropped and made again. TrainError if one is missing."""
-        self.records = read_lines(self.job.lines)[:step]
+        self.records = read_steps(self.job.lines)[:step]
         if len(self.records) < step:
             cause = f"{len(self.records)} lines, but the checkpoint is of step {step}"
             raise TrainError(str(self.job.lines), cause, f"delete {self.job.state} to train from the start")
@@ -48,7 +44,7 @@ class StepLog:
             write_text(self.start_file, json.dumps(accuracy))
         elif accuracy is not None:
             self.records[-1] = self.records[-1].model_copy(update={"val_accuracy": float(accuracy)})
-        write_text(self.job.lines, "".join(r.model_dump_json() + "\n" for r in self.records))
+        write_steps(self.job.lines, self.records)
         waiting, self.after_line = self.after_line, None
         if waiting is not None:
             waiting()
@@ -61,7 +57,7 @@ class StepLog:
         """Validation accuracy before the first step; None if it was not measured."""
         return json.loads(self.start_file.read_text()) if self.start_file.exists() else None
 
-    def _record(self, data: dict[str, Any], step: int) -> Step:
+    def _record(self, data: dict[str, Any], step: int) -> TrainingStep:
         method, known = self.job.method, dict(self.known)
         asked, looked = known.pop("teacher_seconds"), float(data["update/teacher_seconds"])
         teacher = None if asked is None else asked + looked  # credit: asked by the driver; matching: in the workers
@@ -71,7 +67,7 @@ class StepLog:
             "score": data["timing_s/old"],
             "update": data["timing_s/update_actor"] - (teacher or 0.0),
         }
-        return Step(
+        return TrainingStep(
             step=step,
             loss=float(data["update/loss"]),
             grad_norm=float(data["update/grad_norm"]),
@@ -82,22 +78,3 @@ class StepLog:
             **{name: float(data[f"update/{name}"]) for name in CLIPS if f"update/{name}" in data},
             **known,
         )
-
-
-def known_fields(method: Method, experience: Experience, step: int) -> dict[str, Any]:
-    """Fields of the line of 0-based rollout ``step`` that follow from its rollouts."""
-    rollouts, responses, members = experience.rollouts, experience.responses, experience.members
-    lengths = rollouts.mask.sum(1)
-    return {
-        "reward_mean": float(rollouts.reward.mean()),
-        "accuracy": sum(m.correct for m in members) / len(members),
-        "format_rate": sum(m.answer is not None for m in members) / len(members),
-        **group_mix(rollouts.correct, rollouts.group),
-        "response_length": float(lengths.mean()),
-        "truncated": float(responses.truncated.mean()),
-        "reference_missing": {name: float((~has).float().mean()) for name, has in rollouts.has.items()},
-        "lam": method.lam_at(step) if isinstance(method, TokenCredit) else None,
-        "evidence": evidence_record(method, rollouts, step),
-        "entropy": float(responses.entropy.sum() / responses.mask.sum()),
-        "tokens": int(lengths.sum()),
-    }

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from methods.base import Weights
+from methods.engines.shared.teacher_schedule import TeacherSchedule
 
 Shards = list[Tensor]
 
@@ -21,34 +21,27 @@ def trainable_shards(module: Any) -> Shards:  # noqa: ANN401 - an FSDP module, o
     return [parameter.data for parameter in module.parameters() if parameter.requires_grad]
 
 
-class TeacherWeights:
-    """Weights of ema and synced teachers beside the actor's; a fixed teacher is the model as training found it.
+class ShardTeachers(TeacherSchedule[Shards]):
+    """Weights of ema and synced teachers beside the actor's; a fixed teacher is the model as training got it.
 
     ``module`` is the FSDP-wrapped model. Its trainable parameters are this rank's shards of the LoRA tensors, or of the
-    language model's weights, so copying and averaging them shard by shard is the same as on whole tensors. ``start``:
-    those shards before any update; None for a PEFT model, which is that with its adapter off. A resumed run finds them
-    in its base again, so they are never saved.
+    language model's weights, so copying and averaging them shard by shard is the same as on complete tensors.
+    ``start``: those shards before any update; None for a PEFT model, which is that with its adapter off. A resumed run
+    reads them from its base again, so they are never saved.
     """
 
     def __init__(self, module: Any, wanted: set[Weights], start: Shards | None = None) -> None:  # noqa: ANN401
         self.module, self.start = module, start
-        self.shadows: dict[Weights, Shards] = {
-            w: self._copy() for w in sorted(wanted, key=str) if w.source in ("ema", "synced")
-        }
+        super().__init__(wanted)
 
-    def start_step(self, step: int) -> None:
-        """Before the teachers look at 0-based rollout ``step``: synced ones copy the actor at 0, every, 2 * every."""
-        for weights in self.shadows:
-            if weights.source == "synced" and step % weights.every == 0:
-                self.shadows[weights] = self._copy()
+    def copy_actor(self) -> Shards:
+        """A detached copy of this rank's shards of the actor."""
+        return [shard.detach().clone() for shard in self._shards()]
 
-    @torch.no_grad()
-    def moved(self, tick: str) -> None:
-        """After an optimizer ``update`` or a whole rollout ``step``: ema teachers follow the actor."""
-        for weights, shadow in self.shadows.items():
-            if weights.source == "ema" and weights.tick == tick:
-                for kept, actor in zip(shadow, self._shards(), strict=True):
-                    kept.lerp_(actor.to(kept.device), 1.0 - weights.decay)
+    def follow_actor(self, shadow: Shards, share: float) -> None:
+        """Move every shard of ``shadow`` by ``share`` of its distance to the actor's."""
+        for kept, actor in zip(shadow, self._shards(), strict=True):
+            kept.lerp_(actor.to(kept.device), share)
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:
@@ -57,13 +50,13 @@ class TeacherWeights:
             yield
 
     def save(self, path: Path) -> None:
-        """Write this rank's shadows."""
+        """Write this rank's copies of ema and synced teachers (``shadows``)."""
         named = {f"{i}/{j}": t for i, s in enumerate(self.shadows.values()) for j, t in enumerate(s)}
         if named:
             save_file(named, path)
 
     def load(self, path: Path) -> None:
-        """Read them back."""
+        """Read this rank's shadows from a file that :meth:`save` wrote."""
         named = load_file(path) if self.shadows else {}
         for i, shadow in enumerate(self.shadows.values()):
             for j, kept in enumerate(shadow):
@@ -79,12 +72,9 @@ class TeacherWeights:
     def _shards(self) -> Shards:
         return trainable_shards(self.module)
 
-    def _copy(self) -> Shards:
-        return [shard.detach().clone() for shard in self._shards()]
-
     @contextmanager
     def _swapped(self, shadow: Shards) -> Iterator[None]:
-        kept = self._copy()
+        kept = self.copy_actor()
         try:
             self._fill(shadow)
             yield

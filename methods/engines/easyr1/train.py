@@ -14,14 +14,15 @@ from contracts.files import write_text
 from contracts.paths import ROOT
 from contracts.records import Cell
 from methods.engines.easyr1.checks import check_checkout, check_job
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.settings import EngineSettings
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.settings import EasyR1EngineSettings
 
 RUN = Path(__file__).with_name("run.py")
+SETTINGS = EasyR1EngineSettings  # what ``train`` is told
 OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
+def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EasyR1EngineSettings) -> None:
     """Train ``cell`` on ``data`` from ``base``; leaves the files of the local engine in ``out``.
 
     A run that was stopped goes on from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
@@ -29,7 +30,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     """
     paths = {"data": data, "validation": validation, "base": base, "out": out}
     whole = {name: path.expanduser().resolve() for name, path in paths.items()}
-    easyr1, job = settings.easyr1, Job(cell=cell, settings=settings, **whole)
+    easyr1, job = settings.easyr1, TrainingJob(cell=cell, settings=settings, **whole)
     checkout = Path(easyr1.checkout).expanduser().resolve()
     check_job(job)
     check_checkout(checkout)
@@ -57,6 +58,6 @@ def _read_failure(path: Path, cell: Cell, status: int) -> errors.UserError:
     if not path.exists():
         cause = f"EasyR1's process ended with status {status}"
         return TrainError(f"cell {cell.name}", cause, "the cause is in the log above")
-    kind, place, cause, remedy = json.loads(path.read_text())
+    kind, *fields = json.loads(path.read_text())
     known = {name: found for name, found in vars(errors).items() if isinstance(found, type)}
-    return known[kind](place, cause, remedy)
+    return known[kind](*fields)

@@ -17,15 +17,16 @@ from verl.trainer.ray_trainer import RayPPOTrainer
 from contracts.errors import TrainError
 from methods.base import Method
 from methods.engines.easyr1 import checkpoint
+from methods.engines.easyr1.batch_rows import worker_order
 from methods.engines.easyr1.config import SEED_LIMIT, CellConfig
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.order import worker_order
-from methods.engines.easyr1.step_log import ACCURACY, StepLog, known_fields
-from methods.engines.local.experience import Experience
-from methods.engines.local.update import minibatches
-from methods.engines.shared.best_checkpoint import best_step
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.step_log import ACCURACY, StepLog
+from methods.engines.shared.best_checkpoint import chosen_step
+from methods.engines.shared.experience import Experience
 from methods.engines.shared.kept_rollouts import keep
+from methods.engines.shared.minibatches import minibatches
+from methods.engines.shared.step_fields import rollout_fields
 from methods.shared import seeding
 
 
@@ -52,7 +53,7 @@ class Workers:
 class CellTrainer(RayPPOTrainer):
     """Trains one cell. ``job`` is set by the class that run.py makes, because EasyR1 makes the instance."""
 
-    job: Job
+    job: TrainingJob
     config: CellConfig
 
     @property
@@ -109,15 +110,15 @@ class CellTrainer(RayPPOTrainer):
         self._refuse_nan(output)
         measured, log = group.measure(), self.step_log
         log.peak_memory_mb = max([log.peak_memory_mb, *(one["peak_memory_mb"] for one in measured)])
-        log.known = known_fields(method, experience, step)
+        log.known = rollout_fields(method, experience, step)
         log.known |= {"delta_w": measured[0]["delta_w"], "teacher_seconds": teacher_seconds}
-        self._keep(experience, spread_of(group, experience) if credit is None else credit)
+        self._keep(experience, token_losses(group, experience) if credit is None else credit)
         return output
 
-    def _keep(self, experience: Experience, spread: torch.Tensor) -> None:
+    def _keep(self, experience: Experience, token_values: torch.Tensor) -> None:
         """Tokens and credit of the first groups of this step."""
         problems = self.train_dataloader.problems_of(self.step)[: self.job.settings.kept_groups]
-        keep(self.job.rollouts, self.step, problems, experience, spread, self.method, self.tokenizer)
+        keep(self.job.rollouts, self.step, problems, experience, token_values, self.method, self.tokenizer)
 
     def _refuse_nan(self, output: DataProto) -> None:
         for name in ("loss", "grad_norm"):
@@ -165,11 +166,7 @@ class CellTrainer(RayPPOTrainer):
         if self.method.checkpoint == "last":
             self._write_adapter(adapter)
             return
-        step = best_step(self.step_log.records)
-        if step is None:
-            cause = "checkpoint is best_val, but no step was validated"
-            way_out = "set engine_settings.validation_problems above 0, or checkpoint: last"
-            raise TrainError(f"cell {self.job.cell.name}", cause, way_out)
+        step = chosen_step(self.step_log.records, f"cell {self.job.cell.name}")
         self.step_log.adapter_step = step
         shutil.rmtree(adapter, ignore_errors=True)
         self._kept(step).rename(adapter)
@@ -182,12 +179,12 @@ class CellTrainer(RayPPOTrainer):
         self.actor_rollout_ref_wg.save_adapter(str(folder), str(self.job.base))
 
 
-def spread_of(group: Any, experience: Experience) -> torch.Tensor:  # noqa: ANN401
+def token_losses(group: Any, experience: Experience) -> torch.Tensor:  # noqa: ANN401
     """Loss (B, T) in nats of every token of a step, from whichever worker had it."""
-    spread = torch.zeros_like(experience.rollouts.mask)
+    values = torch.zeros_like(experience.rollouts.mask)
     for rows, losses in (part for worker in group.divergence() for part in worker):
-        spread[rows] = losses
-    return spread
+        values[rows] = losses
+    return values
 
 
 def rows_multiple(config: CellConfig, workers: int) -> int:

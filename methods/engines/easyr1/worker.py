@@ -30,9 +30,9 @@ from methods.engines.easyr1.config import CellWorkerConfig
 from methods.engines.easyr1.full_finetune import distance, frozen_ends, in_host_memory, whole_weights, write_model
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.rollout import SeededEngine, logit_bias
-from methods.engines.easyr1.teachers import TeacherWeights
-from methods.engines.local.policy import barred_tokens
+from methods.engines.easyr1.teachers import ShardTeachers
 from methods.shared import seeding
+from methods.shared.barred_tokens import barred_tokens
 from methods.shared.schedule import lr_factor
 
 SHADOWS = "teachers_world_size_{world}_rank_{rank}.safetensors"
@@ -60,9 +60,10 @@ class CellWorker(_FirstBase, FSDPWorker):
     def _build_rollout(self) -> None:
         super()._build_rollout()
         ends = self.generation_config.eos_token_id
-        barred = barred_tokens(self.tokenizer, ends if isinstance(ends, list) else [ends])
+        vocabulary = self.model_config.get_text_config().vocab_size
+        barred = barred_tokens(self.tokenizer, vocabulary, ends if isinstance(ends, list) else [ends])
         rank = self.rollout_sharding_manager.device_mesh["dp"].get_local_rank()
-        self.rollout.sampling_params.logit_bias = logit_bias(barred.tolist())
+        self.rollout.sampling_params.logit_bias = logit_bias(barred)
         self.rollout.inference_engine = SeededEngine(self.rollout.inference_engine, rank)
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
@@ -79,7 +80,7 @@ class CellWorker(_FirstBase, FSDPWorker):
     def use(self, method: Method) -> None:
         """Score and update with ``method``, whose teachers start from the weights as they are now."""
         self.method = method
-        self.teachers = TeacherWeights(self.fsdp_module, {t.weights for t in method.teachers().values()}, self.start)
+        self.teachers = ShardTeachers(self.fsdp_module, {t.weights for t in method.teachers().values()}, self.start)
         self.actor = Actor(
             method=method,
             head=Head(self.head_weight, method.score_dtype),
@@ -167,7 +168,7 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def load_checkpoint(self, path: str) -> None:
-        """Both back."""
+        """Restore EasyR1's checkpoint and this rank's teacher weights."""
         super().load_checkpoint(path)
         self.teachers.load(Path(path) / SHADOWS.format(world=self.world_size, rank=self.rank))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from contracts.errors import TrainError
 from methods.engines.local.policy import Policy
-from methods.engines.local.teacher_weights import TeacherWeights
+from methods.engines.local.teacher_weights import AdapterTeachers
 
 KEPT = 2  # checkpoints on disk; older ones are removed
 
@@ -30,7 +30,7 @@ class Resume:
 
 def save(
     folder: Path, step: int, digest: str, resumed_at: tuple[int, ...], policy: Policy,
-    optimizer: torch.optim.Optimizer, teachers: TeacherWeights,
+    optimizer: torch.optim.Optimizer, teachers: AdapterTeachers,
 ) -> None:  # fmt: skip
     """Write ``folder/step_<n>`` under a temporary name, then rename it; keep the newest :data:`KEPT`."""
     final, temporary = folder / f"step_{step:05d}", folder / f".writing_{step:05d}"
@@ -51,7 +51,7 @@ def save(
 
 
 def load(
-    folder: Path, digest: str, policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights
+    folder: Path, digest: str, policy: Policy, optimizer: torch.optim.Optimizer, teachers: AdapterTeachers
 ) -> Resume | None:
     """Put the newest checkpoint back; None if there is none.
 
@@ -70,7 +70,7 @@ def load(
     return Resume(meta["step"], tuple(meta["resumed_at"]))
 
 
-def _tensors(policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights) -> dict[str, Tensor]:
+def _tensors(policy: Policy, optimizer: torch.optim.Optimizer, teachers: AdapterTeachers) -> dict[str, Tensor]:
     tensors = {}
     for name, parameter in policy.trainable.items():
         tensors[f"adapter/{name}"] = parameter.detach()
@@ -82,7 +82,7 @@ def _tensors(policy: Policy, optimizer: torch.optim.Optimizer, teachers: Teacher
 
 
 def _restore(
-    tensors: dict[str, Tensor], policy: Policy, optimizer: torch.optim.Optimizer, teachers: TeacherWeights
+    tensors: dict[str, Tensor], policy: Policy, optimizer: torch.optim.Optimizer, teachers: AdapterTeachers
 ) -> None:
     for name, parameter in policy.trainable.items():
         parameter.data.copy_(tensors[f"adapter/{name}"])

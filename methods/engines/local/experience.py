@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Method, Rollouts, Teacher
 from methods.engines.local.clock import Clock
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses, Sampling, roll_out
+from methods.engines.local.sample import Sampler, Sampling, roll_out
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
-from methods.engines.local.teacher_weights import TeacherWeights, frozen
+from methods.engines.local.teacher_weights import AdapterTeachers, frozen
+from methods.engines.shared.experience import Experience, as_rollouts, choose_references, teacher_context
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.engines.shared.responses import Responses
 from methods.shared import seeding
-from methods.shared.advantage import group_advantage
-from methods.shared.contexts import student_prompt, teacher_prompt
+from methods.shared.contexts import student_prompt
 from methods.shared.references import Member, Reference
 from methods.shared.rewards import Grader, boxed_answer, reward
-
-
-@dataclass(frozen=True)
-class Experience:
-    """Everything one rollout step's updates and its log line need."""
-
-    contexts: list[Prompt]  # the student's, one per rollout; rollouts of a group share one object
-    responses: Responses
-    members: list[Member]
-    rollouts: Rollouts
-    teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching only, else empty
-    grade_timeouts: int
 
 
 class Gatherer:
     """Makes the experience of a step; the same for every method."""
 
-    def __init__(self, policy: Policy, method: Method, grader: Grader, teachers: TeacherWeights, size: int) -> None:
+    def __init__(
+        self, policy: Policy, method: Method, grader: Grader, teachers: AdapterTeachers, size: int,
+        sampler: Sampler = roll_out,
+    ) -> None:  # fmt: skip
+        """``size``: rollouts in one pass; ``sampler`` draws the responses."""
         self.policy, self.method, self.grader, self.teachers, self.size = policy, method, grader, teachers, size
+        self.sampler = sampler
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
         """Roll out ``group_size`` responses to each problem at 0-based ``step`` and score them."""
@@ -51,12 +44,12 @@ class Gatherer:
             limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
             sampling = Sampling(method.temperature, *limits)
             with frozen(policy):
-                responses = roll_out(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
+                responses = self.sampler(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
         with clock.phase("verify"):
             owners = responses.owner.tolist()
             members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
         contexts = [prompts[o] for o in owners]
-        rollouts = as_rollouts(method, responses, members, seeding.stream(seed, "hook", step))
+        rollouts = graded(method, responses, members, seeding.stream(seed, "hook", step))
         if method.score_dtype != "float32":
             with clock.phase("score"):
                 logp = student_logp(policy, contexts, responses, method, self.size)
@@ -75,7 +68,7 @@ class Gatherer:
         policy, method = self.policy, self.method
         logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), torch.zeros(0)
         for name, teacher in method.teachers().items():
-            references = self._references(teacher, problems, members, seed, step)
+            references = choose_references(method, teacher, members, [p.answer for p in problems], seed, step)
             contexts = self._contexts(teacher, problems, visions, references)
             has[name] = torch.tensor([r is not None for r in references], device=policy.device)
             ask = (policy, self.teachers, teacher, contexts)
@@ -85,17 +78,6 @@ class Gatherer:
                 wanted = has[name] & (rollouts.advantage != 0)  # a zero advantage stays zero whatever a teacher says
                 logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
         return replace(rollouts, logp=logp, has=has), hidden
-
-    def _references(
-        self, teacher: Teacher, problems: Sequence[Problem], members: list[Member], seed: int, step: int
-    ) -> list[Reference | None]:
-        generator = seeding.generator(seed, "reference", step)
-        size, truths = self.method.group_size, [p.answer for p in problems]
-        chosen: list[Reference | None] = []
-        for i, truth in enumerate(truths):
-            others = truths[:i] + truths[i + 1 :]
-            chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
-        return chosen
 
     def _contexts(
         self, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
@@ -108,11 +90,10 @@ class Gatherer:
             if reference is None:
                 contexts.append(None)
                 continue
-            key = (row // self.method.group_size, reference)
+            key = (place, reference) = row // self.method.group_size, reference
             if key not in made:
-                made[key] = teacher_context(
-                    self.policy, self.method, teacher, problems[key[0]], visions[key[0]], reference
-                )
+                text, tokenizer = problems[place].text, self.policy.processor.tokenizer
+                made[key] = teacher_context(tokenizer, self.method, teacher, text, visions[place], reference)
             contexts.append(made[key])
         return contexts
 
@@ -129,16 +110,6 @@ def student_context(policy: Policy, method: Method, problem: Problem, visions: S
     ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
     blind = None if method.student_image else policy.pad_token
     return make_prompt(ids, visions, policy.config.image_token_id, blind_pad=blind)
-
-
-def teacher_context(
-    policy: Policy, method: Method, teacher: Teacher, problem: Problem, visions: Sequence[Vision], reference: Reference
-) -> Prompt:
-    """What a teacher reads: the reference written in, the image shown or not."""
-    counts = [len(v.tokens) for v in visions]
-    tokenizer, image = policy.processor.tokenizer, policy.config.image_token_id
-    ids = teacher_prompt(tokenizer, problem.text, method.prompt_template, counts, reference, teacher.style)
-    return make_prompt(ids, visions, image, teacher.positions, None if teacher.image else policy.pad_token)
 
 
 def read_members(
@@ -159,20 +130,9 @@ def read_members(
     return members, verdicts.count(None)
 
 
-def as_rollouts(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
-    """The tensors a method's hook sees, before any teacher has looked."""
+def graded(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
+    """The tensors a method's hook sees, before any teacher has been asked, with the members' rewards."""
     device = responses.tokens.device
-    group = responses.owner
     rewards = torch.tensor([m.reward for m in members], device=device)
     correct = torch.tensor([m.correct for m in members], device=device)
-    return Rollouts(
-        group=group,
-        reward=rewards,
-        correct=correct,
-        advantage=group_advantage(rewards, group, correct=correct if method.drop_all_wrong else None),
-        tokens=responses.tokens,
-        mask=responses.mask,
-        logp={"student": responses.logp},
-        has={},
-        seed=seed,
-    )
+    return as_rollouts(method, responses, rewards, correct, seed)

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
 from methods.engines.local.policy import Policy, Prefix
-from methods.engines.local.sample import Responses
 from methods.engines.shared.prompts import Prompt, pad_prompts
+from methods.engines.shared.responses import Responses
 from methods.shared.divergence import tempered
 
 TOKENS_PER_HEAD = 4096  # hidden states turned into (tokens, V) logits at a time

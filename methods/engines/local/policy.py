@@ -12,15 +12,15 @@ from jaxtyping import Bool, Float, Int
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerBase
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from contracts.errors import DataError
 from methods.base import Method
 from methods.engines.local.kv_cache import DecodingCache, PromptCache, ScoringCache
 from methods.engines.local.lora_folding import Folding
+from methods.engines.shared.lora import LANGUAGE_LAYERS
 from methods.engines.shared.prompts import PromptBatch, Vision
-
-LANGUAGE_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+from methods.shared.barred_tokens import barred_tokens
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Policy:
         self.config: Any = core.config
         self.end_tokens = _token_list(core.generation_config.eos_token_id)
         self.pad_token: int = self.processor.tokenizer.pad_token_id
-        self.barred = barred_tokens(self.processor.tokenizer, self.end_tokens).to(self.device)
+        barred = barred_tokens(self.processor.tokenizer, self.head.out_features, self.end_tokens)
+        self.barred = torch.tensor(barred, dtype=torch.long, device=self.device)
 
     @property
     def trainable(self) -> dict[str, torch.nn.Parameter]:
@@ -150,7 +151,9 @@ def load_base(base: Path, dtype: str) -> Any:  # noqa: ANN401 - a transformers c
             base, dtype=getattr(torch, dtype), trust_remote_code=False, use_safetensors=True, local_files_only=True
         )
     except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(str(base), f"not a loadable model: {error}", "build or fetch the base model again") from error
+        raise DataError(
+            str(base), f"not a loadable model: {error}", "build or fetch the base model again", delete_and_rerun=True
+        ) from error
 
 
 def load_processor(base: Path) -> Any:  # noqa: ANN401 - likewise
@@ -158,14 +161,9 @@ def load_processor(base: Path) -> Any:  # noqa: ANN401 - likewise
     try:
         return AutoProcessor.from_pretrained(base, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise DataError(str(base), f"no loadable processor: {error}", "build or fetch the base model again") from error
-
-
-def barred_tokens(tokenizer: PreTrainedTokenizerBase, end_tokens: Sequence[int]) -> Int[Tensor, " K"]:
-    """Special and vision tokens except the end-of-turn ones: a sampled image token breaks the next forward pass."""
-    special = set(tokenizer.all_special_ids)
-    special |= {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    return torch.tensor(sorted(special - set(end_tokens)), dtype=torch.long)
+        raise DataError(
+            str(base), f"no loadable processor: {error}", "build or fetch the base model again", delete_and_rerun=True
+        ) from error
 
 
 def _token_list(value: int | list[int]) -> list[int]:

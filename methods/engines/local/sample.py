@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch.nn.functional import pad
 from methods.engines.local.kv_cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.shared.prompts import Prompt, pad_prompts
+from methods.engines.shared.responses import Responses
 from methods.shared.divergence import tempered
 
 
@@ -30,33 +30,14 @@ class Sampling:
     cut_adds_end: bool = False  # a response cut by ``max_total`` gets the padding token as one that ends it
 
 
-@dataclass(frozen=True)
-class Responses:
-    """B responses, right-padded to the longest; padding is 0 in every field."""
+class Sampler(Protocol):
+    """What samples the responses of a run: :func:`roll_out`, or vLLM (vllm/rollout.py)."""
 
-    tokens: Int[Tensor, "B T"]
-    mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token
-    logp: Float[Tensor, "B T"]  # nats, under the policy that sampled, over the whole vocabulary
-    entropy: Float[Tensor, "B T"]  # nats
-    owner: Int[Tensor, " B"]  # row of the prompt
-    truncated: Float[Tensor, " B"]  # 1 where no end-of-turn token came within the limit
-
-    def ids(self, row: int) -> tuple[int, ...]:
-        """Token ids of one response, end-of-turn token included."""
-        return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
-
-
-_OTHER: ContextVar[Callable[..., Responses] | None] = ContextVar("other", default=None)
-
-
-@contextmanager
-def sampled_by(other: Callable[..., Responses]) -> Iterator[None]:
-    """Within this block ``roll_out`` is ``other``, called with the same arguments."""
-    token = _OTHER.set(other)
-    try:
-        yield
-    finally:
-        _OTHER.reset(token)
+    def __call__(
+        self, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int
+    ) -> Responses:
+        """``sampling.copies`` responses to each prompt, in prompt order; ``size``: rollouts in one pass."""
+        ...
 
 
 @torch.no_grad()
@@ -66,8 +47,6 @@ def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed
     Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when
     the others end nor on ``size``.
     """
-    if (other := _OTHER.get()) is not None:
-        return other(policy, prompts, sampling, seed, size)
     copies = sampling.copies
     shape = (len(prompts) * copies, sampling.max_tokens)
     uniforms = torch.from_numpy(np.random.default_rng(seed).random(shape)).to(policy.device)

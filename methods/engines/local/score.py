@@ -11,9 +11,9 @@ from torch import Tensor
 from methods.base import Method, Teacher
 from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses
-from methods.engines.local.teacher_weights import TeacherWeights
+from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.shared.prompts import Prompt
+from methods.engines.shared.responses import Responses
 
 
 @torch.no_grad()
@@ -35,7 +35,7 @@ def student_logp(
 @torch.no_grad()
 def teacher_logp(
     policy: Policy,
-    weights: TeacherWeights,
+    weights: AdapterTeachers,
     teacher: Teacher,
     contexts: Sequence[Prompt | None],
     wanted: Bool[Tensor, " B"],
@@ -54,7 +54,7 @@ def teacher_logp(
 @torch.no_grad()
 def teacher_hidden(
     policy: Policy,
-    weights: TeacherWeights,
+    weights: AdapterTeachers,
     teacher: Teacher,
     contexts: Sequence[Prompt | None],
     wanted: Bool[Tensor, " B"],

@@ -10,31 +10,26 @@ from torch import Tensor
 
 from methods.base import Weights
 from methods.engines.local.policy import Policy
+from methods.engines.shared.teacher_schedule import TeacherSchedule
 
 Adapter = dict[str, Tensor]
 
 
-class TeacherWeights:
-    """Keeps the adapters that ema and synced teachers need beside the actor's."""
+class AdapterTeachers(TeacherSchedule[Adapter]):
+    """The adapters that ema and synced teachers need beside the actor's."""
 
     def __init__(self, policy: Policy, wanted: set[Weights]) -> None:
         self.policy = policy
-        self.shadows: dict[Weights, Adapter] = {
-            w: copy_adapter(policy) for w in sorted(wanted, key=str) if w.source in ("ema", "synced")
-        }
+        super().__init__(wanted)
 
-    def start_step(self, step: int) -> None:
-        """Before 0-based rollout ``step``: synced teachers copy the actor at 0, every, 2 * every, ..."""
-        for weights in self.shadows:
-            if weights.source == "synced" and step % weights.every == 0:
-                self.shadows[weights] = copy_adapter(self.policy)
+    def copy_actor(self) -> Adapter:
+        """A detached copy of the actor's LoRA tensors."""
+        return copy_adapter(self.policy)
 
-    def moved(self, tick: str) -> None:
-        """After an optimizer ``update`` or a whole rollout ``step``: ema teachers follow the actor."""
-        for weights, shadow in self.shadows.items():
-            if weights.source == "ema" and weights.tick == tick:
-                for name, parameter in self.policy.trainable.items():
-                    shadow[name].lerp_(parameter.detach(), 1.0 - weights.decay)
+    def follow_actor(self, shadow: Adapter, share: float) -> None:
+        """Move every LoRA tensor of ``shadow`` by ``share`` of its distance to the actor's."""
+        for name, parameter in self.policy.trainable.items():
+            shadow[name].lerp_(parameter.detach(), share)
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:

@@ -10,25 +10,30 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from contracts.errors import DataError, TrainError
+from contracts.errors import TrainError
 from contracts.files import write_text
-from contracts.records import Cell, Step
+from contracts.records import Cell, TrainingStep
 from methods.base import Method, load_method
 from methods.engines.local import checkpoint
-from methods.engines.local.cell_files import read_lines, save_adapter
+from methods.engines.local.adapter_folder import save_adapter
+from methods.engines.local.best_adapter import keep_if_best, restore_best
 from methods.engines.local.clock import Clock
-from methods.engines.local.experience import Experience, Gatherer
+from methods.engines.local.experience import Gatherer
 from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
-from methods.engines.local.teacher_weights import TeacherWeights, update_norm
-from methods.engines.local.update import Update, credit_loss, matching_loss, minibatches, update
+from methods.engines.local.sample import Sampler, roll_out
+from methods.engines.local.step_record import step_record
+from methods.engines.local.teacher_weights import AdapterTeachers, update_norm
+from methods.engines.local.update import Update, credit_loss, matching_loss, update
 from methods.engines.local.validate import Validator
-from methods.engines.shared.best_checkpoint import bring_back, keep_if_best
+from methods.engines.shared.experience import Experience
 from methods.engines.shared.kept_rollouts import join, keep
+from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import Problem, load_problems, step_rows
+from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.run_record import Started, run_record
-from methods.engines.shared.settings import EngineSettings
-from methods.engines.shared.step_record import step_record
+from methods.engines.shared.settings import SharedSettings
+from methods.engines.shared.step_lines import read_steps, write_steps
 from methods.shared import seeding
 from methods.shared.contexts import MATH_SHORT, student_prompt
 from methods.shared.limits import check_engine_option
@@ -36,33 +41,25 @@ from methods.shared.rewards import Grader
 from methods.shared.schedule import lr_factor
 
 CHAT_BYTES = 256  # more than the chat template adds around a problem
+SETTINGS = SharedSettings  # what ``train`` is told
 
 
 class Trainer:
     """Policy, optimizer, teachers and problems of one cell, and the step that ties them."""
 
     def __init__(self, cell: Cell, method: Method, base: Path, problems: list[Problem], state: Path,
-                 settings: EngineSettings, grader: Grader) -> None:  # fmt: skip
+                 settings: SharedSettings, grader: Grader, sampler: Sampler = roll_out) -> None:  # fmt: skip
         self.cell, self.method, self.state, self.settings = cell, method, state, settings
         self.policy = Policy(base, method, cell.device, settings.dtype, seeding.stream(cell.seed, "init"))
-        self.problems = self._short_enough(problems)
+        limit = prompt_limit(method)
+        self.problems = short_enough(problems, method, lambda p: prompt_length(self.policy, method, p, limit))
         self.optimizer = torch.optim.AdamW(
             list(self.policy.trainable.values()), lr=method.lr, weight_decay=method.weight_decay
         )
-        self.teachers = TeacherWeights(self.policy, {t.weights for t in method.teachers().values()})
-        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch)
+        self.teachers = AdapterTeachers(self.policy, {t.weights for t in method.teachers().values()})
+        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch, sampler)
 
-    def _short_enough(self, problems: list[Problem]) -> list[Problem]:
-        """Problems whose prompt has at most ``max_prompt`` tokens, as EasyR1 filters them, and leaves one to answer."""
-        method = self.method
-        limit = min(method.max_prompt, method.max_model_len - 1) if method.max_model_len else method.max_prompt
-        kept = [p for p in problems if prompt_length(self.policy, method, p, limit) <= limit]
-        if not kept:
-            way_out = "raise max_prompt and max_model_len" if method.max_model_len else "raise max_prompt"
-            raise DataError("options.max_prompt", f"every prompt is longer than {limit} tokens", way_out)
-        return kept
-
-    def step(self, step: int) -> Step:
+    def step(self, step: int) -> TrainingStep:
         """One rollout step, 0-based: experience, then its optimizer updates."""
         method, clock = self.method, Clock()
         lr = method.lr * lr_factor(step, method.steps, method.lr_schedule, method.warmup_steps)
@@ -73,24 +70,24 @@ class Trainer:
         problems = [self.problems[r] for r in rows]
         experience = self.gatherer.gather(problems, step, self.cell.seed, clock)
         with clock.phase("update"):
-            updates, spread = self._updates(experience, step)
+            updates, token_values = self._updates(experience, step)
         self.teachers.moved("step")
         with clock.phase("keep"):
             kept, tokenizer = problems[: self.settings.kept_groups], self.policy.processor.tokenizer
-            keep(self.state / "rollouts", step, kept, experience, spread, method, tokenizer)
+            keep(self.state / "rollouts", step, kept, experience, token_values, method, tokenizer)
         return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
 
     def _updates(self, experience: Experience, step: int) -> tuple[list[Update], Tensor]:
         """The updates, and what each token (B, T) got: its credit, or its divergence when its update was made."""
         method, batch = self.method, experience.rollouts
         if not method.matches_distributions:
-            spread = method.credit(batch, step)
-            moving = (spread != 0).any(1)
-            loss = credit_loss(self.policy, method, batch, spread)
+            token_values = method.credit(batch, step)
+            moving = (token_values != 0).any(1)
+            loss = credit_loss(self.policy, method, batch, token_values)
         else:
-            spread = torch.zeros_like(batch.mask)
+            token_values = torch.zeros_like(batch.mask)
             moving = torch.stack(list(batch.has.values())).any(0)
-            loss = matching_loss(self.policy, method, batch, experience.teacher_hidden, spread)
+            loss = matching_loss(self.policy, method, batch, experience.teacher_hidden)
         done = []
         for rows in minibatches(method, batch.group, batch.mask.sum(1).long(), self.cell.seed, step):
             active = rows[moving[rows]]
@@ -100,7 +97,9 @@ class Trainer:
             )  # fmt: skip
             self._refuse_nan(done[-1], experience, step)
             self.teachers.moved("update")
-        return done, spread
+            if method.matches_distributions:
+                token_values[active] = done[-1].token_loss[active]
+        return done, token_values
 
     def _refuse_nan(self, done: Update, experience: Experience, step: int) -> None:
         for name, value in (("loss", done.loss), ("gradient norm", done.grad_norm)):
@@ -113,12 +112,15 @@ class Trainer:
                 )  # fmt: skip
 
 
-def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
+def train(
+    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: SharedSettings,
+    sampler: Sampler = roll_out,
+) -> None:  # fmt: skip
     """Train ``cell`` on ``data`` from ``base``; leaves adapter/, train.jsonl, rollouts.parquet and run.json in ``out``.
 
-    Steps done so far stand in ``out/state/``; a run that was stopped goes on from there and ends with the same bits.
-    Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken inputs) and ConfigError (an
-    option that this engine cannot train with).
+    ``sampler`` draws the responses of training and of validation. Steps done so far stand in ``out/state/``; a run that
+    was stopped goes on from there and ends with the same bits. Raises TrainError (a NaN, a damaged or foreign
+    checkpoint), DataError (missing or broken inputs) and ConfigError (an option that this engine cannot train with).
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()
@@ -129,14 +131,18 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
         with clock.phase("load"):
-            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader)
-            validator = Validator(trainer.policy, method, grader, load_problems(validation), settings, cell.seed)
+            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler)
+            validator = Validator(
+                trainer.policy, method, grader, load_problems(validation), settings, cell.seed, sampler
+            )
         with clock.phase("validate"):
             accuracy_start = validator.accuracy()
         resumed_at = run_steps(trainer, validator, state / "progress.jsonl", clock)
-    steps = read_lines(state / "progress.jsonl")
+    steps = read_steps(state / "progress.jsonl")
     with clock.phase("save"):
-        step = bring_back(trainer.policy, steps, state, cell.name) if method.checkpoint == "best_val" else method.steps
+        step = (
+            restore_best(trainer.policy, steps, state, cell.name) if method.checkpoint == "best_val" else method.steps
+        )
         save_adapter(trainer.policy, out / "adapter")
         join(state / "rollouts", out / "rollouts.parquet")
     validated = len(validator.problems)
@@ -153,7 +159,7 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
     resume = checkpoint.load(trainer.state, trainer.cell.digest, *tensors)
     first = resume.step if resume else 0
     resumed_at = (*resume.resumed_at, first) if resume else ()
-    records = read_lines(lines)[:first] if resume else []
+    records = read_steps(lines)[:first] if resume else []
     for step in range(first, steps):
         record = trainer.step(step)
         if validator.due(step + 1, steps):
@@ -162,7 +168,7 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
         records.append(record)
         if trainer.method.checkpoint == "best_val":
             keep_if_best(trainer.policy, records, trainer.state)
-        write_text(lines, "".join(r.model_dump_json() + "\n" for r in records))
+        write_steps(lines, records)
         if (step + 1) % settings.checkpoint_every == 0 and step + 1 < steps:
             with clock.phase("save"):
                 checkpoint.save(trainer.state, step + 1, trainer.cell.digest, resumed_at, *tensors)

@@ -1,8 +1,8 @@
-"""Optimizer updates: mini-batches of one rollout step, by the clipped surrogate or by distribution matching."""
+"""One optimizer update on a mini-batch, by the clipped surrogate or by distribution matching."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -10,13 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from methods.base import Method, Rollouts
-from methods.engines.local.balance import balanced_minibatches
 from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses
 from methods.engines.local.teacher_weights import learning
 from methods.engines.shared.prompts import Prompt
-from methods.shared import seeding
+from methods.engines.shared.responses import Responses
 from methods.shared.surrogate import clipped_surrogate, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
@@ -29,28 +27,7 @@ class Update:
     loss: float
     grad_norm: float
     clipped: dict[str, float]
-
-
-def minibatches(
-    method: Method, group: Int[Tensor, " B"], lengths: Int[Tensor, " B"], seed: int, step: int
-) -> Iterator[Int[Tensor, " M"]]:
-    """Rows of each update, about ``minibatch_prompts * group_size`` of them, in the order ``minibatch_order``.
-
-    Unless ``keep_groups``, rollouts of a group fall into different mini-batches, as in the released code, whose driver
-    reorders by length balance first (verl/trainer/ray_trainer.py:451-466). ``lengths``: response tokens.
-    """
-    generator = torch.Generator().manual_seed(seeding.stream(seed, "minibatch", step))
-    if method.keep_groups:
-        names = group.unique()
-        order = names[torch.randperm(len(names), generator=generator)]
-        for part in order.split(method.minibatch_prompts):
-            yield torch.isin(group, part).nonzero()[:, 0]
-    elif method.minibatch_order == "length_balanced":
-        for rows in balanced_minibatches(lengths.tolist(), method.minibatch_prompts * method.group_size):
-            yield torch.tensor(rows, device=group.device)
-    else:
-        order = torch.randperm(len(group), generator=generator).to(group.device)
-        yield from order.split(method.minibatch_prompts * method.group_size)
+    token_loss: Float[Tensor, "B T"]  # before weighting, without gradient; 0 for rollouts that were not run
 
 
 def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[Tensor, "B T"]) -> ChunkLoss:
@@ -68,19 +45,15 @@ def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[T
     return loss
 
 
-def matching_loss(
-    policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"], seen: Float[Tensor, "B T"]
-) -> ChunkLoss:
-    """Divergence of a chunk from its teacher, per token; also written down in ``seen``, without gradient."""
+def matching_loss(policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]) -> ChunkLoss:
+    """Divergence of a chunk from its teacher, per token."""
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
         with torch.no_grad():
             teacher_logits = policy.head(teacher[rows, :length]).float()
         student_logits = policy.head(chunk.hidden).float()
-        per_token = method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length))
-        seen[rows, :length] = per_token.detach()
-        return per_token, {}
+        return method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
 
     return loss
 
@@ -104,10 +77,11 @@ def update(
     optimizer.zero_grad(set_to_none=False)
     share = torch.zeros_like(responses.mask)
     share[rows] = token_weights(responses.mask[rows], method.loss_avg)
-    total, clipped = 0.0, dict[str, float]()
+    total, clipped, token_loss = 0.0, dict[str, float](), torch.zeros_like(responses.mask)
     with autocast(policy, method.score_dtype), learning(policy):
         for chunk in chunks(policy, contexts, active, responses, size):
             per_token, marks = chunk_loss(chunk)
+            token_loss[chunk.rows, : chunk.mask.shape[1]] = per_token.detach()
             loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
             loss.backward()
             total += float(loss.detach())
@@ -117,7 +91,7 @@ def update(
     if torch.isfinite(norm):
         optimizer.step()
     tokens = float(responses.mask[rows].sum())
-    return Update(total, float(norm), {name: count / tokens for name, count in clipped.items()})
+    return Update(total, float(norm), {name: count / tokens for name, count in clipped.items()}, token_loss)
 
 
 def slice_rollouts(batch: Rollouts, rows: Int[Tensor, " b"], length: int) -> Rollouts:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from methods.base import Method
 from methods.engines.local.experience import look_at, read_members, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Sampling, roll_out
+from methods.engines.local.sample import Sampler, Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
 from methods.engines.shared.problems import Problem
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 from methods.shared import seeding
 from methods.shared.rewards import Grader
 
@@ -24,9 +24,11 @@ class Validator:
         method: Method,
         grader: Grader,
         problems: list[Problem],
-        settings: EngineSettings,
+        settings: SharedSettings,
         seed: int,
+        sampler: Sampler = roll_out,
     ) -> None:
+        self.sampler = sampler
         self.policy, self.method, self.grader, self.settings = policy, method, grader, settings
         self.problems = problems[: settings.validation_problems]
         self.seed = seeding.stream(seed, "validation")
@@ -44,6 +46,6 @@ class Validator:
             return None
         sampling = Sampling(self.method.temperature, self.method.max_response)
         with frozen(self.policy):
-            responses = roll_out(self.policy, self.prompts, sampling, self.seed, self.settings.micro_batch)
+            responses = self.sampler(self.policy, self.prompts, sampling, self.seed, self.settings.micro_batch)
         members, _ = read_members(self.policy, self.method, self.grader, responses, self.problems)
         return sum(m.correct for m in members) / len(members)

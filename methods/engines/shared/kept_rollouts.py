@@ -16,24 +16,24 @@ from transformers import PreTrainedTokenizerBase
 
 from contracts.rollouts import SCHEMA, write_rollouts
 from methods.base import Method, Rollouts, TokenCredit
-from methods.engines.local.experience import Experience
+from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem
 
 
 def keep(
-    folder: Path, step: int, problems: Sequence[Problem], experience: Experience, spread: Float[Tensor, "B T"],
+    folder: Path, step: int, problems: Sequence[Problem], experience: Experience, token_values: Float[Tensor, "B T"],
     method: Method, tokenizer: PreTrainedTokenizerBase,
 ) -> None:  # fmt: skip
     """Write the rollouts to ``problems``, the first of 0-based ``step``, to a file of their own in ``folder``.
 
-    ``spread`` is what each token got: its credit, or its loss in nats where distributions are matched.
+    ``token_values`` is what each token got: its credit, or its loss in nats where distributions are matched.
     """
     rollouts, responses = experience.rollouts, experience.responses
     evidence = asked_evidence(method, rollouts, step)
     rows = []
     for row in range(len(problems) * method.group_size):
         ids = responses.ids(row)
-        per_token = spread[row, : len(ids)].tolist()
+        per_token = token_values[row, : len(ids)].tolist()
         advantage = float(rollouts.advantage[row])
         rows.append(
             {

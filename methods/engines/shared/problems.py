@@ -43,7 +43,9 @@ class Problem:
         try:
             return [Image.open(io.BytesIO(data)).convert("RGB") for data in self.images]
         except (UnidentifiedImageError, OSError) as error:
-            raise DataError(self.place, f"an image cannot be decoded ({error})", "make the data again") from error
+            raise DataError(
+                self.place, f"an image cannot be decoded ({error})", "make the data again", delete_and_rerun=True
+            ) from error
 
     def image_sizes(self) -> list[tuple[int, int]]:
         """(height, width) in pixels, from the image headers."""
@@ -63,15 +65,25 @@ def load_problems(path: Path) -> list[Problem]:
         raise DataError(str(path), "no such file", "make the data first") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
-            str(path), f"not a readable parquet file: {error}", "delete it and make the data again"
+            str(path),
+            f"not a readable parquet file: {error}",
+            "delete it and make the data again",
+            delete_and_rerun=True,
         ) from error
     for column, fits in COLUMNS.items():
         if column not in names:
-            raise DataError(str(path), f"no column {column}; it has {', '.join(names)}", "make the data again")
+            raise DataError(
+                str(path),
+                f"no column {column}; it has {', '.join(names)}",
+                "make the data again",
+                delete_and_rerun=True,
+            )
         if not fits(kind := table.schema.field(column).type):
-            raise DataError(str(path), f"column {column} cannot be {kind}", "make the data again")
+            raise DataError(
+                str(path), f"column {column} cannot be {kind}", "make the data again", delete_and_rerun=True
+            )
     if not table.num_rows:
-        raise DataError(str(path), "no rows", "make the data again")
+        raise DataError(str(path), "no rows", "make the data again", delete_and_rerun=True)
     return [_problem(path, i, row) for i, row in enumerate(table.to_pylist())]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from contracts.paths import ROOT
-from contracts.records import Cell, Run, Step
+from contracts.records import Cell, Run, TrainingStep
 from methods.shared import seeding
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "numpy")
@@ -36,7 +36,7 @@ class Started:
 
 
 def run_record(
-    cell: Cell, steps: Sequence[Step], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
+    cell: Cell, steps: Sequence[TrainingStep], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
     accuracy_start: float | None, val_problems: int, adapter_step: int,
 ) -> Run:  # fmt: skip
     """The record of a finished run; ``outside``: seconds of phases of no step; ``adapter_step``: 1-based."""

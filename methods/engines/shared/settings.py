@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class EngineSettings(BaseModel):
+class SharedSettings(BaseModel):
     """Section ``engine_settings`` of the config."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from methods.base import Method, Weights
 from methods.cepo import Cepo
 from methods.engines.local.policy import Policy
-from methods.engines.local.teacher_weights import TeacherWeights
+from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.sdpo import Sdpo
 from methods.shared.references import Member, Reference
 from tests.methods.parity import rules
@@ -101,7 +101,7 @@ def test_whose_weights_a_teacher_has_over_fifty_steps(weights, policy: Policy):
     actor = [[walk[2 * step], walk[2 * step + 1], walk[2 * step + 2]] for step in range(50)]
     name, tensor = next(iter(policy.trainable.items()))
     tensor.data.fill_(actor[0][0])
-    teachers, seen = TeacherWeights(policy, {weights}), []
+    teachers, seen = AdapterTeachers(policy, {weights}), []
     for step, (_, *updates) in enumerate(actor):
         teachers.start_step(step)
         seen.append(float(teachers.shadows[weights][name].flatten()[0]))

@@ -10,10 +10,11 @@ from contracts.errors import ConfigError, EvalError
 from evals.local_model import Answer
 from evals.vllm.model import NEUTRAL, Sampled, check_answers, gpu_shares
 from evals.vllm.settings import Evaluation, VllmSettings
+from methods.engines.registry import ENGINES, SAMPLERS
 from methods.shared.vllm import check, environment, lacking, room_for
 from tests.workflows.lib.config.test_config import minimal, study
 from workflows.lib.dag.grid import Key
-from workflows.lib.dag.recipes import ENGINES, VLLM_ROLLOUTS, training_module
+from workflows.lib.dag.recipes import training_module
 
 KEY = Key("grpo", "small", "default", 1)
 VLLM = {"backend": "vllm", "vllm": {"tensor_parallel": 2, "data_parallel": 4}}
@@ -46,7 +47,7 @@ def test_rollouts_by_vllm_are_another_cell_wherever_its_python_is():
     plain, chosen = made(), made(engine_settings={"rollouts": "vllm"})
     assert chosen[0] != plain[0]
     assert made(engine_settings={"rollouts": "vllm", "vllm": {"python": "/a/python"}})[0] == chosen[0]
-    assert training_module("local", {"rollouts": "vllm"}) == VLLM_ROLLOUTS
+    assert training_module("local", {"rollouts": "vllm"}) == SAMPLERS["vllm"]
     assert training_module("local", {}) == ENGINES["local"]
 
 

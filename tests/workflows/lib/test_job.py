@@ -71,7 +71,7 @@ def test_a_full_disk_makes_no_whole_file_a_broken_one(tmp_path: Path):
     try:
         print('loading', file=sys.stderr)
     except OSError as error:
-        raise DataError({str(tmp_path)!r}, 'does not load', 'build it again') from error
+        raise DataError({str(tmp_path)!r}, 'does not load', 'build it again', delete_and_rerun=True) from error
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.stderr.startswith("DataError: train x: No space left on device; free disk space, or set results_dir")
@@ -105,7 +105,9 @@ def test_a_broken_file_is_deleted_where_it_is_kept(tmp_path: Path, part: str):
     kept.touch()
     (tmp_path / "train.jsonl").symlink_to(kept)
     place = f"{tmp_path}/train.jsonl{part}"
-    _, _, stderr, _ = run(tmp_path, f"raise DataError({place!r}, 'holds no step', 'train the cell again')")
+    _, _, stderr, _ = run(
+        tmp_path, f"raise DataError({place!r}, 'holds no step', 'train the cell again', delete_and_rerun=True)"
+    )
     how = f"train the cell again: delete {kept} and give the same command"
     assert stderr == f"DataError: {place}: holds no step; {how}\n"
 
@@ -116,5 +118,7 @@ def test_a_broken_folder_is_deleted_where_it_is_kept(tmp_path: Path):
     (kept / "weights").touch()
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "weights").symlink_to(kept / "weights")
-    _, _, stderr, _ = run(tmp_path, f"raise DataError({str(tmp_path / 'adapter')!r}, 'x', 'train the cell again')")
+    _, _, stderr, _ = run(
+        tmp_path, f"raise DataError({str(tmp_path / 'adapter')!r}, 'x', 'train the cell again', delete_and_rerun=True)"
+    )
     assert stderr.endswith(f"train the cell again: delete {kept} and give the same command\n")

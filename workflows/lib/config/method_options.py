@@ -68,6 +68,7 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
     found = {}
     for path in sorted((root / "methods").glob("[a-z]*.py")):
         module = f"methods.{path.stem}"
+        _refuse_old_imports(root, module)
         classes = [c for c in _parse(root, module).classes.values() if _is_method(root, module, c)]
         if module == ROOT_CLASS[0] or not classes:
             continue
@@ -90,6 +91,7 @@ class _Module:
     path: Path
     classes: dict[str, ast.ClassDef]
     imported: dict[str, tuple[str, str]]  # local name -> (module, name there)
+    modules: tuple[str, ...]  # every module that it may import, in order
     presets: ast.expr | None
 
 
@@ -105,8 +107,30 @@ def _parse(root: Path, module: str) -> _Module:
         path.relative_to(root),
         {n.name: n for n in body if isinstance(n, ast.ClassDef)},
         {a.asname or a.name: (str(n.module), a.name) for n in imports for a in n.names},
+        tuple(_modules(body)),
         next((value for target, value in _assignments(body) if target == PRESETS), None),
     )
+
+
+def _modules(body: list[ast.stmt]) -> Iterator[str]:
+    """Dotted names that a file imports anywhere; ``from a import b`` gives a and a.b, because b may be a module."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _refuse_old_imports(root: Path, module: str) -> None:
+    """ConfigError if a method's file imports a module of ``methods`` that lies in ``methods/shared`` now."""
+    source = _parse(root, module)
+    for name in source.modules:
+        package, _, last = name.partition(".")
+        moved = package == "methods" and "." not in last and (root / "methods" / "shared" / f"{last}.py").is_file()
+        if moved and not (root / "methods" / f"{last}.py").is_file():
+            raise ConfigError(str(source.path), f"{name} is methods.shared.{last} now", "change the import")
 
 
 def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.errors import ConfigError
+from methods.engines.registry import ENGINES
 from workflows.lib.config.loading import Source
 from workflows.lib.config.schema import Config
-from workflows.lib.dag.recipes import ENGINES, ROOT
+from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
 
 if TYPE_CHECKING:

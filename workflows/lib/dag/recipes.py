@@ -9,12 +9,11 @@ from pathlib import Path
 from contracts.paths import ROOT
 from contracts.records import Cell
 from evals.settings import EvalSettings
+from methods.engines.registry import ENGINES, SAMPLERS
 from workflows.lib.cache.digest import canonical, code_digest, lock_digest, value_digest
 from workflows.lib.config.schema import MICRO, Config
 
 LOCK = ROOT / "envs" / "local.txt"
-ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
-VLLM_ROLLOUTS = "methods.engines.local.vllm.train"  # the local engine with rollouts by vLLM
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 # Settings of the engine that decide nothing of the outcome.
@@ -136,4 +135,4 @@ class Recipes:
 
 def training_module(engine: str, settings: Mapping[str, object]) -> str:
     """The code that trains, by the name of the engine and its settings."""
-    return VLLM_ROLLOUTS if settings.get("rollouts") == "vllm" else ENGINES[engine]
+    return SAMPLERS[str(settings.get("rollouts", "hf"))] if engine == "local" else ENGINES[engine]

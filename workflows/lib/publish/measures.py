@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.records import Run, Scores, Step
+from contracts.records import Run, Scores, TrainingStep
 from evals.analysis.cells import CellFolder
 
 STEP = [
     *("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong", "response_length", "truncated"),
     *("loss", "grad_norm", "lr", "clip_low", "clip_high", "dual_clip", "lam", "entropy", "delta_w", "tokens"),
     *("grade_timeouts", "val_accuracy"),
-]  # fields of a Step that are one number
+]  # fields of a TrainingStep that are one number
 NAMED = ["method", "scale", "variant", "seed", "model_name", "engine", "device"]  # fields of a Cell that are params
 BENCH = {
     "acc": "accuracy",
@@ -70,7 +70,7 @@ def points_of(cell: CellFolder) -> Iterator[Point]:
     yield from (Point(f"eval/{key}", value, 0, second) for key, value in _scores(cell.scores))
 
 
-def _step(step: Step) -> Iterator[tuple[str, float]]:
+def _step(step: TrainingStep) -> Iterator[tuple[str, float]]:
     for key in STEP:
         if getattr(step, key) is not None:
             yield key, float(getattr(step, key))

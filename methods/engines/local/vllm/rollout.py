@@ -16,13 +16,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from contracts.errors import TrainError
-from methods.engines.local.cell_files import save_adapter
+from methods.engines.local.adapter_folder import save_adapter
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses, Sampling
+from methods.engines.local.sample import Sampling
 from methods.engines.local.vllm.process import Worker
 from methods.engines.local.vllm.settings import RolloutEngine
 from methods.engines.shared.prompts import Prompt
+from methods.engines.shared.responses import Responses
 from methods.shared.vllm import room_for
 
 APART = {"float32": 1e-3, "bfloat16": 0.1}  # nats; a mean gap above it means other weights, not other rounding
@@ -31,7 +32,7 @@ Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temp
 
 
 class VllmRollouts:
-    """Stands in for ``rollout.roll_out``. The process starts with the first rollout and ends with the block."""
+    """A :class:`Sampler`: vLLM draws the tokens. Its process starts with the first rollout and ends with the block."""
 
     def __init__(self, base: Path, settings: RolloutEngine, dtype: str, device: str, rank: int, longest: int) -> None:
         """``rank`` of the adapter; ``longest`` prompt of training, in tokens."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 
 
 class RolloutEngine(BaseModel):
@@ -23,14 +23,14 @@ class RolloutEngine(BaseModel):
     enforce_eager: bool = Field(False, description="true: no CUDA graphs, a quicker start and slower rollouts")
 
 
-class LocalSettings(EngineSettings):
+class LocalSettings(SharedSettings):
     """All that the local engine is told."""
 
     rollouts: Literal["hf", "vllm"] = Field("hf", description="what samples responses: the policy itself, or vLLM")
     vllm: RolloutEngine = Field(default_factory=RolloutEngine, description="for rollouts: vllm")  # pyright: ignore
 
-    def deciding(self) -> EngineSettings:
+    def deciding(self) -> SharedSettings:
         """The settings that are read: those of vLLM make nothing run again where it does not roll out."""
         if self.rollouts == "vllm":
             return self
-        return EngineSettings(**{name: getattr(self, name) for name in EngineSettings.model_fields})
+        return SharedSettings(**{name: getattr(self, name) for name in SharedSettings.model_fields})

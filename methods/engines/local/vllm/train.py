@@ -8,21 +8,20 @@ from contracts.errors import ConfigError
 from contracts.records import Cell
 from methods.base import load_method
 from methods.engines.local import train as plain
-from methods.engines.local.sample import sampled_by
 from methods.engines.local.vllm.rollout import VllmRollouts
-from methods.engines.local.vllm.settings import LocalSettings as EngineSettings
+from methods.engines.local.vllm.settings import LocalSettings
 from methods.shared.limits import check_engine_option
 
-__all__ = ["EngineSettings", "train"]
+SETTINGS = LocalSettings  # what ``train`` is told
 
 
-def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EngineSettings) -> None:
+def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: LocalSettings) -> None:
     """As ``train.train``: the same files and errors; rollouts and validation answers come from vLLM."""
     method = load_method(cell.method, dict(cell.options))
     check_engine_option("local", "lora_rank", method.lora_rank)
     if not method.student_image:
         cause = "vLLM counts positions of a prompt without its image otherwise than the engine"
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")
-    rollouts = VllmRollouts(base, settings.vllm, settings.dtype, cell.device, method.lora_rank, method.max_prompt)
-    with rollouts, sampled_by(rollouts):
-        plain.train(cell, data, validation, base, out, settings)
+    longest = method.max_prompt
+    with VllmRollouts(base, settings.vllm, settings.dtype, cell.device, method.lora_rank, longest) as sampler:
+        plain.train(cell, data, validation, base, out, settings, sampler)

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.errors import DataError
 from contracts.paths import ROOT
-from contracts.records import Step
+from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
 from evals.analysis.claims.measuring import Arms, Measured, Missing, measure
 from evals.analysis.claims.records import Accuracy, Claim, Training, load_claims
@@ -25,7 +25,7 @@ from workflows.lib.config.schema import Config
 
 PUBLISHED = ROOT / "results" / "published"
 COMMON = {"scale": "small", "ours": "cepo", "expect": "higher", "tolerance": 1.0}
-LOGGED = {*Step.model_fields, "auroc"}
+LOGGED = {*TrainingStep.model_fields, "auroc"}
 
 
 def arms_of(cells: list[Path]) -> Arms:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import DataError
 from contracts.paths import ROOT
-from contracts.records import Step
+from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
 from evals.analysis.tables.table3 import write
 from evals.analysis.timing import timing
@@ -26,7 +26,7 @@ def texts(paths: list[Path]) -> dict[str, str]:
 def rewrite(cell: Path, seconds: dict[int, dict[str, float]], tokens: int = 1000) -> None:
     """Give a cell steps of these seconds."""
     log = cell / "train.jsonl"
-    steps = [Step.model_validate_json(line) for line in log.read_text().splitlines()]
+    steps = [TrainingStep.model_validate_json(line) for line in log.read_text().splitlines()]
     kept = [s.model_copy(update={"seconds": seconds[s.step], "tokens": tokens}) for s in steps if s.step in seconds]
     log.write_text("\n".join(step.model_dump_json() for step in kept) + "\n")
 
@@ -123,7 +123,7 @@ def test_csv_agrees_with_the_logs(tmp_path: Path) -> None:
     cells = [write_cell(tmp_path / "cells", name, seed=seed) for name in ("grpo", "cepo") for seed in (1, 2)]
     table = pd.read_csv(io.StringIO(texts(write(cells, PUBLISHED, tmp_path))["csv"]))
     logs = {
-        name: [Step.model_validate_json(line) for cell in cells if name in str(cell)
+        name: [TrainingStep.model_validate_json(line) for cell in cells if name in str(cell)
                for line in (cell / "train.jsonl").read_text().splitlines()]
         for name in ("grpo", "cepo")
     }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from contracts.paths import ROOT
-from contracts.records import Step
+from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
 from evals.analysis.tables.tuning import final_accuracy, write
 from tests.helpers.analysis_cells import write_cell
@@ -19,7 +19,7 @@ def cell_at(root: Path, variant: str, rate: float, last: float | None, seed: int
     """A GRPO cell trained at a learning rate; ``last`` is its last validation accuracy."""
     folder = write_cell(root, "grpo", variant=variant, seed=seed, questions=10, changed={"lr": rate})
     log = folder / "train.jsonl"
-    steps = [Step.model_validate_json(line) for line in log.read_text().splitlines()]
+    steps = [TrainingStep.model_validate_json(line) for line in log.read_text().splitlines()]
     steps[-1] = steps[-1].model_copy(update={"val_accuracy": last})
     log.write_text("\n".join(step.model_dump_json() for step in steps) + "\n")
     return folder

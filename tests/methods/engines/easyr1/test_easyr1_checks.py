@@ -15,19 +15,19 @@ from contracts.records import Cell
 from methods.base import load_method
 from methods.engines.easyr1 import checkpoint, train
 from methods.engines.easyr1.checks import check_checkout, check_job, check_versions
-from methods.engines.easyr1.job import Job
-from methods.engines.easyr1.settings import EasyR1Settings, EngineSettings
+from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.settings import EasyR1EngineSettings, EasyR1Settings
 
 TESTED = {"transformers": "4.57.6", "peft": "0.18.1", "vllm": "0.11.0", "flash-attn": "2.8.3", "omegaconf": "2.3.1"}
 
 
-def make_job(tmp_path: Path, easyr1: dict[str, Any], **options: object) -> Job:
+def make_job(tmp_path: Path, easyr1: dict[str, Any], **options: object) -> TrainingJob:
     cell = Cell(
         world="micro", engine="easyr1", method="cepo", scale="small", seed=1, model_name="Micro",
         options=asdict(load_method("cepo", options)), digests={},
     )  # fmt: skip
     folders = dict.fromkeys(("data", "validation", "base", "out"), tmp_path)
-    return Job(cell=cell, settings=EngineSettings(easyr1=EasyR1Settings(**easyr1)), **folders)
+    return TrainingJob(cell=cell, settings=EasyR1EngineSettings(easyr1=EasyR1Settings(**easyr1)), **folders)
 
 
 def test_the_paper_s_settings_pass(tmp_path: Path):
@@ -110,11 +110,12 @@ def test_notes_of_checkpoints(tmp_path: Path):
 
 
 def test_errors_cross_processes_whole():
-    error = pickle.loads(pickle.dumps(TrainError("place", "cause", "way out")))  # noqa: S301
-    assert (error.place, error.cause, error.remedy, str(error)) == (
+    error = pickle.loads(pickle.dumps(TrainError("place", "cause", "way out", delete_and_rerun=True)))  # noqa: S301
+    assert (error.place, error.cause, error.remedy, error.delete_and_rerun, str(error)) == (
         "place",
         "cause",
         "way out",
+        True,
         "place: cause; way out",
     )
 

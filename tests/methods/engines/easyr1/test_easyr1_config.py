@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from methods.engines.easyr1.settings import EngineSettings
+from methods.engines.easyr1.settings import EasyR1EngineSettings
 from methods.engines.local.vllm.settings import LocalSettings
+from methods.engines.registry import ENGINES
 from workflows.lib.cache.digest import code_digest
 from workflows.lib.config.loading import Source, engine_settings, load_config
 from workflows.lib.dag.grid import Key
-from workflows.lib.dag.recipes import ENGINES
 from workflows.lib.dag.study import Study
 
 CELL = Key("grpo", "small", "default", 1)
@@ -45,15 +45,15 @@ def test_a_job_is_told_the_settings_of_its_engine():
     plain = engine_settings({"engine": "local", "engine_settings": shared, "easyr1": {}})
     assert plain == LocalSettings(grade_deadline=0.1, micro_batch=8).deciding().model_dump()
     raw = {"engine": "easyr1", "engine_settings": shared, "easyr1": {"nodes": 2}}
-    told = EngineSettings.model_validate(engine_settings(raw))
+    told = EasyR1EngineSettings.model_validate(engine_settings(raw))
     assert (told.easyr1.nodes, told.micro_batch, told.grade_deadline) == (2, 8, 0.1)
-    assert EngineSettings.model_validate(engine_settings({"engine": "easyr1"})) == EngineSettings()
+    assert EasyR1EngineSettings.model_validate(engine_settings({"engine": "easyr1"})) == EasyR1EngineSettings()
 
 
 def test_every_engine_is_called_the_same_way():
     for module in ENGINES.values():
         engine = import_module(module)
-        assert callable(engine.train) and engine.EngineSettings().checkpoint_every == 10
+        assert callable(engine.train) and engine.SETTINGS().checkpoint_every == 10
 
 
 def test_code_that_runs_in_easyr1_s_environment_decides_cells():

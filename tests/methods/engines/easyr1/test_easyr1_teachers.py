@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 
 from methods.base import Weights
-from methods.engines.easyr1.teachers import TeacherWeights, trainable_shards
+from methods.engines.easyr1.teachers import ShardTeachers, trainable_shards
 
 
 class Adapted(torch.nn.Module):
@@ -32,7 +32,7 @@ class Adapted(torch.nn.Module):
         return float((self.base + self.adapter).detach()) if self.on else float(self.base)
 
 
-def seen(teachers: TeacherWeights, module: Adapted, weights: Weights) -> float:
+def seen(teachers: ShardTeachers, module: Adapted, weights: Weights) -> float:
     """What the model computes as this teacher; afterwards it is the actor again."""
     before = module.value()
     with teachers.using(weights):
@@ -43,7 +43,7 @@ def seen(teachers: TeacherWeights, module: Adapted, weights: Weights) -> float:
 
 def test_actor_and_fixed_teachers():
     module = Adapted()
-    teachers = TeacherWeights(module, {Weights(), Weights("fixed")})
+    teachers = ShardTeachers(module, {Weights(), Weights("fixed")})
     module.adapter.data += 1
     assert (seen(teachers, module, Weights()), seen(teachers, module, Weights("fixed"))) == (4.0, 1.0)
 
@@ -51,7 +51,7 @@ def test_actor_and_fixed_teachers():
 @pytest.mark.parametrize("tick", ["update", "step"])
 def test_an_ema_teacher_follows_at_its_own_tick(tick: str):
     module, weights = Adapted(), Weights("ema", decay=0.75, tick=tick)
-    teachers = TeacherWeights(module, {weights})
+    teachers = ShardTeachers(module, {weights})
     module.adapter.data += 4
     teachers.moved("step" if tick == "update" else "update")
     assert seen(teachers, module, weights) == 3.0
@@ -61,7 +61,7 @@ def test_an_ema_teacher_follows_at_its_own_tick(tick: str):
 
 def test_a_synced_teacher_copies_every_so_many_steps():
     module, weights = Adapted(), Weights("synced", every=2)
-    teachers = TeacherWeights(module, {weights})
+    teachers = ShardTeachers(module, {weights})
     values = []
     for step in range(5):
         teachers.start_step(step)
@@ -75,11 +75,11 @@ def test_a_synced_teacher_copies_every_so_many_steps():
 def test_teachers_outlive_the_process(tmp_path: Path):
     wanted = {Weights("ema", decay=0.5), Weights("synced", every=10)}
     module = Adapted()
-    teachers = TeacherWeights(module, wanted)
+    teachers = ShardTeachers(module, wanted)
     module.adapter.data += 1
     teachers.moved("update")
     teachers.save(tmp_path / "teachers")
-    other = TeacherWeights(Adapted(), wanted)
+    other = ShardTeachers(Adapted(), wanted)
     other.load(tmp_path / "teachers")
     for weights, shadow in teachers.shadows.items():
         assert_close(other.shadows[weights], shadow, atol=0, rtol=0)
@@ -107,7 +107,7 @@ def test_without_an_adapter_every_teacher_has_whole_weights():
     module, ema, synced = Whole(), Weights("ema", decay=0.5), Weights("synced", every=2)
     start = [shard.clone() for shard in trainable_shards(module)]
     assert len(start) == 2
-    teachers = TeacherWeights(module, {Weights(), Weights("fixed"), ema, synced}, start)
+    teachers = ShardTeachers(module, {Weights(), Weights("fixed"), ema, synced}, start)
     found = []
     for step in range(3):
         teachers.start_step(step)
@@ -120,11 +120,11 @@ def test_without_an_adapter_every_teacher_has_whole_weights():
 def test_a_resumed_fixed_teacher_is_the_base_again(tmp_path: Path):
     """EasyR1 loads its base before its checkpoint, so what the fixed teacher has is never saved."""
     wanted = {Weights("fixed"), Weights("ema", decay=0.5)}
-    teachers = TeacherWeights(module := Whole(), wanted, [shard.clone() for shard in trainable_shards(module)])
+    teachers = ShardTeachers(module := Whole(), wanted, [shard.clone() for shard in trainable_shards(module)])
     module.move(1.0)
     teachers.moved("update")
     teachers.save(tmp_path / "teachers")
-    other = TeacherWeights(base := Whole(), wanted, [shard.clone() for shard in trainable_shards(base)])
+    other = ShardTeachers(base := Whole(), wanted, [shard.clone() for shard in trainable_shards(base)])
     base.move(1.0)  # the actor's checkpoint
     other.load(tmp_path / "teachers")
     for weights in wanted:

@@ -10,14 +10,15 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from methods.base import Method, Weights
-from methods.engines.local.cell_files import save_adapter
+from methods.engines.local.adapter_folder import save_adapter
 from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses, Sampling, roll_out
-from methods.engines.local.teacher_weights import TeacherWeights, copy_adapter, frozen, learning, update_norm
+from methods.engines.local.sample import Sampling, roll_out
+from methods.engines.local.teacher_weights import AdapterTeachers, copy_adapter, frozen, learning, update_norm
 from methods.engines.shared.problems import Problem, load_problems
 from methods.engines.shared.prompts import Prompt, make_prompt, mrope_positions
+from methods.engines.shared.responses import Responses
 
 METHOD = Method(max_response=12)
 
@@ -224,7 +225,7 @@ def test_fixed_teacher_is_the_base_model(tiny_base, problems, micro_data):
     prompts = [student_context(start, METHOD, p, v) for p, v in zip(problems, look_at(start, problems), strict=True)]
     with frozen(start):
         responses = roll_out(start, prompts, Sampling(1.0, 8, 2), seed=0, size=256)
-    teachers = TeacherWeights(moved, {Weights("fixed")})
+    teachers = AdapterTeachers(moved, {Weights("fixed")})
     with teachers.using(Weights("fixed")):
         fixed = engine_logp(moved, prompts, responses, 256)
     assert_close(fixed, responses.logp, atol=2e-5, rtol=0)
@@ -235,7 +236,7 @@ def test_fixed_teacher_is_the_base_model(tiny_base, problems, micro_data):
 def test_ema_teacher_follows_by_hand(tiny_base):
     policy = Policy(tiny_base, METHOD, "cpu", "float32", seed=0)
     ema = Weights("ema", decay=0.75, tick="update")
-    teachers = TeacherWeights(policy, {ema})
+    teachers = AdapterTeachers(policy, {ema})
     start = copy_adapter(policy)
     shift(policy, 1.0)
     teachers.moved("step")  # not this teacher's tick
@@ -249,7 +250,7 @@ def test_ema_teacher_follows_by_hand(tiny_base):
 def test_synced_teacher_copies_at_its_steps_only(tiny_base):
     policy = Policy(tiny_base, METHOD, "cpu", "float32", seed=0)
     synced = Weights("synced", every=2)
-    teachers = TeacherWeights(policy, {synced})
+    teachers = AdapterTeachers(policy, {synced})
     name = next(iter(policy.trainable))
     teachers.start_step(0)
     start = copy_adapter(policy)[name]
@@ -262,7 +263,7 @@ def test_synced_teacher_copies_at_its_steps_only(tiny_base):
 
 def test_teacher_weights_are_put_back(policy):
     synced = Weights("synced", every=1)
-    teachers = TeacherWeights(policy, {synced})
+    teachers = AdapterTeachers(policy, {synced})
     actor = copy_adapter(policy)
     for value in teachers.shadows[synced].values():
         value.zero_()

@@ -19,23 +19,23 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from contracts.errors import ConfigError, DataError, TrainError
-from contracts.records import Cell, Run, Step
+from contracts.records import Cell, Run, TrainingStep
 from contracts.rollouts import read_rollouts
 from methods.base import load_method
 from methods.engines.local import checkpoint
 from methods.engines.local.policy import Policy, load_base
 from methods.engines.local.train import Trainer, train
-from methods.engines.local.update import minibatches
 from methods.engines.local.vllm import train as vllm_train
 from methods.engines.local.vllm.settings import LocalSettings
+from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import load_problems, step_rows
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 from methods.shared.rewards import Grader
 
 SMALL = {"lr": 1e-2, "steps": 5, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_response": 16}
 # The untrained base never answers right, but it sometimes writes a box: the format reward gives its groups advantages.
 OPTIONS = {"reward": "accuracy_format"} | SMALL
-SETTINGS = EngineSettings(checkpoint_every=2, validate_every=2, validation_problems=4)
+SETTINGS = SharedSettings(checkpoint_every=2, validate_every=2, validation_problems=4)
 METHODS = ["grpo", "rlsd", "cepo", "opsd", "sdpo"]
 
 
@@ -80,7 +80,7 @@ def test_training_without_an_adapter_is_refused_at_once(rollouts: str, tmp_path:
 def test_a_cell_leaves_its_contract_files(method, tiny_base, micro_data, tmp_path):
     adapter = run(make_cell(method), tiny_base, micro_data, tmp_path)
     assert any(v.abs().max() > 0 for k, v in adapter.items() if "lora_B" in k)
-    steps = [Step.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    steps = [TrainingStep.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert [s.step for s in steps] == [1, 2, 3, 4, 5]
     assert [s.val_accuracy is not None for s in steps] == [False, True, False, True, True]
     assert {"rollout", "verify", "update"} <= steps[0].seconds.keys()
@@ -112,12 +112,12 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 from methods.engines.local.train import train
 from contracts.records import Cell
 cell, settings, data, base, out = sys.argv[1:]
 train(Cell.model_validate_json(cell), Path(data) / "train.parquet", Path(data) / "validation.parquet", Path(base),
-      Path(out), EngineSettings.model_validate_json(settings))
+      Path(out), SharedSettings.model_validate_json(settings))
 """
 
 

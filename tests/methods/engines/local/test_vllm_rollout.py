@@ -11,11 +11,15 @@ from torch.testing import assert_close
 from methods.base import Method
 from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Responses, Sampling, roll_out, sampled_by
+from methods.engines.local.sample import Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
+from methods.engines.local.train import train
 from methods.engines.local.vllm.rollout import assemble, plain_prompt, score
 from methods.engines.shared.problems import load_problems
 from methods.engines.shared.prompts import Prompt
+from methods.engines.shared.responses import Responses
+from methods.engines.shared.settings import SharedSettings
+from tests.methods.engines.local.test_local_train import make_cell
 
 METHOD = Method(max_response=12)
 
@@ -67,15 +71,15 @@ def test_an_image_is_one_placeholder_and_its_features_are_the_policys(policy: Po
     assert plain["grid"] == [(1, 2 * vision.grid[0], 2 * vision.grid[1])]
 
 
-def test_another_sampler_stands_in_within_its_block_only(policy: Policy, prompts: list[Prompt]):
+def test_training_and_validation_ask_the_sampler_they_are_given(tiny_base: Path, micro_data: Path, tmp_path: Path):
     asked = []
 
-    def other(*arguments: object) -> Responses:
-        asked.append(arguments)
-        raise KeyError
+    def sampler(policy: Policy, prompts: list[Prompt], sampling: Sampling, seed: int, size: int) -> Responses:
+        asked.append((len(prompts), sampling.copies, size))
+        return roll_out(policy, prompts, sampling, seed, size)
 
-    sampling = Sampling(1.0, 4)
-    with pytest.raises(KeyError), sampled_by(other):
-        roll_out(policy, prompts, sampling, 3, 256)
-    assert asked == [(policy, prompts, sampling, 3, 256)]
-    assert len(roll_out(policy, prompts, sampling, 3, 256).tokens) == 3
+    options = {"steps": 2, "prompts": 3, "group_size": 4, "minibatch_prompts": 3, "max_response": 4}
+    settings = SharedSettings(validation_problems=5, validate_every=2)
+    files = (micro_data / "train.parquet", micro_data / "validation.parquet", tiny_base, tmp_path)
+    train(make_cell("grpo", **options), *files, settings, sampler)
+    assert asked == [(5, 1, 256), (3, 4, 256), (3, 4, 256), (5, 1, 256)]

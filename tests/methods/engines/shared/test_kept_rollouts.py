@@ -12,15 +12,15 @@ import pytest
 from safetensors.torch import load_file
 
 from contracts.errors import DataError
-from contracts.records import Cell, Step
+from contracts.records import Cell, TrainingStep
 from contracts.rollouts import SCHEMA, Rollout, read_rollouts
 from methods.engines.local.train import train
-from methods.engines.shared.settings import EngineSettings
+from methods.engines.shared.settings import SharedSettings
 from tests.methods.engines.local.test_local_train import SETTINGS, make_cell, same_bits
 
 
 def trained(cell: Cell, base: Path, data: Path, out: Path, kept_groups: int = 2) -> list[Rollout]:
-    settings = EngineSettings(**SETTINGS.model_dump() | {"kept_groups": kept_groups})
+    settings = SharedSettings(**SETTINGS.model_dump() | {"kept_groups": kept_groups})
     train(cell, data / "train.parquet", data / "validation.parquet", base, out, settings)
     return read_rollouts(out / "rollouts.parquet")
 
@@ -80,7 +80,7 @@ def test_keeping_changes_nothing_else(tiny_base, micro_data, tmp_path):
         for name in ("none", "all")
     ]
     assert lines[0] == lines[1]
-    assert Step.model_validate(lines[0][0] | {"seconds": {}}).step == 1
+    assert TrainingStep.model_validate(lines[0][0] | {"seconds": {}}).step == 1
 
 
 @pytest.mark.parametrize("table", [None, pa.table({"step": [1]})])

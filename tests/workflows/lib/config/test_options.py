@@ -1,11 +1,13 @@
 """Options and presets as read from the source of a method, against what Python makes of it."""
 
+import shutil
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 
 from contracts.errors import ConfigError
+from contracts.paths import ROOT
 from methods.base import load_method
 from tests.helpers.projects import SHARP, write_project
 from workflows.lib.config.method_options import Option, read_methods
@@ -79,3 +81,39 @@ def test_parse_keeps_the_type(kind: type, choices: tuple, value: object, parsed:
 def test_parse_refuses_other_types(kind: type, choices: tuple, value: object):
     with pytest.raises(ConfigError, match=r"^here: .* is not "):
         Option("x", kind, choices, "a").parse(value, "here")
+
+
+@pytest.mark.parametrize(
+    "line", ["from methods.credit import token_credit", "import methods.credit", "from methods import credit"]
+)
+def test_an_import_from_where_shared_parts_used_to_be_names_the_new_place(tmp_path: Path, line: str):
+    root = write_project(tmp_path)
+    (root / "methods" / "shared").mkdir(exist_ok=True)
+    (root / "methods" / "shared" / "credit.py").write_text("")
+    (root / "methods" / "mine.py").write_text(f"{line}\n")
+    message = "^methods/mine.py: methods.credit is methods.shared.credit now; change the import$"
+    with pytest.raises(ConfigError, match=message):
+        read_methods(root)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "advantage",
+        "contexts",
+        "credit",
+        "divergence",
+        "limits",
+        "references",
+        "rewards",
+        "schedule",
+        "seeding",
+        "surrogate",
+    ],
+)
+def test_every_old_name_has_a_new_place(tmp_path: Path, name: str):
+    (tmp_path / "methods" / "shared").mkdir(parents=True)
+    shutil.copy(ROOT / "methods" / "shared" / f"{name}.py", tmp_path / "methods" / "shared")
+    (tmp_path / "methods" / "mine.py").write_text(f"from methods.{name} import anything\n")
+    with pytest.raises(ConfigError, match=f"methods.{name} is methods.shared.{name} now"):
+        read_methods(tmp_path)

@@ -1,4 +1,4 @@
-"""What a teacher reads, as rows of an EasyR1 batch: another prompt before the same responses."""
+"""Rows of an EasyR1 batch: their order over the workers, and a teacher's prompts before the same responses."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 from verl.protocol import DataProto
+from verl.utils.seqlen_balancing import get_seqlen_balanced_partitions
 
 from methods.engines.shared.prompts import Prompt, pad_prompts
 
@@ -46,3 +47,18 @@ def teacher_rows(data: DataProto) -> DataProto:
     return DataProto.from_dict(
         tensors={**tensors, "responses": data.batch["responses"]}, non_tensors=seen, meta_info=dict(data.meta_info)
     )
+
+
+def worker_order(minibatches: Sequence[Tensor], lengths: Sequence[int], workers: int) -> list[int]:
+    """Rows in the order in which EasyR1 deals them out: worker by worker, each with its part of every mini-batch.
+
+    EasyR1 gives each worker consecutive rows and the worker cuts them into mini-batches in turn. Within a mini-batch
+    the parts are of equal size and about equal in tokens.
+    """
+    dealt: list[list[int]] = [[] for _ in range(workers)]
+    for rows in minibatches:
+        chosen = [lengths[row] for row in rows.tolist()]
+        parts = get_seqlen_balanced_partitions(chosen, k_partitions=workers, equal_size=True)
+        for worker, part in enumerate(parts):
+            dealt[worker] += rows[torch.tensor(part)].tolist()
+    return [row for part in dealt for row in part]

@@ -1,0 +1,36 @@
+"""From the experience and the updates of one step to its line in ``train.jsonl``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.records import TrainingStep
+from methods.base import Method
+from methods.engines.local.update import Update
+from methods.engines.shared.experience import Experience
+from methods.engines.shared.step_fields import rollout_fields
+
+
+def step_record(
+    step: int, method: Method, experience: Experience, updates: Sequence[Update], lr: float, delta_w: float,
+    seconds: dict[str, float],
+) -> TrainingStep:  # fmt: skip
+    """The line of 0-based rollout ``step``."""
+    return TrainingStep(
+        step=step + 1,
+        grade_timeouts=experience.grade_timeouts,
+        loss=sum(u.loss for u in updates) / len(updates),
+        grad_norm=sum(u.grad_norm for u in updates) / len(updates),
+        lr=lr,
+        clip_low=_mean(updates, "clip_low"),
+        clip_high=_mean(updates, "clip_high"),
+        dual_clip=_mean(updates, "dual_clip"),
+        delta_w=delta_w,
+        seconds=seconds,
+        **rollout_fields(method, experience, step),
+    )
+
+
+def _mean(updates: Sequence[Update], name: str) -> float | None:
+    values = [u.clipped[name] for u in updates if name in u.clipped]
+    return sum(values) / len(values) if values else None

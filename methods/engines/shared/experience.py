@@ -1,0 +1,80 @@
+"""The experience of one rollout step, and the parts of making it that both engines share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from methods.base import Method, Rollouts, Teacher
+from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.engines.shared.responses import Responses
+from methods.shared import seeding
+from methods.shared.advantage import group_advantage
+from methods.shared.contexts import IMAGE_PAD, student_prompt, teacher_prompt
+from methods.shared.references import Member, Reference
+
+
+@dataclass(frozen=True)
+class Experience:
+    """Everything that the updates of one rollout step and its line in the log need."""
+
+    contexts: list[Prompt]  # the student's, one per rollout; rollouts of a group share one object
+    responses: Responses
+    members: list[Member]
+    rollouts: Rollouts
+    teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching in the local engine only, else empty
+    grade_timeouts: int
+
+
+def as_rollouts(
+    method: Method, responses: Responses, reward: Float[Tensor, " B"], correct: Tensor, seed: int
+) -> Rollouts:
+    """The tensors that a method's hook sees, before any teacher has been asked; ``correct`` is (B,) bool."""
+    return Rollouts(
+        group=responses.owner,
+        reward=reward,
+        correct=correct,
+        advantage=group_advantage(reward, responses.owner, correct=correct if method.drop_all_wrong else None),
+        tokens=responses.tokens,
+        mask=responses.mask,
+        logp={"student": responses.logp},
+        has={},
+        seed=seed,
+    )
+
+
+def choose_references(
+    method: Method, teacher: Teacher, members: Sequence[Member], truths: Sequence[str], seed: int, step: int
+) -> list[Reference | None]:
+    """What ``teacher`` is shown for each rollout of 0-based ``step``, None where there is nothing to show.
+
+    ``members`` come group after group; ``truths`` holds the ground truth of each group's problem.
+    """
+    generator, size = seeding.generator(seed, "reference", step), method.group_size
+    chosen: list[Reference | None] = []
+    for i, truth in enumerate(truths):
+        others = [*truths[:i], *truths[i + 1 :]]
+        chosen += teacher.choose(members[i * size : (i + 1) * size], truth, generator, others)
+    return chosen
+
+
+def teacher_context(
+    tokenizer: PreTrainedTokenizerBase, method: Method, teacher: Teacher, text: str, visions: Sequence[Vision],
+    reference: Reference | None,
+) -> Prompt:  # fmt: skip
+    """The prompt of a teacher: the reference written in, if there is one, and the image shown or not.
+
+    Of ``visions`` only the grids decide the ids and positions, so EasyR1's driver gives them without features.
+    """
+    counts, template = [v.grid[0] * v.grid[1] for v in visions], method.prompt_template
+    if reference is None:
+        ids = student_prompt(tokenizer, text, template, counts)
+    else:
+        ids = teacher_prompt(tokenizer, text, template, counts, reference, teacher.style)
+    image = tokenizer.convert_tokens_to_ids(IMAGE_PAD)
+    blind = None if teacher.image else tokenizer.pad_token_id
+    return make_prompt(ids, visions, image, teacher.positions, blind)

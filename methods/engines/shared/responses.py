@@ -1,0 +1,24 @@
+"""Responses of one rollout step as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Responses:
+    """B responses, right-padded to the longest; padding is 0 in every field."""
+
+    tokens: Int[Tensor, "B T"]
+    mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token
+    logp: Float[Tensor, "B T"]  # nats, under the policy that sampled, over the whole vocabulary
+    entropy: Float[Tensor, "B T"]  # nats
+    owner: Int[Tensor, " B"]  # index of the prompt
+    truncated: Float[Tensor, " B"]  # 1 where no end-of-turn token came within the limit
+
+    def ids(self, row: int) -> tuple[int, ...]:
+        """Token ids of one response, end-of-turn token included."""
+        return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
