@@ -11,7 +11,7 @@ from typing import NamedTuple
 from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
 from methods.shared.limits import check_engine_option, check_limits
-from workflows.lib.config.loading import Source
+from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, Variant
 from workflows.lib.dag.products import FIGURES, table_names
@@ -43,7 +43,7 @@ class Grid:
     experiments: Mapping[str, Experiment]
     methods: Mapping[str, MethodSource]
     recipes: Recipes
-    source: Source
+    source: ConfigSource
 
     def check(self) -> None:
         """Raise ConfigError for the first unknown method, scale, option, variant or experiment of the config."""

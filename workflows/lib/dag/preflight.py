@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.errors import ConfigError
-from workflows.lib.config.loading import Source
+from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.schema import Config
 from workflows.lib.dag.recipes import ENGINES, ROOT
 from workflows.lib.machine.facts import FREE_MB
@@ -35,7 +35,7 @@ def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["mic
         raise ConfigError(place, cause, "free some, or set results_dir to another disk")
 
 
-def check_engine(config: Config, source: Source) -> None:
+def check_engine(config: Config, source: ConfigSource) -> None:
     """Raise ConfigError for an engine that this version does not have."""
     module = ROOT / Path(*ENGINES[config.engine].split(".")).with_suffix(".py")
     if not module.is_file():
@@ -52,7 +52,7 @@ def check_fetched(study: Study, rules: Iterable[str]) -> None:
     raise ConfigError(place, f"{cause}{others}", way_out)
 
 
-def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
+def check_confirmed(source: ConfigSource, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
     """Raise ConfigError for a run that uses GPUs and that nobody said yes to.
 
     ``plan``: its lines; the last one are the GPU-hours, empty without any. ``ask``: puts a question to the user and
@@ -69,7 +69,7 @@ def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], st
     raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
 
 
-def check_models(config: Config, source: Source) -> None:
+def check_models(config: Config, source: ConfigSource) -> None:
     """Raise ConfigError if a base model that should be a folder is none."""
     for name, scale in config.scales.items():
         if scale.is_folder and not (Path(scale.base_model).expanduser() / "config.json").is_file():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.errors import ConfigError
 from methods.engines.easyr1.checkout import lacking as checkout_lacking
 from workflows.lib.cache.lost_links import CACHE, mend_links
-from workflows.lib.config.loading import Source, load_config, read_experiments
+from workflows.lib.config.loading import ConfigSource, load_config, read_experiments
 from workflows.lib.config.method_options import read_methods
 from workflows.lib.config.schema import Config
 from workflows.lib.dag import preflight
@@ -37,7 +37,7 @@ class Study(Analyses):
         overrides = dict(workflow.config_settings.config or {})
         files = [Path(file) for file in workflow.configfiles]
         names = [str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file) for file in files]
-        source = Source(", ".join(names), frozenset(overrides))
+        source = ConfigSource(", ".join(names), frozenset(overrides))
         study = Study.of(load_config(raw, overrides, source), source)
         preflight.check_engine(study.config, source)
         preflight.check_models(study.config, source)
@@ -47,7 +47,7 @@ class Study(Analyses):
         return study
 
     @staticmethod
-    def of(config: Config, source: Source) -> Study:
+    def of(config: Config, source: ConfigSource) -> Study:
         """The study of a valid config; ConfigError if it names what does not exist."""
         lock = read_lock(lock_path(Path(source.file)))
         recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})

@@ -8,7 +8,7 @@ from typing import Any
 from methods.engines.easyr1.settings import EngineSettings
 from methods.engines.local.vllm.settings import LocalSettings
 from workflows.lib.cache.digest import code_digest
-from workflows.lib.config.loading import Source, engine_settings, load_config
+from workflows.lib.config.loading import ConfigSource, engine_settings, load_config
 from workflows.lib.dag.grid import Key
 from workflows.lib.dag.recipes import ENGINES
 from workflows.lib.dag.study import Study
@@ -23,7 +23,7 @@ def study(**more: Any) -> Study:
         "scales": {"small": {"base_model": "micro://small"}},
         "experiments": ["smoke"],
     }
-    source = Source("my.yaml", frozenset())
+    source = ConfigSource("my.yaml", frozenset())
     return Study.of(load_config(raw | more, {}, source), source)
 
 
