@@ -19,7 +19,10 @@ def test_a_folder_is_linked_without_code_and_pickles(tmp_path: Path):
     for name in ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "pytorch_model.bin"):
         (source / name).write_text(name)
     provide(
-        ScaleSettings(model_name="X", base_model=str(source)), "", tmp_path / "out" / "model", tmp_path / "out" / "base.json"
+        ScaleSettings(model_name="X", base_model=str(source)),
+        "",
+        tmp_path / "out" / "model",
+        tmp_path / "out" / "base.json",
     )
     linked = {path.name: path.read_text() for path in (tmp_path / "out" / "model").iterdir()}
     assert linked == {name: name for name in ("config.json", "model.safetensors", "chat_template.jinja")}

@@ -30,6 +30,8 @@ NOT_DECIDING = {
     "contracts.reading": "reads a record back as it was written, or raises an error",
     "contracts.records": "names, types and descriptions of the fields of result files; their values come from the caller",
     "contracts.versions": "which packages are installed; the lock of the environment is a part of every digest",
+    "evals.analysis.tables": "the list of tables; which cells each of them shows is a part of its recipe",
+    "evals.analysis.figures": "the list of figures; which cells each of them shows is a part of its recipe",
 }
 MODULE = re.compile(rf"({'|'.join(FOLLOWED)})(\.\w+)+")  # a string that is the name of a module, as after python -m
 PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)

@@ -90,11 +90,8 @@ class Experiment(Model):
         default={}, description="variants that only this experiment needs; known everywhere"
     )
     repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
-    tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
-    figures: list[Name] = Field(
-        default=[],
-        description="figures drawn from these cells: figure1 (with rewards), figure3, figure4 (with Figure 5)",
-    )
+    tables: list[Name] = Field(default=[], description="tables of these cells; evals/analysis/tables lists them")
+    figures: list[Name] = Field(default=[], description="figures of these cells; evals/analysis/figures lists them")
 
 
 class Progress(Model):

@@ -6,16 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contracts.errors import ConfigError
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.schema import Config
+from workflows.lib.dag.missing import Missing
 from workflows.lib.dag.recipes import ENGINES, ROOT
 from workflows.lib.machine.facts import FREE_MB
-
-if TYPE_CHECKING:
-    from workflows.lib.dag.study import Study
 
 USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
 
@@ -42,14 +39,13 @@ def check_engine(config: Config, source: ConfigSource) -> None:
         raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
 
 
-def check_fetched(study: Study, rules: Iterable[str]) -> None:
-    """Raise ConfigError if one of these rules is about to run and what it needs from elsewhere is not here."""
-    if USERS.isdisjoint(rules) or not (lines := study.missing()):
+def check_fetched(missing: Sequence[Missing], rules: Iterable[str]) -> None:
+    """Raise ConfigError if one of these rules is about to run and something that it may need is ``missing`` here."""
+    if USERS.isdisjoint(rules) or not missing:
         return
-    others = f" (and {len(lines) - 1} more: make doctor)" if len(lines) > 1 else ""
-    place, _, rest = lines[0].partition(": ")
-    cause, _, way_out = rest.rpartition("; ")
-    raise ConfigError(place, f"{cause}{others}", way_out)
+    first, others = missing[0], len(missing) - 1
+    more = f" (and {others} more: make doctor)" if others else ""
+    raise ConfigError(first.place, f"{first.cause}{more}", first.remedy)
 
 
 def check_confirmed(source: ConfigSource, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:

@@ -41,7 +41,9 @@ class MachineFinding:
         return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
 
 
-def examine(config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False) -> list[MachineFinding]:
+def examine(
+    config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False
+) -> list[MachineFinding]:
     """Every check of a config on a machine.
 
     ``lock``: what was fetched; ``results``: folder of this world's results; ``deployed``: Snakemake gives every rule
@@ -94,7 +96,9 @@ def _environment(role: str, key: str, python: str | None, deployed: bool) -> Mac
     what, expected = f"environment {role}", f"the {len(locked)} of envs/{role}.txt"
     if python is None:
         found = "made by --sdm" if deployed else f"{key} names none, so the packages of envs/local.txt would be used"
-        return MachineFinding(what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there")
+        return MachineFinding(
+            what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there"
+        )
     there = packages_of(str(Path(python).expanduser()))
     if there is None:
         return MachineFinding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
@@ -140,11 +144,15 @@ def _gpu_count(wanted: int, machine: Machine) -> MachineFinding:
     names = ", ".join(sorted({gpu.name for gpu in machine.gpus})) or "nvidia-smi names none"
     if machine.driver_trouble:
         found = f"nvidia-smi fails: {machine.driver_trouble}"
-        return MachineFinding("GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them")
+        return MachineFinding(
+            "GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them"
+        )
     way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus"
     if machine.usable < wanted <= len(machine.gpus):
         names, way_out = f"{len(machine.gpus)} {names}, the others hidden", f"name more in {VISIBLE}, or unset it"
-    return MachineFinding("GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else "")
+    return MachineFinding(
+        "GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else ""
+    )
 
 
 def _major(driver: str) -> int:
@@ -203,7 +211,9 @@ def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[MachineF
     try:
         check()
     except EvalError as error:
-        yield MachineFinding("environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy)
+        yield MachineFinding(
+            "environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy
+        )
 
 
 def _reserved(config: Config) -> list[Reserved]:

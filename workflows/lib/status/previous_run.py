@@ -21,8 +21,7 @@ class Kind(NamedTuple):
 
 
 Values = dict[Kind, list[float]]
-# Logs named after their rule; all others are tables.
-OWN_LOG = {"problems", "benchmarks", "figures", "figure3", "credit_figures", "track"}
+EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
-    return Kind(rule, " ".join(wildcards.values()))
+    kind, _, name = rule.partition("_")
+    return Kind(kind, name) if kind in EXHIBITS else Kind(rule, " ".join(wildcards.values()))
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,8 @@ def _cells(results: Path) -> list[tuple[Path, str]]:
 
 
 def _kind_of_log(name: str) -> Kind:
-    if name == "check":
-        return Kind("check_benchmarks")
-    if name == "claims":
-        return Kind(name, name)
-    return Kind(name) if name in OWN_LOG else Kind("table", name)
+    """Logs are named after their rules, all but one."""
+    return Kind("check_benchmarks") if name == "check" else kind_of(name, {})
 
 
 def _seconds_per_step(cell: Path) -> float | None:

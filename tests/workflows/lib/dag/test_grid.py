@@ -80,8 +80,10 @@ def test_a_cell_knows_all_experiments_it_is_in():
         {"first": first, "all": {"title": "", "arms": [{}]}, "other": first | {"scales": ["huge"]}},
         experiments=["first"],
     )
-    study = Study(made.config, made, made.recipes)
-    assert study.membership(None) == {"first": ["cepo/small/default/s1"], "all": ["cepo/small/default/s1"]}
+    assert Study(made).tracking.membership(None) == {
+        "first": ["cepo/small/default/s1"],
+        "all": ["cepo/small/default/s1"],
+    }
 
 
 def test_a_variant_has_one_meaning():

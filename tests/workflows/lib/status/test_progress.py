@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
-from workflows.lib.status.monitor import WatchedJob, Monitor
+from workflows.lib.status.monitor import Monitor, WatchedJob
 from workflows.lib.status.previous_run import Usual
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
@@ -44,7 +44,10 @@ def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
     assert seconds_left([waiting], cores=1) == (50.0, True)
     assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
     assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
-    assert seconds_left([JobTiming(B, 30.0, None, True), waiting], cores=1) == (50.0, True)  # better than the others' mean
+    assert seconds_left([JobTiming(B, 30.0, None, True), waiting], cores=1) == (
+        50.0,
+        True,
+    )  # better than the others' mean
 
 
 def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
