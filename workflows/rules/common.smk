@@ -3,7 +3,7 @@ from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
 from workflows.lib.status import console
-from workflows.lib.status.previous_run import Usual
+from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.monitor import Monitor
 from workflows.lib.dag.environments import conda_file, image_file
 from workflows.lib.dag.exhibits import unknown_table
@@ -22,8 +22,8 @@ if not workflow.configfiles:  # a config given on the command line replaces this
 
 with console.one_line_errors():
     study = Study.load(workflow, config)
-usual = Usual(Path("results/reference") / study.config.world, study.cells.training_steps)  # a committed run
-monitor = Monitor(Path(study.results), study.cells.training_steps, study.config.progress.every, usual.seconds)
+committed = PreviousRun(Path("results/reference") / study.config.world, study.cells.training_steps)
+monitor = Monitor(Path(study.results), study.cells.training_steps, study.config.progress.every, committed.seconds)
 PUBLISHED = sorted(str(path) for path in Path("results/published").glob("*.yaml"))
 
 

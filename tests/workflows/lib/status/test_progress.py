@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.paths import ROOT
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
 from workflows.lib.status.monitor import Monitor, WatchedJob
-from workflows.lib.status.previous_run import Usual
+from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
 CELL = {"method": "cepo", "scale": "small", "variant": "default", "seed": "1"}
@@ -56,11 +57,16 @@ def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
     (cell / "cell.json").write_text('{"options": {"steps": 10}}')
     (cell / "run.json").write_text('{"seconds": {"rollout": 15.0, "update": 5.0}}')
     (cell / "eval/scores.json").write_text('{"seconds": 7.0}')
-    usual = Usual(tmp_path, lambda wildcards: 50)
+    usual = PreviousRun(tmp_path, lambda wildcards: 50)
     assert usual.seconds("train", CELL) == 100.0
     assert usual.seconds("evaluate", CELL) == 7.0
     assert usual.seconds("train", CELL | {"scale": "large"}) is None
-    assert Usual(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
+    assert PreviousRun(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
+
+
+def test_the_committed_archive_tells_it_too():
+    committed = PreviousRun(ROOT / "results/reference/micro", lambda wildcards: 50)
+    assert (committed.seconds("train", CELL) or 0) > (committed.seconds("evaluate", CELL) or 0) > 0
 
 
 @given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1e4)), min_size=1), st.integers(1, 8))
