@@ -5,7 +5,7 @@ min_version("9.20")  # caching of named outputs
 
 
 include: "workflows/rules/common.smk"
-include: study.data_rules
+include: study.data.rules
 include: "workflows/rules/models.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/evaluate.smk"
@@ -19,7 +19,7 @@ rule all:
     input:
         study.products,
         "<results>/tracked.json",
-        study.store_files,
+        study.tracking.store_files,
 
 
 rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
@@ -29,4 +29,4 @@ rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
 
 rule cell:
     input:
-        study.chosen_cell,
+        study.cells.chosen,

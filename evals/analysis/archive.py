@@ -1,9 +1,10 @@
-"""A finished world in two small files, and back: what tables, figures and claims need, without models and responses.
+"""Pack a finished world into two small files, and unpack it: all that tables, figures and claims need.
 
-``answers.parquet`` has one row per question and one column per evaluation, each answer in three bits.
-``records.parquet`` holds the text files of every cell as they are. :func:`pack` makes them from ``results/<world>``;
-:func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of ``samples.parquet``, so that
-everything that reads cells reads these too (:mod:`workflows.lib.publish.rebuild`).
+An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
+evaluation, each answer in three bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
+every cell. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
+``eval/answers.parquet`` in the place of ``samples.parquet``. Everything that reads cells reads these too: ``make
+rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -20,13 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataError, UserError
-from contracts.files import replacing, write_text
+from contracts.files import replacing
+from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
 from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
 
-RECORDS = "records.parquet"
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
-BITS = ["correct", "parsed", "truncated"]  # from the lowest
+BITS = ["correct", "parsed", "truncated"]  # in an answer's number, from the lowest bit
 
 
 def pack(results: Path, out: Path) -> list[Path]:
@@ -53,24 +54,22 @@ def pack(results: Path, out: Path) -> list[Path]:
 
 
 def unpack(archive: Path, results: Path) -> list[Path]:
-    """Write the cell folders of an archive below ``results/cells``; returns them. DataError if it is none."""
+    """Write the cell folders of an archive below ``results/cells``; returns them. DataError if it is no archive."""
     try:
-        texts, answers = pq.read_table(archive / RECORDS).to_pylist(), pq.read_table(archive / ANSWERS).to_pandas()
+        answers = pq.read_table(archive / ANSWERS).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
         ) from None
-    for line in texts:
-        write_text(_inside(results / "cells", f"{line['cell']}/{line['file']}"), line["text"])
+    cells = unpack_texts(archive, results)
     for name in answers.columns.drop(QUESTION):
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)
         flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
         table = given[QUESTION].assign(**flags).astype({"correct": float})
-        _write(
-            pa.Table.from_pandas(table[COLUMNS], preserve_index=False), _inside(results / "cells", f"{name}/{ANSWERS}")
-        )
-    return sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
+        path = inside(results / "cells", f"{name}/{ANSWERS}")
+        _write(pa.Table.from_pandas(table[COLUMNS], preserve_index=False), path)
+    return cells
 
 
 def _evaluations(cell: Path) -> Iterator[str]:
@@ -85,14 +84,6 @@ def _bits(folder: Path) -> pd.Series:
     frame = pd.concat(by_benchmark(folder).values())
     number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
     return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """``folder/name``; DataError if that leaves the folder, as only a forged archive would."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(name, "names a file outside the results", "use an archive that you trust")
-    return path
 
 
 def _write(table: pa.Table, path: Path) -> Path:

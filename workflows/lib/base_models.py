@@ -7,12 +7,12 @@ from pathlib import Path
 
 from contracts.errors import DataError
 from contracts.files import write_text
-from workflows.lib.config.schema import MICRO, Scale
+from workflows.lib.config.schema import MICRO, ScaleSettings
 from workflows.lib.hub.needs import WEIGHTS, present, read_lock
 from workflows.lib.hub.needs import model as hub_model
 
 
-def provide(scale: Scale, building: str, model: Path, report: Path) -> None:
+def provide(scale: ScaleSettings, building: str, model: Path, report: Path) -> None:
     """Fill the folder ``model`` and write the ``report`` of how that was done.
 
     ``building``: for a model of the micro world its MicroSettings as JSON, for one of the hub the path of the lock that

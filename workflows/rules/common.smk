@@ -3,8 +3,10 @@ from pathlib import Path
 
 from evals.benchmarks import BENCHMARKS
 from workflows.lib.status import console
-from workflows.lib.status.previous_run import Usual
+from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.monitor import Monitor
+from workflows.lib.dag.environments import conda_file, image_file
+from workflows.lib.dag.exhibits import unknown_table
 from workflows.lib.dag.start import at_a_time, before
 from workflows.lib.dag.study import Study
 from workflows.lib.config.yaml_file import read_table
@@ -20,13 +22,13 @@ if not workflow.configfiles:  # a config given on the command line replaces this
 
 with console.one_line_errors():
     study = Study.load(workflow, config)
-usual = Usual(Path("results/reference") / study.config.world, study.training_steps)  # a committed run
-monitor = Monitor(Path(study.results), study.training_steps, study.config.progress.every, usual.seconds)
+committed = PreviousRun(Path("results/reference") / study.config.world, study.cells.training_steps)
+monitor = Monitor(Path(study.results), study.cells.training_steps, study.config.progress.every, committed.seconds)
 PUBLISHED = sorted(str(path) for path in Path("results/published").glob("*.yaml"))
 
 
 if console.planning(workflow):
-    console.tell_last([f"Missing: {line}" for line in study.missing()])
+    console.tell_last([f"Missing: {one.line}" for one in study.missing()])
 
 
 onstart:
@@ -43,7 +45,7 @@ onerror:
     monitor.stop()
 
 
-container: study.image("local")  # used with --sdm apptainer only; rules whose packages differ name their own
+container: image_file("local")  # used with --sdm apptainer only; rules whose packages differ name their own
 
 
 pathvars:

@@ -14,7 +14,7 @@ rule untrained:
     conda:
         "../../envs/local.yaml"
     params:
-        cell=study.untrained_json,
+        cell=study.bases.untrained_record,
     script:
         "../scripts/untrained.py"
 
@@ -22,7 +22,7 @@ rule untrained:
 rule evaluate:
     input:
         cell="<cell>/cell.json",
-        adapter=study.adapter,
+        adapter=study.cells.adapter,
         base="<model>/model",
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
@@ -32,24 +32,24 @@ rule evaluate:
         "<cell>/eval/evaluate.log",
     cache: True
     conda:
-        study.conda(study.recipes.evaluation_role)
+        conda_file(study.recipes.evaluation_role)
     container:
-        study.image(study.recipes.evaluation_role)
+        image_file(study.recipes.evaluation_role)
     resources:
         gpu=study.config.resources.evaluate.gpus,
         mem_mb=study.config.resources.evaluate.mem_mb,
         runtime=study.config.resources.evaluate.minutes,
     params:
-        settings=study.evaluation_settings,
-        recipe=study.cell_evaluation,
+        settings=study.cells.evaluation_settings,
+        recipe=study.cells.evaluation,
     script:
-        study.evaluation_script
+        study.cells.evaluation_script
 
 
 rule repeat:  # the same evaluation with other sampling noise
     input:
         cell="<cell>/cell.json",
-        adapter=study.adapter,
+        adapter=study.cells.adapter,
         base="<model>/model",
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
@@ -61,18 +61,18 @@ rule repeat:  # the same evaluation with other sampling noise
         repeat=r"\d+",
     cache: True
     conda:
-        study.conda(study.recipes.evaluation_role)
+        conda_file(study.recipes.evaluation_role)
     container:
-        study.image(study.recipes.evaluation_role)
+        image_file(study.recipes.evaluation_role)
     resources:
         gpu=study.config.resources.evaluate.gpus,
         mem_mb=study.config.resources.evaluate.mem_mb,
         runtime=study.config.resources.evaluate.minutes,
     params:
-        settings=study.repeat_settings,
-        recipe=study.repeat_evaluation,
+        settings=study.cells.repeat_settings,
+        recipe=study.cells.repeat_evaluation,
     script:
-        study.evaluation_script
+        study.cells.evaluation_script
 
 
 rule score:
@@ -89,7 +89,7 @@ rule score:
     conda:
         "../../envs/local.yaml"
     params:
-        recipe=study.cell_scores,
+        recipe=study.cells.scores,
     script:
         "../scripts/score.py"
 
@@ -107,6 +107,6 @@ rule credit:
         "../../envs/local.yaml"
     params:
         world=study.config.world,
-        recipe=study.cell_credit,
+        recipe=study.cells.credit,
     script:
         "../scripts/credit.py"

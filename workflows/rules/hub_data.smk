@@ -13,7 +13,7 @@ rule problems:
     conda:
         "../../envs/local.yaml"
     params:
-        source=study.problem_source,
+        source=study.data.problem_source,
         lock=study.hub_lock,
         recipe=study.recipes.problems(),
     script:
@@ -30,7 +30,7 @@ rule benchmarks:
     conda:
         "../../envs/local.yaml"
     params:
-        sources=study.benchmark_sources,
+        sources=study.data.benchmark_sources,
         lock=study.hub_lock,
         recipe=study.recipes.benchmarks(),
     script:

@@ -15,9 +15,9 @@ rule base_model:
         mem_mb=study.config.resources.base.mem_mb,
         runtime=study.config.resources.base.minutes,
     params:
-        scale=study.base_settings,
-        building=study.base_building,
-        recipe=study.base_recipe,
+        scale=study.bases.settings,
+        building=study.bases.building,
+        recipe=study.bases.recipe,
     script:
         "../scripts/base_model.py"
 
@@ -47,7 +47,7 @@ rule check_rollouts:
 
 rule check_benchmarks:
     input:
-        study.untrained_scores,
+        study.bases.untrained_scores,
     output:
         "<results>/models/check.json",
     log:

@@ -3,11 +3,11 @@
 
 rule track:
     input:
-        cells=study.tracked_cells,
-        results=study.tracked_results,
+        cells=study.tracking.cells,
+        results=study.tracking.results,
     output:
         "<results>/tracked.json",
-        update(study.store_files),  # filled again if it was deleted; never deleted by Snakemake: it holds other runs too
+        update(study.tracking.store_files),  # filled again if it was deleted; never deleted by Snakemake: it holds other runs too
     log:
         "<results>/logs/track.log",
     benchmark:
@@ -17,7 +17,7 @@ rule track:
         "../../envs/local.yaml"
     params:
         world=study.config.world,
-        store=study.store,
-        experiments=study.membership,
+        store=study.tracking.store,
+        experiments=study.tracking.membership,
     script:
         "../scripts/track.py"

@@ -6,7 +6,7 @@ rule train:
         data="<results>/data/train.parquet",
         validation="<results>/data/validation.parquet",
         base="<model>/model",
-        check=study.base_check,
+        check=study.cells.base_check,
     output:
         cell="<cell>/cell.json",
         steps="<cell>/train.jsonl",
@@ -17,14 +17,14 @@ rule train:
         "<cell>/train.log",
     cache: True  # Snakemake refuses benchmark: beside cache:, so wall time and peak memory go into run.json
     conda:
-        study.conda(study.recipes.train_role)
+        conda_file(study.recipes.train_role)
     container:
-        study.image(study.recipes.train_role)
+        image_file(study.recipes.train_role)
     resources:
         gpu=study.config.resources.train.gpus,
         mem_mb=study.config.resources.train.mem_mb,
         runtime=study.config.resources.train.minutes,
     params:
-        cell=study.cell_json,
+        cell=study.cells.record,
     script:
         "../scripts/train.py"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from workflows.lib.config.schema import Scale
+from workflows.lib.config.schema import ScaleSettings
 from workflows.lib.job import job
 
-scale = Scale.model_validate_json(snakemake.params.scale)
+scale = ScaleSettings.model_validate_json(snakemake.params.scale)
 with job(snakemake.log[0], f"base model {snakemake.wildcards.scale}"):
     from workflows.lib.base_models import provide
 

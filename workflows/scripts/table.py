@@ -5,9 +5,7 @@ from pathlib import Path
 
 from workflows.lib.job import job
 
-name = snakemake.wildcards.table
-with job(snakemake.log[0], name):
+with job(snakemake.log[0], f"table {snakemake.params.name}"):
     cells = [Path(path).parent for path in snakemake.input.cells]
-    import_module(f"evals.analysis.tables.{name}").write(
-        cells, Path(snakemake.input.published[0]).parent, Path(snakemake.output.md).parent
-    )
+    published, out = Path(snakemake.input.published[0]).parent, Path(snakemake.output[0]).parent
+    import_module(snakemake.params.module).write(cells, published, out)

@@ -1,0 +1,13 @@
+"""Every figure that an experiment may ask for. To add one: write its module in this folder and list it here."""
+
+from __future__ import annotations
+
+from evals.analysis.registry import CREDIT, TRAINING, Figure
+
+FIGURES: dict[str, Figure] = {
+    "figure1": Figure(module="training", files=("figure1", "reward"), cells="trained", reads=TRAINING),
+    "figure3": Figure(module="figure3", files=("figure3",)),
+    "figure4": Figure(
+        module="credit", files=("figure4", "figure5"), cells="trained", reads=("run.json", CREDIT), pages=("figure5",)
+    ),
+}

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from contracts.errors import DataError, UserError
 from contracts.files import write_text
+from evals.analysis.cell_texts import RECORDS, unpack_texts
 from evals.analysis.cells import CellFolder
 from evals.analysis.figures.heat_map_page import STYLE as HEAT_MAPS
 from evals.analysis.report.embed import figure, table
@@ -68,10 +71,11 @@ def build(results: Path) -> str:
     if not any((results / name).is_dir() for name in ("tables", "figures", "cells")):
         raise DataError(str(results), "holds no tables, figures or cells", "name a folder like results/micro")
     sections = [*SECTIONS, *_others(results)]
-    body = [_verdicts(results), *(_section(results, one) for one in sections), _provenance(results)]
+    with _with_cells(results) as unpacked:
+        name, provenance = escape(_world(unpacked)), _provenance(unpacked)
+    body = [_verdicts(results), *(_section(results, one) for one in sections), provenance]
     titles = {"verdicts": "Verdicts"} | {one.id: one.title for one in sections} | {"provenance": "Provenance"}
     links = "".join(f'<li><a href="#{id}">{escape(title)}</a></li>' for id, title in titles.items())
-    name = escape(_world(results))
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
@@ -84,6 +88,18 @@ def build(results: Path) -> str:
 <footer>Made by cepo-bench from the files of its results folder. The paper: arXiv:2605.19436.</footer>
 </body></html>
 """
+
+
+@contextmanager
+def _with_cells(results: Path) -> Iterator[Path]:
+    """``results``, or if it is an archive a folder of the same name that holds its cells while the block runs."""
+    if (results / "cells").is_dir() or not (results / RECORDS).exists():
+        yield results
+        return
+    with TemporaryDirectory() as folder:
+        unpacked = Path(folder, results.resolve().name)
+        unpack_texts(results, unpacked)
+        yield unpacked
 
 
 def _world(results: Path) -> str:

@@ -1,0 +1,20 @@
+"""Every table that an experiment may ask for. To add one: write its module in this folder and list it here."""
+
+from __future__ import annotations
+
+from evals.analysis.registry import Table
+
+TABLES: dict[str, Table] = {
+    "table2": Table(),
+    "table3": Table(),
+    "table4": Table(),
+    "table5": Table(),
+    "sweeps": Table(),
+    "controls": Table(),
+    "audit": Table(),
+    "tuning": Table(),
+    "noise": Table(),
+    "credit": Table(cells="all", reads_credit=True),
+    "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json")),
+    "publishedcheck": Table(),
+}

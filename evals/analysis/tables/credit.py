@@ -19,6 +19,7 @@ from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section,
 from evals.statistics.intervals import AVERAGE
 
 BASE = "base"
+PLACES = 6  # decimals of correlations in the .csv: digits far behind differ from one processor to the next
 RELATED = ("auroc", "average_precision", "slip_auroc", "slip_rate", "filler_rate")  # measures that accuracy may go with
 CAPTION = [
     "A token's weight is its credit over the advantage of its rollout. Decisive tokens carry the problem's own content "
@@ -170,4 +171,5 @@ def _correlated(world: str, scale: Scale) -> Iterator[tidy.Line]:
         if (found := scale.related(measure.key)) is not None:
             line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}
             line |= {"quantity": f"correlation of {measure.key} with accuracy gained", "source": "this run"}
-            yield line | {"value": found.value, "low": found.low, "high": found.high}
+            ends = {"value": found.value, "low": found.low, "high": found.high}
+            yield line | {name: round(value, PLACES) for name, value in ends.items()}

@@ -7,15 +7,16 @@ import pytest
 from tests.helpers.copies import ROOT, Project
 
 MICRO: tuple[str, ...] = ()  # the config that is used where none is named
+CURVES = {"figure_figure1", "figure_figure4"}
 MADE = {
-    "table2": {"table table2", "table table3", "table credit", "table publishedcheck", "figures", "credit_figures"},
-    "table4": {"table table4", "table credit"},
-    "table5": {"table table5", "table credit"},
-    "figure3": {"table sweeps", "table credit", "figure3"},
-    "controls": {"table controls", "table credit"},
-    "audit": {"table audit", "table credit"},
-    "tuning": {"table tuning"},
-    "noise": {"table noise"},
+    "table2": {"table_table2", "table_table3", "table_credit", "table_publishedcheck", "table_claims", *CURVES},
+    "table4": {"table_table4", "table_credit"},
+    "table5": {"table_table5", "table_credit"},
+    "figure3": {"table_sweeps", "table_credit", "figure_figure3"},
+    "controls": {"table_controls", "table_credit"},
+    "audit": {"table_audit", "table_credit"},
+    "tuning": {"table_tuning"},
+    "noise": {"table_noise"},
 }
 DEFAULT = "train cepo small default 1"
 
@@ -23,7 +24,7 @@ DEFAULT = "train cepo small default 1"
 @pytest.mark.parametrize("name", MADE)
 def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Project, name: str):
     planned = fresh.planned("--config", f"experiments={name}", config=MICRO)
-    products = {job for job in planned if job.startswith(("table ", "figure", "credit_figures"))}
+    products = {job for job in planned if job.startswith(("table_", "figure_"))}
     assert products == MADE[name]
     assert {"track", DEFAULT} <= planned
     scales = {job.split()[2] for job in planned if job.startswith("train ")}

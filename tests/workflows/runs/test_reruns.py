@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.helpers.copies import CONFIG, Project
 
 DATA = {"problems", "benchmarks", "base_model tiny"}
-AGGREGATES = {"table table2", "table credit", "figures", "credit_figures", "track"}
+AGGREGATES = {"table_table2", "table_credit", "figure_figure1", "figure_figure4", "track"}
 CEPO, GRPO = "cepo tiny default 1", "grpo tiny default 1"
 ONE = ("cell", "--config", "cell=cepo/tiny/default/s1")
 
@@ -57,6 +57,25 @@ def test_a_new_method_adds_its_own_cells(project: Project):
     shutil.copy(project.root / "methods/grpo.py", project.root / "methods/mine.py")
     project.edit("workflows/configs/experiments/smoke.yaml", "[grpo, cepo]", "[grpo, cepo, mine]")
     assert project.planned() == cell("mine tiny default 1") | AGGREGATES
+
+
+def test_a_new_table_is_one_file_and_one_line(project: Project):
+    tables = "evals/analysis/tables"
+    shutil.copy(project.root / tables / "table2.py", project.root / tables / "mine.py")
+    project.edit(f"{tables}/__init__.py", "= {", '= {\n    "mine": Table(cells="all"),')
+    assert project.planned() == set()
+    assert project.run("results/smoke/micro/tables/mine.md") == {"table_mine"}
+    assert (project.root / "results/smoke/micro/tables/mine.html").exists()
+
+
+def test_a_new_figure_is_one_file_and_one_line(project: Project):
+    figures = "evals/analysis/figures"
+    shutil.copy(project.root / figures / "figure3.py", project.root / figures / "mine.py")
+    line = '= {\n    "mine": Figure(module="mine", files=("one", "two"), cells="all"),'
+    project.edit(f"{figures}/__init__.py", "= {", line)
+    assert project.planned() == set()
+    assert project.run("results/smoke/micro/figures/two.png") == {"figure_mine"}
+    assert (project.root / "results/smoke/micro/figures/one.svg").exists()
 
 
 def test_an_option_of_a_method_retrains_it_only(project: Project):

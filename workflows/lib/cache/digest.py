@@ -1,7 +1,8 @@
 """Digests of what decides an outcome: code without comments and docstrings, settings, the lock of the environment.
 
-Code is followed through the imports of ``methods`` and ``evals``. ``workflows`` is left out: it moves files and checks
-them, it never makes a number.
+Code is followed from a module to all that it imports from ``contracts``, ``methods`` and ``evals``, and to the modules
+that it names in a string to start them as a process. ``workflows`` is not followed: it moves files and checks them. Code
+that decides a number must therefore lie in one of the other three; tests/workflows/lib/cache/test_reach.py watches that.
 """
 
 from __future__ import annotations
@@ -19,20 +20,40 @@ from pydantic import BaseModel
 from contracts.paths import ROOT
 
 FOLLOWED = ("contracts", "methods", "evals")
+# Modules that cannot decide a number, and why not. A change in one of them runs nothing again. What such a module imports
+# is not followed through it.
+NOT_DECIDING = {
+    "contracts.errors": "kinds and texts of errors: a job that raises one leaves no result",
+    "contracts.files": "writes a file completely or not at all; what is written comes from the caller",
+    "contracts.paths": "where this checkout lies on the disk",
+    "contracts.progress": "how far a running job is, for the status lines",
+    "contracts.reading": "reads a record back as it was written, or raises an error",
+    "contracts.records": "names, types and descriptions of the fields of result files; their values come from the caller",
+    "contracts.versions": "which packages are installed; the lock of the environment is a part of every digest",
+    "evals.analysis.tables": "the list of tables; which cells each of them shows is a part of its recipe",
+    "evals.analysis.figures": "the list of figures; which cells each of them shows is a part of its recipe",
+}
+MODULE = re.compile(rf"({'|'.join(FOLLOWED)})(\.\w+)+")  # a string that is the name of a module, as after python -m
 PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
 @cache
 def code_digest(*modules: str, root: Path = ROOT) -> str:
-    """sha256 hex of these modules (dotted names) and of everything they import from the project, transitively."""
+    """sha256 hex of these modules (dotted names) and of all code of the project that they can run."""
+    return value_digest(followed(*modules, root=root))
+
+
+def followed(*modules: str, root: Path = ROOT) -> dict[str, str]:
+    """Digest of each module's own code, by name: of ``modules`` and of all that they import or start, transitively."""
     seen: dict[str, str] = {}
-    waiting = list(modules)
+    waiting = [*modules, *(package for module in modules for package in _project_modules(module, root))]
     while waiting:
         module = waiting.pop()
-        if module not in seen:
-            seen[module], imports = _read(module, root)
+        if module not in seen and module not in NOT_DECIDING:
+            path = _path(module, root)
+            seen[module], imports = _read(path.read_bytes(), module, path.name == "__init__.py", root)
             waiting += imports
-    return value_digest(seen)
+    return seen
 
 
 def value_digest(value: object) -> str:
@@ -63,11 +84,10 @@ def _dump(value: object) -> object:
 
 
 @cache
-def _read(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
-    """Digest of one module's code, and the project modules it imports."""
-    path = _path(module, root)
-    tree = ast.parse(path.read_bytes())
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+def _read(source: bytes, module: str, is_package: bool, root: Path) -> tuple[str, tuple[str, ...]]:
+    """Digest of one module's code, and the project modules that it imports or starts."""
+    tree = ast.parse(source)
+    package = module if is_package else module.rpartition(".")[0]
     imports = {found for name in _imports(tree, package) for found in _project_modules(name, root)}
     for node in ast.walk(tree):
         _drop_docstring(node)
@@ -80,7 +100,11 @@ def _path(module: str, root: Path) -> Path:
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names that may be modules: ``from a import b`` and ``import a.b`` give a.b, "b.py" the script beside."""
+    """Dotted names that may be modules.
+
+    ``import a.b`` and ``from a import b`` give a.b; the string "a.b" too, as in ``python -m a.b``; the string "b.py"
+    gives the script b beside this module.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -88,8 +112,11 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
             above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             source = ".".join(part for part in (above, node.module) if part)
             yield from (f"{source}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".py"):
-            yield f"{package}.{node.value.removesuffix('.py')}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value.endswith(".py"):
+                yield f"{package}.{node.value.removesuffix('.py')}"
+            elif MODULE.fullmatch(node.value):
+                yield node.value
 
 
 def _project_modules(name: str, root: Path) -> Iterator[str]:

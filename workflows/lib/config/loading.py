@@ -27,7 +27,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Source:
+class ConfigSource:
     """Where a config was written."""
 
     file: str
@@ -39,7 +39,7 @@ class Source:
         return ": ".join(part for part in (origin, ".".join(keys)) if part)
 
 
-def load_config(raw: Mapping[str, Any], overrides: Mapping[str, Any], source: Source) -> Config:
+def load_config(raw: Mapping[str, Any], overrides: Mapping[str, Any], source: ConfigSource) -> Config:
     """The config that Snakemake read from a file (``raw``) and from the command line (``overrides``), validated."""
     given = {key: read_values(value, EXPONENT) for key, value in raw.items()}
     given |= {key: read_values(value, TYPED) for key, value in overrides.items()}
@@ -66,7 +66,7 @@ def read_experiments(folder: Path = EXPERIMENTS) -> dict[str, Experiment]:
 
 def read_yaml(model: type[M], path: Path) -> M:
     """A YAML file as ``model``; ConfigError names the file and the key."""
-    return _validate(model, read_values(read_table(path), EXPONENT), Source(str(path)))
+    return _validate(model, read_values(read_table(path), EXPONENT), ConfigSource(str(path)))
 
 
 def read_values(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
@@ -82,7 +82,7 @@ def read_values(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
     return value
 
 
-def _validate(model: type[M], raw: dict[str, Any], source: Source) -> M:
+def _validate(model: type[M], raw: dict[str, Any], source: ConfigSource) -> M:
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -24,7 +24,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Scale(Model):
+class ScaleSettings(Model):
     """One base model."""
 
     model_name: str | None = Field(
@@ -52,7 +52,7 @@ class Scale(Model):
         return self.base_model.startswith(("/", "./", "../", "~"))
 
     @model_validator(mode="after")
-    def _revision_of_hub_models(self) -> Scale:
+    def _revision_of_hub_models(self) -> ScaleSettings:
         hub = not self.is_micro and not self.is_folder
         if hub and self.revision is None:
             raise ValueError(f"{self.base_model} is a hub model, so 'revision' must name its commit (40 hex digits)")
@@ -70,7 +70,7 @@ class Variant(Model):
     set: Options = Field(description="option -> value; applied after options.all and options.<method>")
 
 
-class Arm(Model):
+class ExperimentArm(Model):
     """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
 
     methods: list[str] | None = Field(
@@ -83,18 +83,15 @@ class Experiment(Model):
     """One file of ``workflows/configs/experiments/``."""
 
     title: str = Field(description="one line, printed when the experiment runs")
-    arms: list[Arm] = Field(min_length=1)
+    arms: list[ExperimentArm] = Field(min_length=1)
     scales: list[str] | None = Field(default=None, description="null: all of the config")
     seeds: list[int] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
         default={}, description="variants that only this experiment needs; known everywhere"
     )
     repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
-    tables: list[Name] = Field(default=[], description="tables made from these cells: modules of evals/analysis")
-    figures: list[Name] = Field(
-        default=[],
-        description="figures drawn from these cells: figure1 (with rewards), figure3, figure4 (with Figure 5)",
-    )
+    tables: list[Name] = Field(default=[], description="tables of these cells; evals/analysis/tables lists them")
+    figures: list[Name] = Field(default=[], description="figures of these cells; evals/analysis/figures lists them")
 
 
 class Progress(Model):
@@ -151,7 +148,7 @@ class Config(Model):
     methods: list[str] | None = Field(
         default=None, min_length=1, description="files of methods/ that 'all methods' means; null: every one"
     )
-    scales: dict[Name, Scale] = Field(min_length=1)
+    scales: dict[Name, ScaleSettings] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
     every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")

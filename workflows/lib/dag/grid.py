@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
+from evals.analysis.figures import FIGURES
+from evals.analysis.tables import TABLES
 from methods.shared.limits import check_engine_option, check_limits
-from workflows.lib.config.loading import Source
+from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, Variant
-from workflows.lib.dag.products import FIGURES, table_names
 from workflows.lib.dag.recipes import Recipes
 
 BASE = "base"  # the untrained model, as a method
@@ -43,7 +44,7 @@ class Grid:
     experiments: Mapping[str, Experiment]
     methods: Mapping[str, MethodSource]
     recipes: Recipes
-    source: Source
+    source: ConfigSource
 
     def check(self) -> None:
         """Raise ConfigError for the first unknown method, scale, option, variant or experiment of the config."""
@@ -61,7 +62,7 @@ class Grid:
         for name in config.experiments:
             self.of_experiment(name)
             for table in self.experiments[name].tables:
-                known(table, dict.fromkeys(table_names()), "table", f"experiments/{name}.yaml: tables")
+                known(table, TABLES, "table", f"experiments/{name}.yaml: tables")
             for figure in self.experiments[name].figures:
                 known(figure, FIGURES, "figure", f"experiments/{name}.yaml: figures")
         if config.cell is not None:

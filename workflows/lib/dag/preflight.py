@@ -6,17 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contracts.errors import ConfigError
 from methods.engines.registry import ENGINES
-from workflows.lib.config.loading import Source
+from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.schema import Config
+from workflows.lib.dag.missing import Missing
 from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
-
-if TYPE_CHECKING:
-    from workflows.lib.dag.study import Study
 
 USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
 
@@ -36,24 +33,23 @@ def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["mic
         raise ConfigError(place, cause, "free some, or set results_dir to another disk")
 
 
-def check_engine(config: Config, source: Source) -> None:
+def check_engine(config: Config, source: ConfigSource) -> None:
     """Raise ConfigError for an engine that this version does not have."""
     module = ROOT / Path(*ENGINES[config.engine].split(".")).with_suffix(".py")
     if not module.is_file():
         raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
 
 
-def check_fetched(study: Study, rules: Iterable[str]) -> None:
-    """Raise ConfigError if one of these rules is about to run and what it needs from elsewhere is not here."""
-    if USERS.isdisjoint(rules) or not (lines := study.missing()):
+def check_fetched(missing: Sequence[Missing], rules: Iterable[str]) -> None:
+    """Raise ConfigError if one of these rules is about to run and something that it may need is ``missing`` here."""
+    if USERS.isdisjoint(rules) or not missing:
         return
-    others = f" (and {len(lines) - 1} more: make doctor)" if len(lines) > 1 else ""
-    place, _, rest = lines[0].partition(": ")
-    cause, _, way_out = rest.rpartition("; ")
-    raise ConfigError(place, f"{cause}{others}", way_out)
+    first, others = missing[0], len(missing) - 1
+    more = f" (and {others} more: make doctor)" if others else ""
+    raise ConfigError(first.place, f"{first.cause}{more}", first.remedy)
 
 
-def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
+def check_confirmed(source: ConfigSource, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
     """Raise ConfigError for a run that uses GPUs and that nobody said yes to.
 
     ``plan``: its lines; the last one are the GPU-hours, empty without any. ``ask``: puts a question to the user and
@@ -70,7 +66,7 @@ def check_confirmed(source: Source, plan: Sequence[str], ask: Callable[[str], st
     raise ConfigError(source.place("yes"), f"this run needs your consent. {gpu_hours.rstrip('.')}", way_out)
 
 
-def check_models(config: Config, source: Source) -> None:
+def check_models(config: Config, source: ConfigSource) -> None:
     """Raise ConfigError if a base model that should be a folder is none."""
     for name, scale in config.scales.items():
         if scale.is_folder and not (Path(scale.base_model).expanduser() / "config.json").is_file():

@@ -15,7 +15,7 @@ from workflows.lib.config.schema import MICRO, Config
 
 LOCK = ROOT / "envs" / "local.txt"
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
-DRAWN = {"shapes", "training"}  # settings of the micro world that decide base models, not data
+BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 # Settings of the engine that decide nothing of the outcome.
 FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
@@ -75,7 +75,7 @@ class Recipes:
 
     def drawing(self) -> str:
         """The settings that decide data, as JSON."""
-        return self.config.micro.model_dump_json(exclude=DRAWN)
+        return self.config.micro.model_dump_json(exclude=BASE_MODEL_ONLY)
 
     def building(self, scale: str) -> str:
         """The settings that decide one base model, as JSON; other shapes are left out."""

@@ -34,7 +34,7 @@ def before(workflow: Workflow, study: Study) -> None:
         raise SystemExit
     with one_line_errors():
         check_accounting(workflow.executor_settings)
-        check_fetched(study, {job.rule.name for job in workflow.dag.needrun_jobs()})
+        check_fetched(study.missing(), {job.rule.name for job in workflow.dag.needrun_jobs()})
         if study.config.world == "paper" and not study.config.yes:
             ask = input if sys.stdin.isatty() else None
             check_confirmed(study.grid.source, plan(workflow, study), ask)
@@ -63,7 +63,7 @@ def plan(workflow: Workflow, study: Study) -> list[str]:
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
     reserved |= {"train": config.resources.train.gpus}
     reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
-    jobs, past = planned_jobs(workflow, study.training_steps, reserved), read_past(Path(study.results))
+    jobs, past = planned_jobs(workflow, study.cells.training_steps, reserved), read_past(Path(study.results))
     stated = published_seconds(config.world)
     room = Room(at_a_time(workflow), _gpus(workflow, reserved), FREE_MB[config.world] * 1e6)
     lines = plan_lines(jobs, past, room, Path(study.results), stated)

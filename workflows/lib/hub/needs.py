@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from contracts.errors import DataError
 from contracts.records import Record
 from evals.benchmarks import BENCHMARKS
-from workflows.lib.config.schema import Config, HubData, Scale
+from workflows.lib.config.schema import Config, HubData, ScaleSettings
 
 WEIGHTS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")  # weights as safetensors only, and no code
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -59,7 +59,7 @@ def needs(config: Config) -> list[Need]:
     return [*_models(config), *_datasets(config)]
 
 
-def model(place: str, scale: Scale) -> Need:
+def model(place: str, scale: ScaleSettings) -> Need:
     """A base model of the hub."""
     return Need(place, "model", scale.base_model, scale.revision, WEIGHTS)
 

@@ -26,7 +26,7 @@ ENVIRONMENTS = "docs/paper-world.md, Environments"
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineFinding:
     """One line of the report. Without a way out all is well; with one, it blocks a run."""
 
     what: str
@@ -41,7 +41,9 @@ class Finding:
         return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
 
 
-def examine(config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False) -> list[Finding]:
+def examine(
+    config: Config, machine: Machine, lock: Lock, results: Path, deployed: bool = False
+) -> list[MachineFinding]:
     """Every check of a config on a machine.
 
     ``lock``: what was fetched; ``results``: folder of this world's results; ``deployed``: Snakemake gives every rule
@@ -60,7 +62,7 @@ def examine(config: Config, machine: Machine, lock: Lock, results: Path, deploye
     ]
 
 
-def report(findings: list[Finding], say: Callable[[str], None]) -> None:
+def report(findings: list[MachineFinding], say: Callable[[str], None]) -> None:
     """Show every finding; ConfigError if one of them blocks a run."""
     for finding in findings:
         say(finding.line)
@@ -70,37 +72,39 @@ def report(findings: list[Finding], say: Callable[[str], None]) -> None:
         raise ConfigError("doctor", cause, "each line with STOP has its way out")
 
 
-def _python(machine: Machine) -> Finding:
+def _python(machine: Machine) -> MachineFinding:
     found, wanted = (".".join(map(str, version)) for version in (machine.python, PYTHON))
     way_out = "" if machine.python >= PYTHON else "make PYTHON=<a newer one>"
-    return Finding("Python", f"{wanted} or later", found, way_out)
+    return MachineFinding("Python", f"{wanted} or later", found, way_out)
 
 
-def _packages(locked: dict[str, str]) -> Finding:
+def _packages(locked: dict[str, str]) -> MachineFinding:
     """Packages of this environment against its lock."""
     found = _differences(locked, {name: installed(name) for name in locked})
     way_out = "delete .venv; the next make installs it again" if found else ""
-    return Finding("packages", f"the {len(locked)} of envs/local.txt", found or "all as locked", way_out)
+    return MachineFinding("packages", f"the {len(locked)} of envs/local.txt", found or "all as locked", way_out)
 
 
-def _environments(config: Config, deployed: bool) -> Iterator[Finding]:
+def _environments(config: Config, deployed: bool) -> Iterator[MachineFinding]:
     """Environments of other Pythons that the config names, against their locks."""
     if config.engine == "easyr1":
         yield _environment("easyr1", "easyr1.python", config.easyr1.python, deployed)
 
 
-def _environment(role: str, key: str, python: str | None, deployed: bool) -> Finding:
+def _environment(role: str, key: str, python: str | None, deployed: bool) -> MachineFinding:
     locked = pins(ENVS / f"{role}.txt")
     what, expected = f"environment {role}", f"the {len(locked)} of envs/{role}.txt"
     if python is None:
         found = "made by --sdm" if deployed else f"{key} names none, so the packages of envs/local.txt would be used"
-        return Finding(what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there")
+        return MachineFinding(
+            what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there"
+        )
     there = packages_of(str(Path(python).expanduser()))
     if there is None:
-        return Finding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
+        return MachineFinding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
     found = _differences(locked, {name: there.get(normal(name)) for name in locked})
     way_out = f"{python} -m pip install --no-deps --require-hashes -r envs/{role}.txt" if found else ""
-    return Finding(what, expected, found or "all as locked", way_out)
+    return MachineFinding(what, expected, found or "all as locked", way_out)
 
 
 def _differences(locked: dict[str, str], there: Mapping[str, str | None]) -> str:
@@ -111,18 +115,18 @@ def _differences(locked: dict[str, str], there: Mapping[str, str | None]) -> str
     return f"{len(lines)} differ: {', '.join(lines[:4])}" if lines else ""
 
 
-def _memory(config: Config, machine: Machine) -> Finding:
+def _memory(config: Config, machine: Machine) -> MachineFinding:
     wanted = max(reserved.mem_mb for reserved in _reserved(config))
     less = "lower resources.*.mem_mb if your cells need less, or use another node"
     way_out = "" if machine.memory_mb >= wanted else less
-    return Finding("memory", f"{wanted} MB for the largest job", f"{machine.memory_mb} MB", way_out)
+    return MachineFinding("memory", f"{wanted} MB for the largest job", f"{machine.memory_mb} MB", way_out)
 
 
-def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[Finding]:
+def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[MachineFinding]:
     """Number, memory and driver; at least the weights must fit each GPU."""
     wanted = max(reserved.gpus for reserved in _reserved(config))
     if config.device == "cpu" and not wanted:
-        yield Finding("GPUs", "none needed", str(len(machine.gpus)))
+        yield MachineFinding("GPUs", "none needed", str(len(machine.gpus)))
         return
     yield _gpu_count(max(wanted, 1), machine)
     if not machine.gpus:
@@ -130,21 +134,25 @@ def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[Finding]:
     weights, least = _weights_mb(config, lock), min(gpu.memory_mb for gpu in machine.gpus)
     small = "use a larger GPU, or scales with smaller models" if least <= weights else ""
     known = f"the weights' {weights:.0f} MB" if weights else "the weights, whose size make fetch finds"
-    yield Finding("GPU memory", f"more than {known}", f"{least} MB", small)
+    yield MachineFinding("GPU memory", f"more than {known}", f"{least} MB", small)
     oldest = min((gpu.driver for gpu in machine.gpus), key=_major)
     way_out = "update the driver" if _major(oldest) < DRIVER else ""
-    yield Finding("GPU driver", f"{DRIVER} or later", oldest, way_out)
+    yield MachineFinding("GPU driver", f"{DRIVER} or later", oldest, way_out)
 
 
-def _gpu_count(wanted: int, machine: Machine) -> Finding:
+def _gpu_count(wanted: int, machine: Machine) -> MachineFinding:
     names = ", ".join(sorted({gpu.name for gpu in machine.gpus})) or "nvidia-smi names none"
     if machine.driver_trouble:
         found = f"nvidia-smi fails: {machine.driver_trouble}"
-        return Finding("GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them")
+        return MachineFinding(
+            "GPUs", str(wanted), found, "load or reinstall NVIDIA's driver, until nvidia-smi lists them"
+        )
     way_out = "run it on a GPU node (slurm profile), or lower resources.*.gpus"
     if machine.usable < wanted <= len(machine.gpus):
         names, way_out = f"{len(machine.gpus)} {names}, the others hidden", f"name more in {VISIBLE}, or unset it"
-    return Finding("GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else "")
+    return MachineFinding(
+        "GPUs", str(wanted), f"{machine.usable} ({names})", way_out if machine.usable < wanted else ""
+    )
 
 
 def _major(driver: str) -> int:
@@ -161,26 +169,26 @@ def _weights_mb(config: Config, lock: Lock) -> float:
     return max(sizes, default=0) / 1e6
 
 
-def _disk(folder: Path, wanted: float) -> Finding:
+def _disk(folder: Path, wanted: float) -> MachineFinding:
     free = free_mb(folder)
     way_out = "" if free >= wanted else "free some, or set results_dir or HF_HOME to another disk"
-    return Finding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
+    return MachineFinding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
 
 
-def _fetched(config: Config, lock: Lock) -> Iterator[Finding]:
+def _fetched(config: Config, lock: Lock) -> Iterator[MachineFinding]:
     for need in needs(config):
         cause = lacking(need, lock)
         expected = f"commit {revision(need, lock) or 'that make fetch finds'}"
-        yield Finding(f"{need.kind} {need.repo}", expected, cause or "here, sizes right", FETCH if cause else "")
+        yield MachineFinding(f"{need.kind} {need.repo}", expected, cause or "here, sizes right", FETCH if cause else "")
 
 
-def _checkout(config: Config) -> Iterator[Finding]:
+def _checkout(config: Config) -> Iterator[MachineFinding]:
     if config.engine == "easyr1":
         cause = checkout_lacking(Path(config.easyr1.checkout).expanduser())
-        yield Finding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
+        yield MachineFinding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
 
 
-def _vllm(config: Config) -> Iterator[Finding]:
+def _vllm(config: Config) -> Iterator[MachineFinding]:
     """vLLM where the config names a Python of its own; without one, each job has its environment from Snakemake."""
     rollouts, evaluation = config.engine_settings, config.evaluation
     asked = (
@@ -191,19 +199,21 @@ def _vllm(config: Config) -> Iterator[Finding]:
         if used and python is not None:
             expected = ", ".join(f"{package} {vllm.TESTED[package]}" for package in packages)
             cause = vllm.lacking(python, packages)
-            yield Finding(place, expected, cause or "here", vllm.PYTHON if cause else "")
+            yield MachineFinding(place, expected, cause or "here", vllm.PYTHON if cause else "")
 
 
-def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[Finding]:
+def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[MachineFinding]:
     """Environment variables: tokens that are there, and what would change scores. Values of tokens are not shown."""
     token = "set" if machine.environment.get("HF_TOKEN") else "not set"
-    yield Finding("HF_TOKEN", "not needed, all repositories are public", token)
+    yield MachineFinding("HF_TOKEN", "not needed, all repositories are public", token)
     store = machine.environment.get("MLFLOW_TRACKING_URI") or "not set, a file among the results is used"
-    yield Finding("MLFLOW_TRACKING_URI", "optional", store.split("@")[-1])
+    yield MachineFinding("MLFLOW_TRACKING_URI", "optional", store.split("@")[-1])
     try:
         check()
     except EvalError as error:
-        yield Finding("environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy)
+        yield MachineFinding(
+            "environment", "nothing that changes scores", f"{error.place}: {error.cause}", error.remedy
+        )
 
 
 def _reserved(config: Config) -> list[Reserved]:

@@ -25,7 +25,7 @@ BENCH = {
 }
 
 
-class Point(NamedTuple):
+class MetricPoint(NamedTuple):
     """One value of a metric."""
 
     key: str
@@ -59,15 +59,15 @@ def started_at(cell: CellFolder) -> int:
     return round(datetime.fromisoformat(cell.run.started).timestamp() * 1000)
 
 
-def points_of(cell: CellFolder) -> Iterator[Point]:
+def points_of(cell: CellFolder) -> Iterator[MetricPoint]:
     """Every metric of the cell: per step, of the whole run, of the evaluation. An absent value gives no point."""
     second = 0.0
     if cell.run is not None:
         for step in cell.steps:
             second += sum(step.seconds.values())
-            yield from (Point(f"train/{key}", value, step.step, second) for key, value in _step(step))
-        yield from (Point(f"run/{key}", value, 0, second) for key, value in _run(cell.run))
-    yield from (Point(f"eval/{key}", value, 0, second) for key, value in _scores(cell.scores))
+            yield from (MetricPoint(f"train/{key}", value, step.step, second) for key, value in _step(step))
+        yield from (MetricPoint(f"run/{key}", value, 0, second) for key, value in _run(cell.run))
+    yield from (MetricPoint(f"eval/{key}", value, 0, second) for key, value in _scores(cell.scores))
 
 
 def _step(step: TrainingStep) -> Iterator[tuple[str, float]]:

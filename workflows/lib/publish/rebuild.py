@@ -1,9 +1,10 @@
-"""Every table, figure and verdict again from finished cells alone: no training, no torch, no lmms-eval, no Snakemake.
+"""Make every table, figure and verdict again from finished cells: no training, no torch, no lmms-eval, no Snakemake.
 
     python -m workflows.lib.publish.rebuild results/reference/micro results/rebuilt
 
 The first folder is an archive (:mod:`evals.analysis.archive`) or a results folder with ``cells``; the second becomes a
-results folder with ``cells``, ``tables`` and ``figures``. Made is what the experiments ask for whose cells are there.
+results folder with ``cells``, ``tables`` and ``figures``. It makes the tables and figures of every experiment whose
+cells are there.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from pathlib import Path
 
 from contracts.errors import DataError, UserError
 from contracts.paths import ROOT
-from evals.analysis.archive import RECORDS, unpack
+from evals.analysis.archive import unpack
+from evals.analysis.cell_texts import RECORDS
+from evals.analysis.figures import FIGURES
 from evals.analysis.published.numbers import load
+from evals.analysis.tables import TABLES
 from workflows.lib.config.loading import read_experiments
 from workflows.lib.config.schema import Experiment
-from workflows.lib.dag.products import FIGURES, OF_ALL_CELLS
 
 PUBLISHED = ROOT / "results" / "published"
 BASE = "base"
-UNSCORED = set(FIGURES) - {"figure3"}  # figures of training, which the untrained base has no part in
 
 
 def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tuple[str, UserError | None]]:
@@ -35,17 +37,23 @@ def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tu
     experiments = [one for one in read_experiments().values() if _was_run(one, cells)]
     for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
         asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
-        used = [cell for cell in cells if product in OF_ALL_CELLS or any(cell in some for some in asked)]
-        module = FIGURES.get(product, product)
-        kind = "figures" if product in FIGURES else "tables"
+        kind, module, shown = _listed(product)
+        used = [cell for cell in cells if shown == "all" or any(cell in some for some in asked)]
+        if shown == "trained":
+            used = [cell for cell in used if _key(cell)[0] != BASE]
         try:
-            import_module(f"evals.analysis.{kind}.{module}").write(
-                [cell for cell in used if product not in UNSCORED or _key(cell)[0] != BASE], published, out / kind
-            )
+            import_module(f"evals.analysis.{kind}.{module}").write(used, published, out / kind)
         except UserError as error:
             yield product, error
         else:
             yield product, None
+
+
+def _listed(product: str) -> tuple[str, str, str]:
+    """Folder and module of a table or figure, and which cells it shows, as the registries say."""
+    if product in FIGURES:
+        return "figures", FIGURES[product].module, FIGURES[product].cells
+    return "tables", product, TABLES[product].cells
 
 
 def _cells(folder: Path, out: Path) -> list[Path]:

@@ -1,10 +1,16 @@
-"""Copies a finished run, without checkpoints, to where it is committed: python -m workflows.lib.publish.reference."""
+"""Copy a finished run's tables, figures and base records to the committed run; its cells go into the archive.
+
+    python -m workflows.lib.publish.reference results/micro results/reference/micro "make everything"
+
+The archive (:mod:`evals.analysis.archive`) is packed beside them and holds the only copy of each cell's records.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,33 +19,38 @@ from contracts.files import replacing, write_text
 from contracts.records import Run
 
 SUFFIXES = (".md", ".csv", ".tex", ".html", ".json", ".svg", ".png")
-CELL_FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
 BASE_FILES = ("base.json", "check.json")
 PROVENANCE = "provenance.json"
 
 
 def publish(source: Path, target: Path, command: str) -> list[Path]:
-    """Fill ``target`` with tables, figures and the records of cells and bases; no answers, no weights.
+    """Fill ``target`` with tables, figures and the records of base models; no cells, no answers, no weights.
 
-    Returns the files. What was there before is replaced. ``command`` made ``source``. Raises DataError if ``source`` is
-    not finished.
+    Returns the files. What was there before is deleted, an archive too: pack it afterwards. ``command`` is what made
+    ``source``; it goes into provenance.json. Raises DataError if ``source`` is not finished.
     """
     if not (source / "tracked.json").exists() or not sorted(source.glob("tables/*.md")):
         raise DataError(str(source), "no finished run (no tables, or tracked.json is missing)", f"run: {command}")
     chosen = [path for folder in ("tables", "figures") for path in sorted((source / folder).glob("*"))]
     chosen = [path for path in chosen if path.suffix in SUFFIXES]
-    evaluated = [path.parents[1] for path in sorted(source.glob("cells/*/*/*/s*/eval/scores.json"))]
-    chosen += [cell / name for cell in evaluated for name in CELL_FILES]
     chosen += [model / name for model in sorted(source.glob("models/*")) for name in BASE_FILES]
     chosen = [path for path in chosen if path.exists()]
-    runs = [Run.model_validate_json(path.read_text(encoding="utf-8")) for path in chosen if path.name == "run.json"]
+    runs = list(_runs(source))
     shutil.rmtree(target, ignore_errors=True)
     written = [_copy(path, target / path.relative_to(source)) for path in chosen]
     return [*written, write_text(target / PROVENANCE, json.dumps(provenance(runs, command), indent=1) + "\n")]
 
 
+def _runs(source: Path) -> Iterator[Run]:
+    """``run.json`` of every trained cell that was evaluated."""
+    for scores in sorted(source.glob("cells/*/*/*/s*/eval/scores.json")):
+        run = scores.parents[1] / "run.json"
+        if run.exists():
+            yield Run.model_validate_json(run.read_text(encoding="utf-8"))
+
+
 def provenance(runs: list[Run], command: str) -> dict[str, object]:
-    """How the trained cells came about: every value that any of them has."""
+    """Where the trained cells come from: every machine, version and commit that any of them names."""
     return {
         "command": command,
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,7 +64,7 @@ def provenance(runs: list[Run], command: str) -> dict[str, object]:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    """The file itself, where ``source`` is a link into the cache."""
+    """Copy the file's content, also where ``source`` is a link into the cache."""
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
     return target

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from contracts.progress import last_record
-from workflows.lib.status.remaining_time import Timing, seconds_left
+from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
 if TYPE_CHECKING:
     from snakemake.dag import DAG
@@ -21,7 +21,7 @@ QUIET = ("cell", "all")  # targets, which do nothing
 
 
 @dataclass
-class Job:
+class WatchedJob:
     """One job of the run."""
 
     rule: str
@@ -63,7 +63,7 @@ class Monitor(logging.Handler):
     every: float
     usual: Callable[[str, dict[str, str]], float | None] = lambda rule, wildcards: None  # seconds of such a job
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs: dict[int, WatchedJob] = field(default_factory=dict)
     cores: int = 1
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class Monitor(logging.Handler):
 
     def start(self, dag: DAG, cores: int | None) -> None:
         """Begin to follow the jobs that Snakemake's ``dag`` is about to run."""
-        self.jobs = {job.jobid: Job(job.rule.name, dict(job.wildcards.items())) for job in dag.needrun_jobs()}
+        self.jobs = {job.jobid: WatchedJob(job.rule.name, dict(job.wildcards.items())) for job in dag.needrun_jobs()}
         self.cores = cores or 1
         logging.getLogger("snakemake.logging").addHandler(self)
         if self.every:
@@ -123,13 +123,13 @@ class Monitor(logging.Handler):
         while not self._end.wait(self.every):
             self._print()
 
-    def _timing(self, job: Job, reading: Reading | None, now: float) -> Timing:
+    def _timing(self, job: WatchedJob, reading: Reading | None, now: float) -> JobTiming:
         spent = None if job.started is None else (job.ended or now) - job.started
         left = None if reading is None else _seconds_left(job, reading, now)
         kind = (job.rule, job.wildcards.get("scale", ""))
-        return Timing(kind, spent, left, job.ended is not None, self.usual(job.rule, job.wildcards))
+        return JobTiming(kind, spent, left, job.ended is not None, self.usual(job.rule, job.wildcards))
 
-    def _read(self, job: Job) -> Reading | None:
+    def _read(self, job: WatchedJob) -> Reading | None:
         """The last progress record of a running job; None before there is one."""
         cell = self.results / "cells" / job.subject
         if job.rule == "train":
@@ -146,7 +146,7 @@ class Monitor(logging.Handler):
         return Reading(record["step"], record["of"], f"loss {record['loss']:.2f}" if "loss" in record else "")
 
 
-def _seconds_left(job: Job, reading: Reading, now: float) -> float | None:
+def _seconds_left(job: WatchedJob, reading: Reading, now: float) -> float | None:
     """Seconds to go at the pace since progress was first seen; None until there is some."""
     if job.first is None:
         job.first = now, reading.step
@@ -160,7 +160,7 @@ def _running(name: str, reading: Reading | None) -> str:
     return f"running: {name}, {reading.step} of {reading.steps}{', ' if reading.note else ''}{reading.note}"
 
 
-def _remaining(timings: Sequence[Timing], cores: int) -> str:
+def _remaining(timings: Sequence[JobTiming], cores: int) -> str:
     seconds, complete = seconds_left(timings, cores)
     if round(seconds) == 0:  # nothing is known yet, or nothing is left
         return ""

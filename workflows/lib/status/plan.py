@@ -31,7 +31,7 @@ class Planned:
 
 
 @dataclass
-class Group:
+class JobGroup:
     """The jobs of one kind, and what those to run may take."""
 
     run: int = 0
@@ -85,9 +85,9 @@ def plan_lines(
     """
     times = {kind: [seconds] for kind, seconds in (stated or {}).items()} | dict(past.seconds)
     timed = {job.kind.rule for job in jobs if job.state == "run" and job.kind in times} | {"train"}
-    groups: dict[Kind, Group] = {}
+    groups: dict[Kind, JobGroup] = {}
     for job in jobs:
-        group = groups.setdefault(job.kind if job.kind.rule in timed else Kind(job.kind.rule), Group())
+        group = groups.setdefault(job.kind if job.kind.rule in timed else Kind(job.kind.rule), JobGroup())
         setattr(group, job.state, getattr(group, job.state) + 1)
         if job.state == "run":
             group.steps.append(job.steps)
@@ -103,7 +103,7 @@ def plan_lines(
     return [*table, "", *_sums(groups, times, past, room, results)]
 
 
-def _row(kind: Kind, group: Group, times: Times, past: Past) -> tuple[str, ...]:
+def _row(kind: Kind, group: JobGroup, times: Times, past: Past) -> tuple[str, ...]:
     counts = (" ".join(kind).replace("_", " ").strip(), str(group.run), str(group.cached), str(group.done))
     if not group.run:
         return (*counts, "", "", "")
@@ -115,7 +115,7 @@ def _row(kind: Kind, group: Group, times: Times, past: Past) -> tuple[str, ...]:
     return (*counts, each, duration(seconds), "" if size is None else _mb(size))
 
 
-def _sums(groups: dict[Kind, Group], times: Times, past: Past, room: Room, results: Path) -> Iterator[str]:
+def _sums(groups: dict[Kind, JobGroup], times: Times, past: Past, room: Room, results: Path) -> Iterator[str]:
     to_run = {kind: group for kind, group in groups.items() if group.run}
     cells = [group for kind, group in groups.items() if kind.rule == "train"]
     trained = [sum(getattr(group, state) for group in cells) for state in ("run", "cached", "done")]
@@ -135,7 +135,7 @@ def _sums(groups: dict[Kind, Group], times: Times, past: Past, room: Room, resul
     yield f"Disk: {more}{_mb(free)} free; this world should find {_mb(room.disk)} (our estimate)."
 
 
-def _spent(to_run: Mapping[Kind, Group], known: Mapping[Kind, float], room: Room) -> float:
+def _spent(to_run: Mapping[Kind, JobGroup], known: Mapping[Kind, float], room: Room) -> float:
     """Seconds of a run: no shorter than its longest job, than all jobs one after the other on what there is."""
     longest = max(seconds / to_run[kind].run for kind, seconds in known.items())
     on_gpus = sum(seconds * to_run[kind].gpus for kind, seconds in known.items())
@@ -146,13 +146,13 @@ def _at_once(room: Room) -> str:
     return f"with {room.jobs} jobs at a time" + (f" on {room.gpus} GPUs" if room.gpus else "")
 
 
-def _seconds(kind: Kind, group: Group, times: Times) -> float | None:
+def _seconds(kind: Kind, group: JobGroup, times: Times) -> float | None:
     """Seconds of all jobs to run, by the mean of what is known of their kind; None if nothing is."""
     found = times.get(kind)
     return sum(found) / len(found) * sum(group.steps) if found else None
 
 
-def _bytes(kind: Kind, group: Group, past: Past) -> float | None:
+def _bytes(kind: Kind, group: JobGroup, past: Past) -> float | None:
     found = past.size.get(kind)
     return sum(found) / len(found) * group.run if found else None
 

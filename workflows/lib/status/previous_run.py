@@ -1,4 +1,4 @@
-"""What earlier jobs took, in seconds and bytes, read from the files they left. No torch."""
+"""How long earlier jobs took and how many bytes they wrote, read from the files they left. No torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ class Kind(NamedTuple):
 
 
 Values = dict[Kind, list[float]]
-# Logs named after their rule; all others are tables.
-OWN_LOG = {"problems", "benchmarks", "figures", "figure3", "credit_figures", "track"}
+EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
+TIMED = ("cell.json", "run.json", "eval/scores.json")  # a cell's records that hold times
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,16 @@ def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
-    return Kind(rule, " ".join(wildcards.values()))
+    kind, _, name = rule.partition("_")
+    return Kind(kind, name) if kind in EXHIBITS else Kind(rule, " ".join(wildcards.values()))
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What jobs took in another run, such as the committed one; read when first asked for."""
+class PreviousRun:
+    """Job times of an earlier run, such as the committed one; they estimate this run's remaining time.
+
+    ``results`` is a results folder or an archive of one; it is read when a time is first asked for.
+    """
 
     results: Path
     steps: Callable[[dict[str, str]], int]  # training steps of the cell with these wildcards
@@ -53,16 +58,19 @@ class Usual:
 
     def seconds(self, rule: str, wildcards: dict[str, str]) -> float | None:
         """Mean seconds of such a job; None without a record."""
-        found = self._past.seconds.get(kind_of(rule, wildcards))
-        if not found:
+        times = self._past.seconds.get(kind_of(rule, wildcards))
+        if not times:
             return None
-        return sum(found) / len(found) * (self.steps(wildcards) if rule == "train" else 1)
+        return sum(times) / len(times) * (self.steps(wildcards) if rule == "train" else 1)
 
 
 def read_past(results: Path) -> Past:
-    """Times and sizes of the finished jobs below ``results``; files that are missing or half written are passed by."""
+    """Times and sizes of the finished jobs below ``results``; files that are missing or half written are left out.
+
+    Of an archive, which has no cell folders, the times of training and evaluation.
+    """
     past = Past()
-    for kind, seconds in _times(results):
+    for kind, seconds in chain(_times(results), _packed_times(results)):
         if seconds is not None:
             past.seconds[kind].append(seconds)
     for kind, size in _sizes(results):
@@ -79,8 +87,7 @@ def size_of(folder: Path) -> float:
 
 def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
     for cell, subject in _cells(results):
-        yield Kind("train", subject), _seconds_per_step(cell)
-        yield Kind("evaluate", subject), _number(_json(cell / "eval" / "scores.json").get("seconds"))
+        yield from _cell_times(subject, *(_text(cell / file) for file in TIMED))
         yield Kind("score", subject), _benchmark(cell / "eval" / "score.time.tsv")
         yield Kind("credit", subject), _benchmark(cell / "credit.time.tsv")
         yield Kind("untrained", subject), _benchmark(cell / "untrained.time.tsv")
@@ -89,6 +96,21 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
+
+
+def _packed_times(archive: Path) -> Iterator[tuple[Kind, float | None]]:
+    if (archive / "records.parquet").exists():
+        from evals.analysis.cell_texts import read_texts  # imports pyarrow, which no other planning needs
+
+        for cell, texts in read_texts(archive, TIMED).items():
+            subject = "/".join(cell.split("/")[:2])
+            yield from _cell_times(subject, *(texts.get(file, "") for file in TIMED))
+
+
+def _cell_times(subject: str, cell: str, run: str, scores: str) -> Iterator[tuple[Kind, float | None]]:
+    """Times in the texts of a cell's three records, in the order of :data:`TIMED`."""
+    yield Kind("train", subject), _seconds_per_step(cell, run)
+    yield Kind("evaluate", subject), _number(_fields(scores).get("seconds"))
 
 
 def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
@@ -105,29 +127,39 @@ def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
 
 def _cells(results: Path) -> list[tuple[Path, str]]:
     """Folders of all cells, with method/scale."""
-    found = sorted(results.glob("cells/*/*/*/s*"))
-    return [(cell, "/".join(cell.relative_to(results).parts[1:3])) for cell in found]
+    cells = sorted(results.glob("cells/*/*/*/s*"))
+    return [(cell, "/".join(cell.relative_to(results).parts[1:3])) for cell in cells]
 
 
 def _kind_of_log(name: str) -> Kind:
-    if name == "check":
-        return Kind("check_benchmarks")
-    if name == "claims":
-        return Kind(name, name)
-    return Kind(name) if name in OWN_LOG else Kind("table", name)
+    """Logs are named after their rules, all but one."""
+    return Kind("check_benchmarks") if name == "check" else kind_of(name, {})
 
 
-def _seconds_per_step(cell: Path) -> float | None:
-    """Seconds of a whole run by its number of steps, so that runs of other lengths can be told from it."""
-    phases = _json(cell / "run.json").get("seconds")
-    steps = _json(cell / "cell.json").get("options", {}).get("steps")
+def _seconds_per_step(cell: str, run: str) -> float | None:
+    """Seconds of a complete run divided by its number of steps: runs of other lengths are estimated from it."""
+    phases = _fields(run).get("seconds")
+    steps = _fields(cell).get("options", {}).get("steps")
     return sum(phases.values()) / steps if phases and steps else None
 
 
 def _json(path: Path) -> dict[str, Any]:
+    return _fields(_text(path))
+
+
+def _text(path: Path) -> str:
+    """Empty where the file is missing or unreadable."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
+        return ""
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The fields of a JSON object; none where the text is empty or half written."""
+    try:
+        return json.loads(text)
+    except ValueError:
         return {}
 
 

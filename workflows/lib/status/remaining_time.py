@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 
-class Timing(NamedTuple):
+class JobTiming(NamedTuple):
     """One job, as the estimate sees it."""
 
     kind: tuple[Hashable, ...]  # jobs of one kind take about as long; the first part is the rule
@@ -23,7 +23,7 @@ class Timing(NamedTuple):
         return None if self.left is None else self.spent + self.left
 
 
-def seconds_left(timings: Sequence[Timing], cores: int) -> tuple[float, bool]:
+def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]:
     """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
 
     A job takes what its own pace tells; else what it usually takes, times how much slower this run is than usual; else
@@ -42,12 +42,12 @@ def seconds_left(timings: Sequence[Timing], cores: int) -> tuple[float, bool]:
     return max(sum(left) / cores, max(left, default=0.0)), complete
 
 
-def _slowness(timings: Sequence[Timing]) -> float:
+def _slowness(timings: Sequence[JobTiming]) -> float:
     """How many times as long as usual the jobs take that have shown it; 1 before one has."""
     shown = [(job.whole, job.usual) for job in timings if job.whole and job.usual]
     return sum(whole for whole, _ in shown) / sum(usual for _, usual in shown) if shown else 1.0
 
 
-def _mean(timings: Sequence[Timing], kind: tuple[Hashable, ...]) -> float | None:
+def _mean(timings: Sequence[JobTiming], kind: tuple[Hashable, ...]) -> float | None:
     known = [t.whole for t in timings if t.whole is not None and t.kind[: len(kind)] == kind]
     return sum(known) / len(known) if known else None

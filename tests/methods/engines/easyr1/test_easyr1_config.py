@@ -8,8 +8,8 @@ from typing import Any
 from methods.engines.easyr1.settings import EasyR1EngineSettings
 from methods.engines.local.vllm.settings import LocalSettings
 from methods.engines.registry import ENGINES
-from workflows.lib.cache.digest import code_digest
-from workflows.lib.config.loading import Source, engine_settings, load_config
+from workflows.lib.cache.digest import code_digest, followed
+from workflows.lib.config.loading import ConfigSource, engine_settings, load_config
 from workflows.lib.dag.grid import Key
 from workflows.lib.dag.study import Study
 
@@ -23,7 +23,7 @@ def study(**more: Any) -> Study:
         "scales": {"small": {"base_model": "micro://small"}},
         "experiments": ["smoke"],
     }
-    source = Source("my.yaml", frozenset())
+    source = ConfigSource("my.yaml", frozenset())
     return Study.of(load_config(raw | more, {}, source), source)
 
 
@@ -58,15 +58,10 @@ def test_every_engine_is_called_the_same_way():
 
 def test_code_that_runs_in_easyr1_s_environment_decides_cells():
     """train.py reaches it by file names only."""
-    from workflows.lib.cache import digest
-
-    seen: dict[str, str] = {}
-    waiting = [ENGINES["easyr1"]]
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen[module], imports = digest._read(module, digest.ROOT)
-            waiting += imports
-    names = {module.rpartition(".")[2] for module in seen if module.startswith("methods.engines.easyr1.")}
+    names = {
+        module.rpartition(".")[2]
+        for module in followed(ENGINES["easyr1"])
+        if module.startswith("methods.engines.easyr1.")
+    }
     assert {"run", "worker", "actor", "trainer", "losses", "head", "teachers", "data", "reward"} <= names
     assert code_digest(ENGINES["easyr1"]) != code_digest(ENGINES["local"])

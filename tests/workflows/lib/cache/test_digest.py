@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.projects import write_project
-from workflows.lib.cache import digest
 from workflows.lib.cache.digest import code_digest, lock_digest, value_digest
 
 
@@ -16,7 +15,6 @@ def root(tmp_path: Path) -> Path:
 
 def both(root: Path) -> tuple[str, str]:
     """Digests of ``plain`` and ``sharp`` as a new process would compute them."""
-    digest._read.cache_clear()
     code_digest.cache_clear()
     return code_digest("methods.plain", root=root), code_digest("methods.sharp", root=root)
 

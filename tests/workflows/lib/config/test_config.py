@@ -13,7 +13,7 @@ import yaml
 from contracts.errors import ConfigError
 from contracts.paths import ROOT
 from evals.benchmarks import BENCHMARKS
-from workflows.lib.config.loading import Source, load_config, read_experiments
+from workflows.lib.config.loading import ConfigSource, load_config, read_experiments
 from workflows.lib.config.schema import Config
 from workflows.lib.dag import preflight
 from workflows.lib.dag.grid import Key
@@ -32,7 +32,7 @@ def minimal(**more: Any) -> dict[str, Any]:
 
 
 def study(raw: dict[str, Any], **overrides: Any) -> Study:
-    source = Source("my.yaml", frozenset(overrides))
+    source = ConfigSource("my.yaml", frozenset(overrides))
     return Study.of(load_config(raw, overrides, source), source)
 
 
@@ -73,9 +73,9 @@ def test_names_of_models_stand_in_one_place():
 
 def test_an_engine_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(preflight.ENGINES, "easyr1", "methods.engines.none")
-    config = load_config(paper(engine="easyr1"), {}, Source("paper.yaml"))
+    config = load_config(paper(engine="easyr1"), {}, ConfigSource("paper.yaml"))
     with pytest.raises(ConfigError, match=r"^paper.yaml: engine: this version has no engine 'easyr1'; use engine: lo"):
-        preflight.check_engine(config, Source("paper.yaml"))
+        preflight.check_engine(config, ConfigSource("paper.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_commits_of_the_data_decide_cells():
 
 
 def test_numbers_as_people_write_them():
-    config = load_config(minimal(options={"all": {"lr": "1e-3"}}), {"seeds": ["1", "2"]}, Source("my.yaml"))
+    config = load_config(minimal(options={"all": {"lr": "1e-3"}}), {"seeds": ["1", "2"]}, ConfigSource("my.yaml"))
     assert config.options["all"]["lr"] == 1e-3  # YAML 1.1 reads 1e-3 as a string
     assert config.seeds == [1, 2]  # as --config seeds=[1,2] arrives
-    assert load_config(minimal(), {"experiments": "table2"}, Source("my.yaml")).experiments == ["table2"]
+    assert load_config(minimal(), {"experiments": "table2"}, ConfigSource("my.yaml")).experiments == ["table2"]
 
 
 @pytest.mark.parametrize(
@@ -220,14 +220,14 @@ def test_the_nearest_name_is_offered():
 
 def test_a_missing_model_folder_is_one_line(tmp_path: Path):
     scales = {"mine": {"model_name": "M", "base_model": str(tmp_path / "model")}}
-    config = load_config(minimal(scales=scales), {}, Source("my.yaml"))
+    config = load_config(minimal(scales=scales), {}, ConfigSource("my.yaml"))
     with pytest.raises(
         ConfigError, match=r"^my.yaml: scales.mine.base_model: no model in .*/model \(no config.json\); save"
     ):
-        preflight.check_models(config, Source("my.yaml"))
+        preflight.check_models(config, ConfigSource("my.yaml"))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    preflight.check_models(config, Source("my.yaml"))
+    preflight.check_models(config, ConfigSource("my.yaml"))
 
 
 def test_results_that_cannot_be_written_are_one_line(tmp_path: Path):

@@ -10,7 +10,7 @@ import yaml
 
 from contracts.errors import ConfigError
 from contracts.paths import ROOT
-from workflows.lib.config.loading import Source, load_config, read_experiments
+from workflows.lib.config.loading import ConfigSource, load_config, read_experiments
 from workflows.lib.config.method_options import read_methods
 from workflows.lib.config.schema import Config, Experiment
 from workflows.lib.dag.grid import Grid, Key
@@ -18,7 +18,7 @@ from workflows.lib.dag.recipes import Recipes
 from workflows.lib.dag.study import Study
 
 SCALES = {name: {"base_model": f"micro://{name}"} for name in ("small", "large")}
-SOURCE = Source("my.yaml")
+SOURCE = ConfigSource("my.yaml")
 
 
 def grid(files: dict[str, Any] | None = None, **change: Any) -> Grid:
@@ -80,8 +80,10 @@ def test_a_cell_knows_all_experiments_it_is_in():
         {"first": first, "all": {"title": "", "arms": [{}]}, "other": first | {"scales": ["huge"]}},
         experiments=["first"],
     )
-    study = Study(made.config, made, made.recipes)
-    assert study.membership(None) == {"first": ["cepo/small/default/s1"], "all": ["cepo/small/default/s1"]}
+    assert Study(made).tracking.membership(None) == {
+        "first": ["cepo/small/default/s1"],
+        "all": ["cepo/small/default/s1"],
+    }
 
 
 def test_a_variant_has_one_meaning():
@@ -158,7 +160,7 @@ def test_a_world_gives_a_preset_its_own_numbers():
 
 def test_the_paper_world_runs_the_official_codes_at_their_rates():
     file = ROOT / "workflows" / "configs" / "paper.yaml"
-    config = load_config(yaml.safe_load(file.read_text()), {}, Source(str(file)))
+    config = load_config(yaml.safe_load(file.read_text()), {}, ConfigSource(str(file)))
     made = Grid(config, read_experiments(), read_methods(), Recipes(config), SOURCE)
     made.check()
     rates = {"grpo": 1e-6, "rlsd": 1e-6, "cepo": 5e-6, "opsd": 2e-4, "sdpo": 1e-5}

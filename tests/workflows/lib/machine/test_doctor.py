@@ -130,7 +130,7 @@ def test_what_would_change_scores_is_named_and_tokens_are_not_shown(monkeypatch:
 
 def test_the_report_ends_with_an_error_if_something_blocks():
     said: list[str] = []
-    good, bad = doctor.Finding("a", "1", "1"), doctor.Finding("b", "1", "2", "change it")
+    good, bad = doctor.MachineFinding("a", "1", "1"), doctor.MachineFinding("b", "1", "2", "change it")
     doctor.report([good], said.append)
     with pytest.raises(ConfigError, match=r"^doctor: 1 of 2 checks failed; each line with STOP has its way out$"):
         doctor.report([good, bad], said.append)

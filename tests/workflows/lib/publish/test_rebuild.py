@@ -12,6 +12,7 @@ import pytest
 from contracts.errors import DataError
 from contracts.paths import ROOT
 from evals.analysis import archive
+from evals.analysis.cell_texts import RECORDS
 from evals.analysis.cells import CellFolder
 from evals.analysis.tables.table2 import write as write_table2
 from tests.helpers.analysis_cells import write_experiment, write_grid
@@ -84,10 +85,10 @@ def test_a_results_folder_will_do_and_an_empty_one_is_an_error(results: Path, tm
 
 
 def test_a_forged_archive_writes_nothing_outside(packed: Path, tmp_path: Path) -> None:
-    texts = pq.read_table(packed / archive.RECORDS)
+    texts = pq.read_table(packed / RECORDS)
     forged = texts.set_column(0, "cell", [["../../../x"] * len(texts)])
     (tmp_path / "forged").mkdir()
-    pq.write_table(forged, tmp_path / "forged" / archive.RECORDS)
+    pq.write_table(forged, tmp_path / "forged" / RECORDS)
     (tmp_path / "forged" / "answers.parquet").write_bytes((packed / "answers.parquet").read_bytes())
     with pytest.raises(DataError, match="outside the results"):
         archive.unpack(tmp_path / "forged", tmp_path / "out")
@@ -102,3 +103,8 @@ def test_the_committed_run_is_what_its_answers_give(tmp_path: Path) -> None:
     assert len(committed) > 20
     for path in committed:
         assert (tmp_path / path).read_text() == (reference / path).read_text(), path
+
+
+def test_the_committed_run_holds_one_copy_of_each_record() -> None:
+    reference = ROOT / "results" / "reference" / "micro"
+    assert not (reference / "cells").exists(), f"{RECORDS} holds the cells"

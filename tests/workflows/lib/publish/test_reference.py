@@ -33,15 +33,13 @@ def finished(tmp_path: Path) -> Path:
     return results
 
 
-def test_tables_figures_and_records_are_copied_and_checkpoints_are_not(finished: Path, tmp_path: Path):
+def test_tables_and_figures_are_copied_and_neither_cells_nor_checkpoints_are(finished: Path, tmp_path: Path):
     target = tmp_path / "reference"
     (target / "tables").mkdir(parents=True)
     (target / "tables/old.md").write_text("of an earlier run")
     publish(finished, target, "make everything SEEDS=1")
     found = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
-    cell = "cells/cepo/small/default/s1"
-    tables = {"tables/table2.md", "tables/table2.csv", "figures/figure1.svg"}
-    assert found == tables | {f"{cell}/run.json", f"{cell}/eval/scores.json", "provenance.json"}
+    assert found == {"tables/table2.md", "tables/table2.csv", "figures/figure1.svg", "provenance.json"}
     assert not any(path.is_symlink() for path in target.rglob("*"))
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from contracts.errors import ConfigError
-from workflows.lib.config.loading import Source
+from workflows.lib.config.loading import ConfigSource
 from workflows.lib.dag.preflight import check_confirmed
 from workflows.lib.status.gpu_hours import gpu_hours, published_seconds
 from workflows.lib.status.plan import Planned
@@ -41,18 +41,18 @@ def test_the_micro_world_takes_no_gpu_and_no_consent():
     jobs = [Planned(job.kind, job.state, job.steps) for job in JOBS]
     line = gpu_hours(jobs, Past(), {}).line
     assert line == ""
-    check_confirmed(Source("micro.yaml"), ["", line], None)
+    check_confirmed(ConfigSource("micro.yaml"), ["", line], None)
 
 
 def test_a_run_on_gpus_wants_consent():
     with pytest.raises(ConfigError, match=r"^paper.yaml: yes: this run needs your consent. GPU-hours: 8; look at"):
-        check_confirmed(Source("paper.yaml"), ["Disk: 1 GB free", "GPU-hours: 8."], None)
+        check_confirmed(ConfigSource("paper.yaml"), ["Disk: 1 GB free", "GPU-hours: 8."], None)
 
 
 def test_who_sits_at_a_terminal_is_asked(capsys: pytest.CaptureFixture[str]):
     plan = ["Disk: 1 GB free", "GPU-hours: 8."]
-    check_confirmed(Source("paper.yaml"), plan, lambda question: " Yes\n")
+    check_confirmed(ConfigSource("paper.yaml"), plan, lambda question: " Yes\n")
     assert capsys.readouterr().out.splitlines() == plan
     for answer in ("", "n", "later"):
         with pytest.raises(ConfigError, match="needs your consent"):
-            check_confirmed(Source("paper.yaml"), plan, lambda question, answer=answer: answer)
+            check_confirmed(ConfigSource("paper.yaml"), plan, lambda question, answer=answer: answer)

@@ -11,40 +11,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.paths import ROOT
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
-from workflows.lib.status.monitor import Job, Monitor
-from workflows.lib.status.previous_run import Usual
-from workflows.lib.status.remaining_time import Timing, seconds_left
+from workflows.lib.status.monitor import Monitor, WatchedJob
+from workflows.lib.status.previous_run import PreviousRun
+from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
 CELL = {"method": "cepo", "scale": "small", "variant": "default", "seed": "1"}
 A, B = ("train", "small"), ("train", "large")
 
 
 def test_finished_jobs_tell_what_the_others_take():
-    jobs = [Timing(A, 100.0, None, True), Timing(A, None, None, False), Timing(A, 30.0, None, False)]
+    jobs = [JobTiming(A, 100.0, None, True), JobTiming(A, None, None, False), JobTiming(A, 30.0, None, False)]
     assert seconds_left(jobs, cores=1) == (100.0 + 70.0, True)
     assert seconds_left(jobs, cores=2) == (100.0, True)  # one job cannot be split: the longest is the bound
 
 
 def test_a_running_job_tells_by_how_far_it_is():
-    assert seconds_left([Timing(A, 30.0, 90.0, False)], cores=1) == (90.0, True)
-    assert seconds_left([Timing(A, 30.0, 90.0, False), Timing(B, None, None, False)], 1) == (90.0 + 120.0, True)
+    assert seconds_left([JobTiming(A, 30.0, 90.0, False)], cores=1) == (90.0, True)
+    assert seconds_left([JobTiming(A, 30.0, 90.0, False), JobTiming(B, None, None, False)], 1) == (90.0 + 120.0, True)
 
 
 def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
-    jobs = [Timing(A, 30.0, 30.0, False), Timing(("evaluate", "small"), None, None, False)]
+    jobs = [JobTiming(A, 30.0, 30.0, False), JobTiming(("evaluate", "small"), None, None, False)]
     assert seconds_left(jobs, cores=1) == (30.0, False)
-    assert seconds_left([Timing(A, 1.0, None, True)], cores=1) == (0.0, True)
-    assert seconds_left([Timing(A, 1.0, None, False)], cores=1) == (0.0, False)
+    assert seconds_left([JobTiming(A, 1.0, None, True)], cores=1) == (0.0, True)
+    assert seconds_left([JobTiming(A, 1.0, None, False)], cores=1) == (0.0, False)
 
 
 def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
-    waiting = Timing(B, None, None, False, usual=50.0)
+    waiting = JobTiming(B, None, None, False, usual=50.0)
     assert seconds_left([waiting], cores=1) == (50.0, True)
-    assert seconds_left([Timing(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
-    assert seconds_left([Timing(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
-    assert seconds_left([Timing(B, 30.0, None, True), waiting], cores=1) == (50.0, True)  # better than the others' mean
+    assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
+    assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
+    assert seconds_left([JobTiming(B, 30.0, None, True), waiting], cores=1) == (
+        50.0,
+        True,
+    )  # better than the others' mean
 
 
 def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
@@ -53,16 +57,21 @@ def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
     (cell / "cell.json").write_text('{"options": {"steps": 10}}')
     (cell / "run.json").write_text('{"seconds": {"rollout": 15.0, "update": 5.0}}')
     (cell / "eval/scores.json").write_text('{"seconds": 7.0}')
-    usual = Usual(tmp_path, lambda wildcards: 50)
+    usual = PreviousRun(tmp_path, lambda wildcards: 50)
     assert usual.seconds("train", CELL) == 100.0
     assert usual.seconds("evaluate", CELL) == 7.0
     assert usual.seconds("train", CELL | {"scale": "large"}) is None
-    assert Usual(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
+    assert PreviousRun(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
+
+
+def test_the_committed_archive_tells_it_too():
+    committed = PreviousRun(ROOT / "results/reference/micro", lambda wildcards: 50)
+    assert (committed.seconds("train", CELL) or 0) > (committed.seconds("evaluate", CELL) or 0) > 0
 
 
 @given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1e4)), min_size=1), st.integers(1, 8))
 def test_more_cores_never_take_longer(running: list[tuple[float, float]], cores: int):
-    jobs = [Timing(A, spent, left, False) for spent, left in running]
+    jobs = [JobTiming(A, spent, left, False) for spent, left in running]
     more, less = seconds_left(jobs, cores)[0], seconds_left(jobs, cores + 1)[0]
     assert 0 <= less <= more <= seconds_left(jobs, 1)[0] + 1e-6
 
@@ -73,10 +82,10 @@ class Run:
     def __init__(self, results: Path) -> None:
         self.out = io.StringIO()
         jobs = {
-            1: Job("train", CELL),
-            2: Job("base_model", {"scale": "large"}),
-            3: Job("evaluate", CELL),
-            4: Job("all", {}),
+            1: WatchedJob("train", CELL),
+            2: WatchedJob("base_model", {"scale": "large"}),
+            3: WatchedJob("evaluate", CELL),
+            4: WatchedJob("all", {}),
         }
         self.monitor = Monitor(results, lambda wildcards: 50, every=0, stream=self.out, jobs=jobs, cores=1)
         self.monitor._begun = 0.0

@@ -1,0 +1,34 @@
+"""What a config needs from elsewhere and this machine has not got: models, data, the checkout of EasyR1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from methods.engines.easyr1.checkout import lacking as checkout_lacking
+from workflows.lib.config.schema import Config
+from workflows.lib.hub.needs import FETCH, Lock, lacking, needs
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that is not here."""
+
+    place: str  # key of the config
+    cause: str
+    remedy: str
+
+    @property
+    def line(self) -> str:
+        """For people: place, cause, way out."""
+        return f"{self.place}: {self.cause}; {self.remedy}"
+
+
+def missing(config: Config, lock: Lock) -> list[Missing]:
+    """All that a config lacks here; ``lock`` says what was fetched from the hub."""
+    found = [
+        Missing(need.place, f"{need.repo}: {cause}", FETCH) for need in needs(config) if (cause := lacking(need, lock))
+    ]
+    if config.engine == "easyr1" and (cause := checkout_lacking(Path(config.easyr1.checkout).expanduser())):
+        found.append(Missing("easyr1.checkout", cause, FETCH))
+    return found
