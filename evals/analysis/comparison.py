@@ -9,24 +9,23 @@ import numpy as np
 
 from contracts.errors import DataError
 from evals.analysis.cells import Arm, CellFolder, unpaired
-from evals.analysis.published.numbers import Published
-from evals.analysis.published.numbers import Row as PaperRow
+from evals.analysis.published.numbers import Published, PublishedRow
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row to be filled in."""
+class PlannedRow:
+    """A row of a table before its numbers are computed."""
 
     name: str
     arm: Arm | None  # None: no cell of it was given
-    against: Mapping[str, Arm]  # reference -> the arm it is compared with
-    paper: PaperRow | None = None
+    against: Mapping[str, Arm]  # name of a baseline -> the arm that is the baseline
+    paper: PublishedRow | None = None
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One arm at one scale. Maps are keyed by benchmark and :data:`AVERAGE`; shares, the paper's in percent."""
 
     name: str
@@ -34,8 +33,8 @@ class Row:
     accuracy: dict[str, Estimate]
     unparsed: dict[str, float]
     truncated: dict[str, float]
-    versus: dict[str, dict[str, Estimate]]  # reference -> paired differences
-    paper: PaperRow | None
+    versus: dict[str, dict[str, Estimate]]  # name of a baseline -> paired differences to it
+    paper: PublishedRow | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Block:
     scale: str
     model: str
     paper_model: str | None  # that the paper's numbers in these rows are about
-    rows: list[Row]
+    rows: list[ComparisonRow]
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,12 @@ class Comparison:
         return [*self.benchmarks, AVERAGE]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ComparisonRow]:
         """Rows of all blocks."""
         return [row for block in self.blocks for row in block.rows]
 
     @property
-    def references(self) -> list[str]:
+    def baselines(self) -> list[str]:
         """What rows are compared with, in order of appearance."""
         return list(dict.fromkeys(name for row in self.rows for name in row.versus))
 
@@ -87,7 +86,7 @@ class Comparison:
         return all(self.sizes.get(name) == BENCHMARKS[name].items for name in names)
 
 
-def compare(scales: Mapping[str, Sequence[Line]], published: Published) -> Comparison:
+def compare(scales: Mapping[str, Sequence[PlannedRow]], published: Published) -> Comparison:
     """Fill in the lines of each scale; DataError if cells do not fit together or scores.json contradicts the samples.
 
     Every scale must have at least one arm.
@@ -123,7 +122,7 @@ def check_scores(folder: CellFolder) -> None:
             )
 
 
-def _arms(lines: Sequence[Line]) -> list[Arm]:
+def _arms(lines: Sequence[PlannedRow]) -> list[Arm]:
     """Arms of the lines, then those that are only compared with; each once."""
     shown = [line.arm for line in lines if line.arm is not None]
     found = [*shown, *(arm for line in lines for arm in line.against.values())]
@@ -138,19 +137,19 @@ def _size(name: str, arms: Sequence[Arm]) -> int:
     return len(first.panels[name].questions)
 
 
-def _block(scale: str, lines: Sequence[Line], benchmarks: list[str], published: Published) -> Block:
+def _block(scale: str, lines: Sequence[PlannedRow], benchmarks: list[str], published: Published) -> Block:
     model = _arms(lines)[0].model
     paper = published.table2.model_at(scale, model) if any(line.paper for line in lines) else None
     return Block(scale, model, paper, [_row(line, benchmarks) for line in lines])
 
 
-def _row(line: Line, benchmarks: list[str]) -> Row:
+def _row(line: PlannedRow, benchmarks: list[str]) -> ComparisonRow:
     if (arm := line.arm) is None:
-        return Row(f"{line.name} (not run)", None, {}, {}, {}, {}, line.paper)
-    return Row(
+        return ComparisonRow(f"{line.name} (not run)", None, {}, {}, {}, {}, line.paper)
+    return ComparisonRow(
         name=line.name,
         arm=arm,
-        accuracy=_whole(accuracies(arm.panels), arm, benchmarks),
+        accuracy=drop_incomplete_average(accuracies(arm.panels), arm, benchmarks),
         unparsed=_rates(arm, "parsed", benchmarks, negate=True),
         truncated=_rates(arm, "truncated", benchmarks),
         versus={name: _difference(arm, other, benchmarks) for name, other in line.against.items() if other is not arm},
@@ -159,13 +158,15 @@ def _row(line: Line, benchmarks: list[str]) -> Row:
 
 
 def _difference(arm: Arm, other: Arm, benchmarks: list[str]) -> dict[str, Estimate]:
-    found = differences(arm.panels, other.panels)
-    return _whole(_whole(found, arm, benchmarks), other, benchmarks)
+    estimates = differences(arm.panels, other.panels)
+    return drop_incomplete_average(drop_incomplete_average(estimates, arm, benchmarks), other, benchmarks)
 
 
-def _whole(found: dict[str, Estimate], arm: Arm, benchmarks: list[str]) -> dict[str, Estimate]:
-    """Without the average if a benchmark is missing: an average of fewer is not the same number."""
-    return found if set(benchmarks) <= arm.panels.keys() else {k: v for k, v in found.items() if k != AVERAGE}
+def drop_incomplete_average(estimates: dict[str, Estimate], arm: Arm, benchmarks: list[str]) -> dict[str, Estimate]:
+    """Leave the average out if the arm lacks a benchmark: an average of fewer benchmarks is another number."""
+    if set(benchmarks) <= arm.panels.keys():
+        return estimates
+    return {name: estimate for name, estimate in estimates.items() if name != AVERAGE}
 
 
 def _rates(arm: Arm, column: str, benchmarks: list[str], negate: bool = False) -> dict[str, float]:

@@ -16,7 +16,7 @@ FEWEST = 4  # arms from which a correlation has an interval
 
 
 @dataclass(frozen=True)
-class Measure:
+class CreditMeasure:
     """One number of a step, and its column."""
 
     key: str
@@ -39,17 +39,17 @@ def _rate(credit: str, tokens: str) -> Callable[[CreditLine], float | None]:
 RANKS, RATES, SHARES = "Ranking of tokens", "Credit over the average token's", "Share of all credit (%)"
 EVIDENCE = "Evidence (% of tokens)"
 MEASURES = (
-    Measure("auroc", RANKS, "AUROC, decisive", lambda line: line.auroc),
-    Measure("average_precision", RANKS, "AP, decisive", lambda line: line.average_precision),
-    Measure("slip_auroc", RANKS, "AUROC, slips", lambda line: line.slip_auroc),
-    Measure("decisive_rate", RATES, "decisive", _rate("decisive_credit", "decisive")),
-    Measure("slip_rate", RATES, "slips", _rate("slip_credit", "slipped")),
-    Measure("filler_rate", RATES, "filler", _rate("filler_credit", "filler")),
-    Measure("slip_share", SHARES, "slips", lambda line: line.slip_credit, True),
-    Measure("filler_share", SHARES, "filler", lambda line: line.filler_credit, True),
-    Measure("evidence_positive", EVIDENCE, "positive", lambda line: line.evidence_positive, True),
-    Measure("evidence_zero", EVIDENCE, "zero", lambda line: line.evidence_zero, True),
-    Measure("evidence_negative", EVIDENCE, "negative", lambda line: line.evidence_negative, True),
+    CreditMeasure("auroc", RANKS, "AUROC, decisive", lambda line: line.auroc),
+    CreditMeasure("average_precision", RANKS, "AP, decisive", lambda line: line.average_precision),
+    CreditMeasure("slip_auroc", RANKS, "AUROC, slips", lambda line: line.slip_auroc),
+    CreditMeasure("decisive_rate", RATES, "decisive", _rate("decisive_credit", "decisive")),
+    CreditMeasure("slip_rate", RATES, "slips", _rate("slip_credit", "slipped")),
+    CreditMeasure("filler_rate", RATES, "filler", _rate("filler_credit", "filler")),
+    CreditMeasure("slip_share", SHARES, "slips", lambda line: line.slip_credit, True),
+    CreditMeasure("filler_share", SHARES, "filler", lambda line: line.filler_credit, True),
+    CreditMeasure("evidence_positive", EVIDENCE, "positive", lambda line: line.evidence_positive, True),
+    CreditMeasure("evidence_zero", EVIDENCE, "zero", lambda line: line.evidence_zero, True),
+    CreditMeasure("evidence_negative", EVIDENCE, "negative", lambda line: line.evidence_negative, True),
 )
 
 

@@ -12,9 +12,9 @@ def method_name(method: str, variant: str = "default") -> str:
     return shown if variant == "default" else f"{shown} ({variant})"
 
 
-def reference_name(reference: str) -> str:
+def baseline_name(baseline: str) -> str:
     """What rows are compared with, in words: a method's name, or ``the default``."""
-    return method_name(reference) if reference in PAPER_ORDER else f"the {reference}"
+    return method_name(baseline) if baseline in PAPER_ORDER else f"the {baseline}"
 
 
 def method_rank(method: str, variant: str) -> tuple[int, str, bool, str]:

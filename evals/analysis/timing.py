@@ -15,31 +15,31 @@ PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the o
 
 
 @dataclass(frozen=True)
-class Timing:
+class StepTiming:
     """One arm; means over the steps of all its seeds."""
 
     phases: dict[str, float]  # seconds per step
     step: float  # seconds per step, all phases
-    spread: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
+    deciles: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
     tokens: float  # response tokens per step
     minutes: float  # of a whole run: its steps, loading, validating and saving
     memory_mb: float  # the most of all seeds
     over: dict[str, Ratio]  # time over GRPO's: "all steps", "teachers asked", "per token"
 
 
-def timing(arm: Arm, grpo: Arm | None) -> Timing:
+def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
     """What the logs of an arm's seeds say; ``over`` is empty without ``grpo`` and for GRPO itself."""
     steps = [step for folder in arm.folders for step in folder.steps]
     seconds = np.array([_all(step) for step in steps])
     runs = [folder.run for folder in arm.folders if folder.run is not None]
     low, high = np.quantile(seconds, [0.1, 0.9])
-    return Timing(
+    return StepTiming(
         phases={
             name: float(np.mean([step.seconds.get(name, 0.0) for step in steps]))
             for name in in_order(name for s in steps for name in s.seconds)
         },
         step=float(seconds.mean()),
-        spread=(float(low), float(high)),
+        deciles=(float(low), float(high)),
         tokens=float(np.mean([step.tokens for step in steps])),
         minutes=float(np.mean([sum(run.seconds.values()) for run in runs])) / 60,
         memory_mb=max(run.peak_memory_mb for run in runs),

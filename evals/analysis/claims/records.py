@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import DataError
 from contracts.records import Record
-from evals.analysis.published.numbers import Source
+from evals.analysis.published.numbers import PublishedSource
 from evals.benchmarks import BENCHMARKS
 
 FILE = "claims.yaml"
@@ -87,7 +87,7 @@ class Claims(Record):
     """The file."""
 
     title: str
-    sources: dict[str, Source]
+    sources: dict[str, PublishedSource]
     claims: list[Claim] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from contracts.errors import DataError
 from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms
-from evals.analysis.comparison import Block, Comparison, Row, by_scale, compare
+from evals.analysis.comparison import Block, Comparison, ComparisonRow, by_scale, compare
 from evals.analysis.figures.style import SETTINGS, looks, save, set_apart
 from evals.analysis.published.finding import average_error
 from evals.analysis.published.numbers import Published, load
@@ -39,9 +39,9 @@ class Level:
     """The panels of one scale: rows by series and x, and what they are measured against."""
 
     heading: str
-    points: dict[str, dict[float, Row]]
-    default: Row
-    grpo: Row | None
+    points: dict[str, dict[float, ComparisonRow]]
+    default: ComparisonRow
+    grpo: ComparisonRow | None
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -77,7 +77,7 @@ def figure3(arms: Sequence[Arm], paper: Published) -> Figure:
 
 
 def _level(block: Block, placed: Placed) -> Level:
-    points: dict[str, dict[float, Row]] = {series: {} for series in AXES}
+    points: dict[str, dict[float, ComparisonRow]] = {series: {} for series in AXES}
     for (key, _), row in zip(placed, block.rows, strict=True):
         if key is not None and key[1] is not None and AVERAGE in row.accuracy:
             points[key[0]][key[1]] = row
@@ -102,7 +102,7 @@ def _draw(ax: Axes, series: str, level: Level) -> None:
     ax.tick_params(labelbottom=True)
 
 
-def _percent(row: Row) -> float:
+def _percent(row: ComparisonRow) -> float:
     return 100 * row.accuracy[AVERAGE].value
 
 

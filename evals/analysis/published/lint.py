@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import floor, sqrt
 
 from evals.analysis.display import listed, method_name
-from evals.analysis.published.finding import Finding, average_error, known
+from evals.analysis.published.finding import PublishedFinding, average_error, known
 from evals.analysis.published.lint_exhibits import other_exhibits
-from evals.analysis.published.numbers import Published, Row, StatedGain, Table2
+from evals.analysis.published.numbers import Published, PublishedRow, StatedGain, Table2
 from evals.benchmarks import BENCHMARKS
 
 ROUNDING = 0.005 + 1e-9  # of a number printed with two decimals
@@ -18,10 +18,10 @@ def attainable(percent: float, items: int) -> bool:
     return abs(100 * round(percent * items / 100) / items - percent) <= ROUNDING
 
 
-def wrong_averages(table: Table2) -> list[Finding]:
+def wrong_averages(table: Table2) -> list[PublishedFinding]:
     """Printed averages that differ from the mean of their five cells."""
     return [
-        Finding(
+        PublishedFinding(
             "table2",
             f"{_who(table, row)}: printed average {row.average:.2f}, the five cells average {row.recomputed:.2f}.",
             (row.scale, row.method, "average"),
@@ -31,15 +31,17 @@ def wrong_averages(table: Table2) -> list[Finding]:
     ]
 
 
-def unattainable_cells(table: Table2) -> list[Finding]:
+def unattainable_cells(table: Table2) -> list[PublishedFinding]:
     """Cells that no whole number of right answers gives, and how many cells there are in all."""
     cells = [(row, name, value) for row in table.rows for name, value in row.cells.items() if value is not None]
     odd = [(row, name, value) for row, name, value in cells if not attainable(value, BENCHMARKS[name].items)]
-    found = [Finding("table2", _nearest(table, *cell), (cell[0].scale, cell[0].method, cell[1])) for cell in odd]
+    found = [
+        PublishedFinding("table2", _nearest(table, *cell), (cell[0].scale, cell[0].method, cell[1])) for cell in odd
+    ]
     share = f"{len(cells) - len(odd)} of {len(cells)} known cells are exactly k/N"
     chance = listed([f"{_by_chance(one.items):.0f} % of {one.title}'s" for one in BENCHMARKS.values()])
     text = f"{share}, as one run with one sample per question gives. By chance {chance} would be."
-    return [*found, Finding("table2", text)]
+    return [*found, PublishedFinding("table2", text)]
 
 
 def _by_chance(items: int) -> float:
@@ -47,14 +49,14 @@ def _by_chance(items: int) -> float:
     return 100 * len({round(10_000 * k / items) for k in range(items + 1)}) / 10_001
 
 
-def _nearest(table: Table2, row: Row, name: str, value: float) -> str:
+def _nearest(table: Table2, row: PublishedRow, name: str, value: float) -> str:
     bench = BENCHMARKS[name]
     below = floor(value * bench.items / 100)
     near = " and ".join(f"{100 * k / bench.items:.2f}" for k in (below, below + 1))
     return f"{_who(table, row)}, {bench.title}: {value:.2f} is not k/{bench.items} for any k (nearest: {near})."
 
 
-def below_base(table: Table2) -> list[Finding]:
+def below_base(table: Table2) -> list[PublishedFinding]:
     """Methods with five known cells whose average is below the untrained base."""
     found = []
     for row in table.rows:
@@ -63,7 +65,7 @@ def below_base(table: Table2) -> list[Finding]:
             continue
         lower = sum((row.cells[name] or 0) < (base.cells[name] or 0) for name in BENCHMARKS)
         text = f"{_who(table, row)}: {row.recomputed:.2f} is below its base ({base.recomputed:.2f})"
-        found.append(Finding("table2", f"{text}, on {lower} of 5 benchmarks."))
+        found.append(PublishedFinding("table2", f"{text}, on {lower} of 5 benchmarks."))
     return found
 
 
@@ -77,9 +79,9 @@ def gains(table: Table2, scale: str, over: str) -> dict[str, float]:
     }
 
 
-def stated_gains(table: Table2) -> list[Finding]:
+def stated_gains(table: Table2) -> list[PublishedFinding]:
     """Over which row each stated gain holds, and whether one called the smallest is."""
-    return [Finding("table2", _stated(table, gain)) for gain in table.stated_gains]
+    return [PublishedFinding("table2", _stated(table, gain)) for gain in table.stated_gains]
 
 
 def _stated(table: Table2, gain: StatedGain) -> str:
@@ -96,17 +98,17 @@ def _stated(table: Table2, gain: StatedGain) -> str:
     return f"{text} It is called the smallest gain; the smallest are {listed(shown)}."
 
 
-def unknown_cells(table: Table2) -> list[Finding]:
+def unknown_cells(table: Table2) -> list[PublishedFinding]:
     """Rows of which only the average is known."""
     rows = [row for row in table.rows if row.average is not None and set(row.cells.values()) == {None}]
     names = listed(list(dict.fromkeys(method_name(row.method) for row in rows)))
     text = f"{names}: only averages are known to us, so what the text says of single benchmarks cannot be checked."
-    return [Finding("table2", text)] if rows else []
+    return [PublishedFinding("table2", text)] if rows else []
 
 
-def noise(table: Table2) -> list[Finding]:
+def noise(table: Table2) -> list[PublishedFinding]:
     """CEPO's leads in standard errors that sampling of answers alone gives (unpaired, without training seeds)."""
-    return [Finding("table2", text) for scale in table.scales if (text := _leads(table, scale))]
+    return [PublishedFinding("table2", text) for scale in table.scales if (text := _leads(table, scale))]
 
 
 def _leads(table: Table2, scale: str) -> str:
@@ -123,7 +125,7 @@ def _leads(table: Table2, scale: str) -> str:
     return f"CEPO on {table.scales[scale]} leads {listed(leads)}; {rest}."
 
 
-def budgets(table: Table2) -> list[Finding]:
+def budgets(table: Table2) -> list[PublishedFinding]:
     """Learning rates that differ although the text calls the methods' training alike."""
     stated = table.stated_rates
     if stated is None or len(set(stated.rates.values())) < 2:
@@ -133,15 +135,17 @@ def budgets(table: Table2) -> list[Finding]:
         by_rate.setdefault(rate, []).append(method_name(method))
     shown = listed([f"{rate:g} for {listed(names)}" for rate, names in sorted(by_rate.items(), reverse=True)])
     factor = max(by_rate) / min(by_rate)
-    return [Finding("table2", f"The text speaks of {stated.called}; learning rates are {shown}, {factor:g} to 1.")]
+    return [
+        PublishedFinding("table2", f"The text speaks of {stated.called}; learning rates are {shown}, {factor:g} to 1.")
+    ]
 
 
-def findings(published: Published) -> list[Finding]:
+def findings(published: Published) -> list[PublishedFinding]:
     """Every finding, Table 2's first."""
     table = published.table2
     checks = (wrong_averages, unattainable_cells, unknown_cells, below_base, stated_gains, budgets, noise)
     return [finding for check in checks for finding in check(table)] + other_exhibits(published)
 
 
-def _who(table: Table2, row: Row) -> str:
+def _who(table: Table2, row: PublishedRow) -> str:
     return f"{method_name(row.method)} on {table.scales[row.scale]}"

@@ -13,7 +13,7 @@ from contracts.records import Record
 from evals.benchmarks import BENCHMARKS
 
 
-class Source(Record):
+class PublishedSource(Record):
     """Where a number was found."""
 
     kind: Literal["paper", "readme", "figure", "third_party"]
@@ -23,7 +23,7 @@ class Source(Record):
     )
 
 
-class Row(Record):
+class PublishedRow(Record):
     """One row of Table 2, in percent; None where the number is not known."""
 
     scale: str
@@ -57,7 +57,7 @@ class StatedRates(Record):
     source: str
 
 
-class Point(Record):
+class PublishedPoint(Record):
     """One number of any other table or figure."""
 
     series: str
@@ -72,7 +72,7 @@ class Sourced(Record):
 
     title: str
     unit: Literal["percent", "minutes"]
-    sources: dict[str, Source]
+    sources: dict[str, PublishedSource]
 
     def source_names(self) -> set[str]:
         """Sources that numbers refer to."""
@@ -89,7 +89,7 @@ class Table2(Sourced):
     """The main comparison."""
 
     scales: dict[str, str] = Field(description="scale -> base model")
-    rows: list[Row]
+    rows: list[PublishedRow]
     stated_gains: list[StatedGain] = Field(default_factory=list)
     stated_rates: StatedRates | None = None
 
@@ -98,7 +98,7 @@ class Table2(Sourced):
         stated = [*self.stated_gains, *([self.stated_rates] if self.stated_rates else [])]
         return {row.source for row in self.rows} | {one.source for one in stated}
 
-    def row(self, scale: str, method: str, model: str = "") -> Row | None:
+    def row(self, scale: str, method: str, model: str = "") -> PublishedRow | None:
         """The row of a method at a scale, or else on the base ``model``; None if the paper has none."""
         key = self._scale(scale, model)
         return next((row for row in self.rows if (row.scale, row.method) == (key, method)), None)
@@ -121,7 +121,7 @@ class Table2(Sourced):
 class Exhibit(Sourced):
     """Any other table or figure: named series of points."""
 
-    points: list[Point]
+    points: list[PublishedPoint]
     questions: int | None = Field(None, ge=1, description="questions behind each number")
 
     def source_names(self) -> set[str]:

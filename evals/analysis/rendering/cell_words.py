@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.analysis.comparison import Comparison, Row
+from evals.analysis.comparison import Comparison, ComparisonRow
 from evals.analysis.published.lint import ROUNDING
 from evals.statistics.intervals import AVERAGE, Estimate
 
@@ -31,12 +31,12 @@ def signed_two(value: float) -> str:
     return f"{value:+.2f}".replace("-", MINUS)
 
 
-def rates(row: Row, column: str) -> str:
+def rates(row: ComparisonRow, column: str) -> str:
     """``u 2.0 t 0.5``: unparsed and truncated answers in percent."""
     return f"u {percent(row.unparsed[column])} t {percent(row.truncated[column])}"
 
 
-def paper_number(table: Comparison, row: Row, column: str) -> str:
+def paper_number(table: Comparison, row: ComparisonRow, column: str) -> str:
     """The paper's number as printed, ``?`` if not known, empty if it has none or must not stand here."""
     if row.paper is None or not table.comparable(column):
         return ""

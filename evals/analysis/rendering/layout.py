@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evals.analysis.comparison import Block, Comparison, Row
-from evals.analysis.display import reference_name
+from evals.analysis.comparison import Block, Comparison, ComparisonRow
+from evals.analysis.display import baseline_name
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.cell_words import interval, paper_number, percent, points, rates
 from evals.benchmarks import BENCHMARKS
@@ -26,7 +26,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Group:
+class ColumnGroup:
     """Columns under one heading."""
 
     heading: str
@@ -35,7 +35,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Section:
+class TableSection:
     """Rows under one heading: (name, entries)."""
 
     heading: str
@@ -47,23 +47,23 @@ class Part:
     """One table; a document may hold several."""
 
     title: str
-    groups: list[Group]
-    sections: list[Section]
+    groups: list[ColumnGroup]
+    sections: list[TableSection]
     stub: str = "Method"  # heading of the rows' names
 
 
 def parts(table: Comparison, words: Words, stub: str = "Method") -> list[Part]:
     """Accuracies, and differences if there is anything to compare with; ``stub`` heads the rows' names."""
-    return [_accuracies(table, words, stub), *([_differences(table, stub)] if table.references else [])]
+    return [_accuracies(table, words, stub), *([_differences(table, stub)] if table.baselines else [])]
 
 
 def _accuracies(table: Comparison, words: Words, stub: str) -> Part:
-    groups = [Group(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
+    groups = [ColumnGroup(f"This run, {table.world} world", [table.title(column) for column in table.columns])]
     if paper := _paper_columns(table):
         heading = "The paper" if table.world == "paper" else "The paper (another world)"
-        groups.append(Group(heading, [_title(column) for column in paper], "paper"))
+        groups.append(ColumnGroup(heading, [_title(column) for column in paper], "paper"))
     sections = [
-        Section(
+        TableSection(
             _heading(block),
             [(row.name, _ours(table, row) + _theirs(table, row, paper, words)) for row in block.rows],
         )
@@ -87,7 +87,7 @@ def _heading(block: Block) -> str:
     return f"{block.scale}: {block.model}{paper}"
 
 
-def _ours(table: Comparison, row: Row) -> list[Entry]:
+def _ours(table: Comparison, row: ComparisonRow) -> list[Entry]:
     return [
         Entry(percent(found.value), (interval(found), rates(row, column)))
         if (found := row.accuracy.get(column))
@@ -96,19 +96,19 @@ def _ours(table: Comparison, row: Row) -> list[Entry]:
     ]
 
 
-def _theirs(table: Comparison, row: Row, columns: list[str], words: Words) -> list[Entry]:
+def _theirs(table: Comparison, row: ComparisonRow, columns: list[str], words: Words) -> list[Entry]:
     return [Entry(paper_number(table, row, column), mark=_mark(row, column, words), paper=True) for column in columns]
 
 
-def _mark(row: Row, column: str, words: Words) -> str:
+def _mark(row: ComparisonRow, column: str, words: Words) -> str:
     return words.marks.get((row.paper.scale, row.paper.method, column), "") if row.paper else ""
 
 
 def _differences(table: Comparison, stub: str) -> Part:
     titles = [table.title(column) for column in table.columns]
-    groups = [Group(f"Difference to {reference_name(name)}", titles) for name in table.references]
+    groups = [ColumnGroup(f"Difference to {baseline_name(name)}", titles) for name in table.baselines]
     sections = [
-        Section(
+        TableSection(
             f"{block.scale}: {block.model}",
             [(row.name, _changes(table, row)) for row in block.rows if row.versus],
         )
@@ -117,8 +117,8 @@ def _differences(table: Comparison, stub: str) -> Part:
     return Part("Paired difference (points)", groups, [section for section in sections if section.rows], stub)
 
 
-def _changes(table: Comparison, row: Row) -> list[Entry]:
-    found = [row.versus.get(name, {}).get(column) for name in table.references for column in table.columns]
+def _changes(table: Comparison, row: ComparisonRow) -> list[Entry]:
+    found = [row.versus.get(name, {}).get(column) for name in table.baselines for column in table.columns]
     return [change(one) if one else Entry() for one in found]
 
 

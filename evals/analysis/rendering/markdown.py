@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evals.analysis.rendering.captions import Words
-from evals.analysis.rendering.layout import Entry, Group, Part
+from evals.analysis.rendering.layout import ColumnGroup, Entry, Part
 
 NO_BREAK = "\u00a0"  # a space at which a line must not break
 
@@ -40,7 +40,7 @@ def _tables(part: Part) -> list[tuple[str, list[str], Rows]]:
     return tables
 
 
-def _columns(groups: list[Group], group: Group, start: int) -> tuple[list[str], list[int]]:
+def _columns(groups: list[ColumnGroup], group: ColumnGroup, start: int) -> tuple[list[str], list[int]]:
     columns, picked = list(group.columns), list(range(start, start + len(group.columns)))
     last = groups[-1]
     if last.beside and group is not last:

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from evals.analysis.cells import Arm
-from evals.analysis.comparison import Block, Comparison, Row
-from evals.analysis.published.numbers import Exhibit, Table2
-from evals.analysis.published.numbers import Row as PaperRow
+from evals.analysis.comparison import Block, Comparison, ComparisonRow
+from evals.analysis.published.numbers import Exhibit, PublishedRow, Table2
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import AVERAGE, Estimate
 
@@ -49,7 +48,7 @@ def numbers(found: Estimate) -> Line:
     return {name: round(100 * value, 4) for name, value in values.items()} | {"questions": found.n}
 
 
-def _row(table: Comparison, row: Row, common: Line) -> Iterator[Line]:
+def _row(table: Comparison, row: ComparisonRow, common: Line) -> Iterator[Line]:
     for column in table.columns:
         place = common | {"benchmark": column if column == AVERAGE else table.title(column), "unit": "percent"}
         if column in row.accuracy:
@@ -57,12 +56,12 @@ def _row(table: Comparison, row: Row, common: Line) -> Iterator[Line]:
         for quantity, rates in (("unparsed", row.unparsed), ("truncated", row.truncated)):
             if column in rates:
                 yield place | {"quantity": quantity, "value": round(100 * rates[column], 4)}
-        for reference, by in row.versus.items():
+        for baseline, by in row.versus.items():
             if column in by:
-                yield place | {"quantity": f"difference to {reference}", "unit": "points"} | numbers(by[column])
+                yield place | {"quantity": f"difference to {baseline}", "unit": "points"} | numbers(by[column])
 
 
-def _not_run(table: Comparison, block: Block, row: Row) -> Line:
+def _not_run(table: Comparison, block: Block, row: ComparisonRow) -> Line:
     line: Line = {"world": table.world, "scale": block.scale, "model": block.model, "row": row.name}
     return line | {"benchmark": AVERAGE, "quantity": "accuracy", "unit": "percent", "source": "not run"}
 
@@ -73,7 +72,7 @@ def published_rows(table: Table2) -> Iterator[Line]:
         yield from _published_row(table, row)
 
 
-def _published_row(table: Table2, row: PaperRow) -> Iterator[Line]:
+def _published_row(table: Table2, row: PublishedRow) -> Iterator[Line]:
     common: Line = {"world": "published", "scale": row.scale, "model": table.scales[row.scale], "method": row.method}
     common |= {"variant": "default", "unit": "percent", "source": table.sources[row.source].where}
     for name, value in row.cells.items():

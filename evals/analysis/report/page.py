@@ -31,7 +31,7 @@ POLICY = (
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A heading and what stands under it: names of tables and figures of the results folder, in order."""
 
     id: str
@@ -50,19 +50,20 @@ FIGURES = {
     "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
 }
 SECTIONS = (
-    Section("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
-    Section("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
-    Section("cost", "What methods cost", "", ("table3",), (), "reproduce"),
-    Section("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
-    Section("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
-    Section("sweeps", "Options of CEPO", "", ("sweeps",), ("figure3",), "figure3"),
-    Section("tuning", "Learning rates", "", ("tuning",), (), "tuning"),
-    Section("controls", "Controls", "What remains of CEPO's lead once one thing at a time is taken away.",
+    ReportSection("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
+    ReportSection("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
+    ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
+    ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
+    ReportSection("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
+    ReportSection("sweeps", "Options of CEPO", "", ("sweeps",), ("figure3",), "figure3"),
+    ReportSection("tuning", "Learning rates", "", ("tuning",), (), "tuning"),
+    ReportSection("controls", "Controls", "What remains of CEPO's lead once one thing at a time is taken away.",
             ("controls",), (), "controls"),
-    Section("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option at a "
-            "time, and the published numbers checked against themselves.", ("audit", "publishedcheck"), (), "audit"),
-    Section("noise", "Noise floor", "The same adapter evaluated again and again: differences smaller than this are "
-            "nothing.", ("noise",), (), "noise"),
+    ReportSection("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option "
+            "at a time, and the published numbers checked against themselves.",
+            ("audit", "publishedcheck"), (), "audit"),
+    ReportSection("noise", "Noise floor", "The same adapter evaluated again and again: differences smaller than this "
+            "are nothing.", ("noise",), (), "noise"),
 )  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def _lead(world: str) -> str:
     return text if world == "paper" else text + other
 
 
-def _others(results: Path) -> Iterator[Section]:
+def _others(results: Path) -> Iterator[ReportSection]:
     """Tables and figures that no section names: those of experiments a user added."""
     tables = {name for one in SECTIONS for name in one.tables} | {"claims"}
     figures = {name for one in SECTIONS for name in one.figures}
@@ -126,7 +127,7 @@ def _others(results: Path) -> Iterator[Section]:
         tuple(name for name in names if name not in known) for names, known in zip(more, (tables, figures), strict=True)
     ]
     if any(found):
-        yield Section("more", "Further tables and figures", "", found[0], found[1])
+        yield ReportSection("more", "Further tables and figures", "", found[0], found[1])
 
 
 def _verdicts(results: Path) -> str:
@@ -137,7 +138,7 @@ def _verdicts(results: Path) -> str:
     return _wrap("verdicts", "Verdicts", "", content)
 
 
-def _section(results: Path, section: Section) -> str:
+def _section(results: Path, section: ReportSection) -> str:
     content = [_part(results / "tables" / f"{name}.html", table, name, section.target) for name in section.tables]
     content += [_figure(results / "figures" / f"{name}.svg", section.target) for name in section.figures]
     return _wrap(section.id, section.title, section.about, "".join(content))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from contracts.records import OptionValue
 from evals.analysis.cells import Arm, read_arms
-from evals.analysis.comparison import Line, by_scale, compare
+from evals.analysis.comparison import PlannedRow, by_scale, compare
 from evals.analysis.pairs import changes
-from evals.analysis.published.numbers import Exhibit, Published, load
-from evals.analysis.published.numbers import Row as PaperRow
+from evals.analysis.published.numbers import Exhibit, Published, PublishedRow, load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import words
 from evals.analysis.rendering.document import write_document
@@ -43,7 +42,7 @@ class Ablation:
     about: Sequence[str]  # sentences of the caption; {option} stands for that option of the default arm
 
 
-Placed = list[tuple[Key | None, Line]]  # lines, with the point of the paper's that each is; None for other arms
+Placed = list[tuple[Key | None, PlannedRow]]  # lines, with the point of the paper's that each is; None for other arms
 
 
 def write_ablation(ablation: Ablation, cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -75,11 +74,11 @@ def place(ablation: Ablation, arms: Sequence[Arm], published: Published) -> Plac
         found = _find(choice, arms, against.get("default"))
         for key, name in choice.rows.items():
             arm = found.get(key) or found.get(choice.same.get(key, key))
-            placed.append((key, Line(_name(name, arm), arm, against, _paper(ablation, key, arms[0], published))))
+            placed.append((key, PlannedRow(_name(name, arm), arm, against, _paper(ablation, key, arms[0], published))))
         extra = {key: arm for key, arm in found.items() if key not in choice.rows}
-        placed += [(key, Line(arm.name, arm, against)) for key, arm in extra.items()]
+        placed += [(key, PlannedRow(arm.name, arm, against)) for key, arm in extra.items()]
     shown = [line.arm for _, line in placed]
-    return placed + [(None, Line(arm.name, arm, against)) for arm in arms if arm not in shown]
+    return placed + [(None, PlannedRow(arm.name, arm, against)) for arm in arms if arm not in shown]
 
 
 def _default(arms: Sequence[Arm]) -> dict[str, Arm]:
@@ -120,10 +119,10 @@ class _Unknown(dict[str, OptionValue]):
         return "k"
 
 
-def _paper(ablation: Ablation, key: Key, arm: Arm, published: Published) -> PaperRow | None:
+def _paper(ablation: Ablation, key: Key, arm: Arm, published: Published) -> PublishedRow | None:
     """The paper's average for a row; None at a scale, or for a row, that the paper does not have."""
     points, table = exhibit_of(ablation, published).points, published.table2
     point = next((point for point in points if (point.series, point.x) == key), None)
     if point is None or table.model_at(arm.scale, arm.model) != table.scales[PAPER_SCALE]:
         return None
-    return PaperRow(scale=PAPER_SCALE, method="cepo", source=point.source, average=point.value, cells={})
+    return PublishedRow(scale=PAPER_SCALE, method="cepo", source=point.source, average=point.value, cells={})

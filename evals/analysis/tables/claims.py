@@ -21,7 +21,7 @@ from evals.analysis.display import PAPER_ORDER, listed, method_name
 from evals.analysis.rendering.captions import Words, made, title
 from evals.analysis.rendering.cell_words import MINUS, points
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
 from evals.benchmarks import BENCHMARKS
 
 OWN = "Methods that are not the paper's"
@@ -89,8 +89,8 @@ def _table(judged: Sequence[ClaimVerdict], world: str) -> Part:
     columns = ["verdict", "effect", "interval over", "seeds", "the paper", "why, or what would decide"]
     topics = dict.fromkeys(one.claim.topic for one in judged)
     grouped = {topic: [one for one in judged if one.claim.topic == topic] for topic in topics}
-    sections = [Section(topic, list(_rows(members, world))) for topic, members in grouped.items()]
-    return Part("Verdicts", [Group("Evidence", columns)], sections, "Claim")
+    sections = [TableSection(topic, list(_rows(members, world))) for topic, members in grouped.items()]
+    return Part("Verdicts", [ColumnGroup("Evidence", columns)], sections, "Claim")
 
 
 def _rows(judged: Sequence[ClaimVerdict], world: str) -> Iterator[tuple[str, list[Entry]]]:

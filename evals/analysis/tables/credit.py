@@ -8,14 +8,14 @@ from pathlib import Path
 
 from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms, trained
-from evals.analysis.comparison import Comparison, Line, Row, by_scale, compare
-from evals.analysis.credit_quality import FEWEST, MEASURES, Correlation, Measure, Quality, correlation, quality
+from evals.analysis.comparison import Comparison, ComparisonRow, PlannedRow, by_scale, compare
+from evals.analysis.credit_quality import FEWEST, MEASURES, Correlation, CreditMeasure, Quality, correlation, quality
 from evals.analysis.published.numbers import load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import signed_two
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section, change
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection, change
 from evals.statistics.intervals import AVERAGE
 
 BASE = "base"
@@ -37,12 +37,12 @@ CAPTION = [
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScaleCredit:
     """The rows of one scale, each with its estimates by measure."""
 
     name: str
     model: str
-    rows: list[tuple[Row, Arm, dict[str, Quality]]]
+    rows: list[tuple[ComparisonRow, Arm, dict[str, Quality]]]
 
     def related(self, measure: str) -> Correlation | None:
         """Of a measure with accuracy gained, over the arms that give credit; a divergence is another kind of number.
@@ -68,7 +68,9 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     lines = {scale: _lines(members) for scale, members in by_scale(arms).items()}
     table = compare(lines, load(published))
     scales = [
-        Scale(block.scale, block.model, [(row, row.arm, quality(row.arm)) for row in block.rows if row.arm is not None])
+        ScaleCredit(
+            block.scale, block.model, [(row, row.arm, quality(row.arm)) for row in block.rows if row.arm is not None]
+        )
         for block in table.blocks
     ]
     words = _words(trained(arms), table.world)
@@ -76,28 +78,30 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     return write_document(out, "credit", words, [_qualities(scales), *related], _numbers(table, scales))
 
 
-def _lines(arms: Sequence[Arm]) -> list[Line]:
+def _lines(arms: Sequence[Arm]) -> list[PlannedRow]:
     base = {arm.method: arm for arm in arms if arm.method == BASE}
-    return [Line(arm.name, arm, base) for arm in arms if arm.method != BASE]
+    return [PlannedRow(arm.name, arm, base) for arm in arms if arm.method != BASE]
 
 
-def _qualities(scales: Sequence[Scale]) -> Part:
+def _qualities(scales: Sequence[ScaleCredit]) -> Part:
     groups: dict[str, list[str]] = {}
     for measure in MEASURES:
         groups.setdefault(measure.group, []).append(measure.column)
     sections = [
-        Section(f"{scale.name}: {scale.model}", [(row.name, [*_entries(by), _gain(row)]) for row, _, by in scale.rows])
+        TableSection(
+            f"{scale.name}: {scale.model}", [(row.name, [*_entries(by), _gain(row)]) for row, _, by in scale.rows]
+        )
         for scale in scales
     ]
-    columns = [Group(name, each) for name, each in groups.items()]
-    return Part("Quality of credit", [*columns, Group("Accuracy", ["gained (points)"])], sections)
+    columns = [ColumnGroup(name, each) for name, each in groups.items()]
+    return Part("Quality of credit", [*columns, ColumnGroup("Accuracy", ["gained (points)"])], sections)
 
 
 def _entries(by: Mapping[str, Quality]) -> list[Entry]:
     return [_entry(measure, by[measure.key]) if measure.key in by else Entry(ABSENT) for measure in MEASURES]
 
 
-def _entry(measure: Measure, found: Quality) -> Entry:
+def _entry(measure: CreditMeasure, found: Quality) -> Entry:
     def shown(value: float) -> str:
         return f"{100 * value:.1f}" if measure.percent else f"{value:.3f}"
 
@@ -106,25 +110,25 @@ def _entry(measure: Measure, found: Quality) -> Entry:
     return Entry(shown(found.value), (f"[{shown(found.low)}, {shown(found.high)}]",))
 
 
-def _gain(row: Row) -> Entry:
+def _gain(row: ComparisonRow) -> Entry:
     found = row.versus.get(BASE, {}).get(AVERAGE)
     return change(found) if found else Entry(ABSENT)
 
 
-def _correlations(scales: Sequence[Scale]) -> Part:
+def _correlations(scales: Sequence[ScaleCredit]) -> Part:
     columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in _related()]
     rows = [
         (f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in _related()]) for scale in scales
     ]
     return Part(
         "Correlation with average accuracy gained",
-        [Group("Pearson's r over arms", columns)],
-        [Section("All scales", rows)],
+        [ColumnGroup("Pearson's r over arms", columns)],
+        [TableSection("All scales", rows)],
         "Scale",
     )
 
 
-def _related() -> list[Measure]:
+def _related() -> list[CreditMeasure]:
     return [measure for measure in MEASURES if measure.key in RELATED]
 
 
@@ -149,14 +153,14 @@ def _words(arms: Sequence[Arm], world: str) -> Words:
     return Words(title("credit", world), [sentence for sentence in caption if sentence], [], {})
 
 
-def _numbers(table: Comparison, scales: Sequence[Scale]) -> tidy.pd.DataFrame:
+def _numbers(table: Comparison, scales: Sequence[ScaleCredit]) -> tidy.pd.DataFrame:
     return tidy.frame(
         (line for scale in scales for row, arm, by in scale.rows for line in _measured(row, arm, by)),
         (line for scale in scales for line in _correlated(table.world, scale)),
     )
 
 
-def _measured(row: Row, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Line]:
+def _measured(row: ComparisonRow, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Line]:
     common = tidy.arm_line(arm, row.name)
     for measure in MEASURES:
         if (found := by.get(measure.key)) is not None:
@@ -166,7 +170,7 @@ def _measured(row: Row, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Li
         yield common | {"benchmark": AVERAGE, "quantity": "difference to base", "unit": "points"} | tidy.numbers(gained)
 
 
-def _correlated(world: str, scale: Scale) -> Iterator[tidy.Line]:
+def _correlated(world: str, scale: ScaleCredit) -> Iterator[tidy.Line]:
     for measure in _related():
         if (found := scale.related(measure.key)) is not None:
             line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}

@@ -18,7 +18,7 @@ from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import Words, made, title
 from evals.analysis.rendering.cell_words import percent
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import AVERAGE
 
@@ -69,7 +69,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     rows = {scale: [*members, *_differences(members)] for scale, members in scales.items()}
     columns = [*(name for name in BENCHMARKS if name in next(iter(scales.values()))[0].answers), AVERAGE]
     sections = [
-        Section(
+        TableSection(
             f"{scale}: {members[0].cell.cell.model_name}",
             [(one.name, [_entry(one, name) for name in columns]) for one in members],
         )
@@ -78,7 +78,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     world = arms[0].folders[0].cell.world
     heads = [BENCHMARKS[name].display(world) if name in BENCHMARKS else "Average" for name in columns]
     words = Words(title("noise", world), [*CAPTION, *made(arms)], [], {})
-    parts = [Part("Noise of one evaluation (points)", [Group("Standard deviation", heads)], sections)]
+    parts = [Part("Noise of one evaluation (points)", [ColumnGroup("Standard deviation", heads)], sections)]
     lines = [line for members in rows.values() for one in members for line in _lines(one, columns)]
     return write_document(out, "noise", words, parts, tidy.frame(lines))
 
@@ -109,16 +109,18 @@ def _differences(members: Sequence[Repeats]) -> Iterator[Repeats]:
 
 def _interval(shares: Float[np.ndarray, " K"]) -> tuple[float, float, float]:
     """Standard deviation and its 95 % interval, for normal shares."""
-    df, spread = len(shares) - 1, float(shares.std(ddof=1))
-    low, high = (spread * float(df / stats.chi2.ppf(point, df)) ** 0.5 for point in (0.975, 0.025))
-    return spread, low, high
+    df, deviation = len(shares) - 1, float(shares.std(ddof=1))
+    low, high = (deviation * float(df / stats.chi2.ppf(point, df)) ** 0.5 for point in (0.975, 0.025))
+    return deviation, low, high
 
 
 def _entry(one: Repeats, column: str) -> Entry:
     if column not in one.shares:
         return Entry(ABSENT)
-    spread, low, high = _interval(one.shares[column])
-    return Entry(percent(spread), (f"[{percent(low)}, {percent(high)}]", f"expected {percent(one.expected[column])}"))
+    deviation, low, high = _interval(one.shares[column])
+    return Entry(
+        percent(deviation), (f"[{percent(low)}, {percent(high)}]", f"expected {percent(one.expected[column])}")
+    )
 
 
 def _lines(one: Repeats, columns: Sequence[str]) -> Iterator[tidy.Line]:
@@ -132,7 +134,7 @@ def _lines(one: Repeats, columns: Sequence[str]) -> Iterator[tidy.Line]:
         "unit": "points",
     }
     for column in columns:
-        spread, low, high = (round(100 * value, 4) for value in _interval(one.shares[column]))
+        deviation, low, high = (round(100 * value, 4) for value in _interval(one.shares[column]))
         place = common | {"benchmark": column}
-        yield place | {"quantity": "standard deviation of evaluations", "value": spread, "low": low, "high": high}
+        yield place | {"quantity": "standard deviation of evaluations", "value": deviation, "low": low, "high": high}
         yield place | {"quantity": "expected standard deviation", "value": round(100 * one.expected[column], 4)}

@@ -7,17 +7,17 @@ from itertools import islice
 from pathlib import Path
 
 from evals.analysis.cells import Arm, read_arms
-from evals.analysis.comparison import Comparison, Line, Row, by_scale, compare
+from evals.analysis.comparison import Comparison, ComparisonRow, PlannedRow, by_scale, compare
 from evals.analysis.pairs import Pair, Topic
 from evals.analysis.published.numbers import load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import words
 from evals.analysis.rendering.cell_words import interval, percent, rates
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section, change
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection, change
 from evals.statistics.intervals import AVERAGE
 
-PARTNER = "partner"  # the reference of every row
+PARTNER = "partner"  # name of the baseline of every row
 STUB = "Arm \u2212 partner"
 ABOUT = (
     "Each row compares an arm with a partner that differs from it in what the row names; differences are arm minus "
@@ -47,14 +47,14 @@ def write_pairs(
     return write_document(out, stem, around, _parts(table, asked), tidy.frame(tidy.measured(table)))
 
 
-def _line(pair: Pair) -> Line:
+def _line(pair: Pair) -> PlannedRow:
     lacking = " (partner not run)" if pair.arm is not None and pair.partner is None else ""
-    return Line(pair.name + lacking, pair.arm, {PARTNER: pair.partner} if pair.partner else {})
+    return PlannedRow(pair.name + lacking, pair.arm, {PARTNER: pair.partner} if pair.partner else {})
 
 
 def _parts(table: Comparison, asked: Mapping[str, Sequence[Topic]]) -> list[Part]:
-    average = [Group("Average (%)", ["arm", "partner", "difference"])]
-    each = [Group("Difference (points)", [table.title(column) for column in table.benchmarks])]
+    average = [ColumnGroup("Average (%)", ["arm", "partner", "difference"])]
+    each = [ColumnGroup("Difference (points)", [table.title(column) for column in table.benchmarks])]
     return [
         Part("Average accuracy", average, list(_sections(table, asked, _averages)), STUB),
         Part("By benchmark", each, list(_sections(table, asked, _by_benchmark)), STUB),
@@ -62,16 +62,16 @@ def _parts(table: Comparison, asked: Mapping[str, Sequence[Topic]]) -> list[Part
 
 
 def _sections(
-    table: Comparison, asked: Mapping[str, Sequence[Topic]], entries: Callable[[Comparison, Row], list[Entry]]
-) -> Iterator[Section]:
+    table: Comparison, asked: Mapping[str, Sequence[Topic]], entries: Callable[[Comparison, ComparisonRow], list[Entry]]
+) -> Iterator[TableSection]:
     for block in table.blocks:
         rows = iter(block.rows)
         for topic in asked[block.scale]:
             named = [(row.name, entries(table, row)) for row in islice(rows, len(topic.pairs))]
-            yield Section(f"{block.scale}: {topic.question}", named)
+            yield TableSection(f"{block.scale}: {topic.question}", named)
 
 
-def _averages(table: Comparison, row: Row) -> list[Entry]:
+def _averages(table: Comparison, row: ComparisonRow) -> list[Entry]:
     found, by = row.accuracy.get(AVERAGE), row.versus.get(PARTNER, {}).get(AVERAGE)
     accuracy = Entry(percent(found.value), (f"{interval(found)} {rates(row, AVERAGE)}",)) if found else Entry(ABSENT)
     if found is None or by is None:
@@ -79,6 +79,6 @@ def _averages(table: Comparison, row: Row) -> list[Entry]:
     return [accuracy, Entry(percent(found.value - by.value)), change(by)]
 
 
-def _by_benchmark(table: Comparison, row: Row) -> list[Entry]:
+def _by_benchmark(table: Comparison, row: ComparisonRow) -> list[Entry]:
     by = row.versus.get(PARTNER, {})
     return [change(by[name]) if name in by else Entry(ABSENT) for name in table.benchmarks]

@@ -12,10 +12,10 @@ import pandas as pd
 
 from evals.analysis.display import method_name
 from evals.analysis.published.lint import ROUNDING, attainable, findings
-from evals.analysis.published.numbers import Published, Row, load
+from evals.analysis.published.numbers import Published, PublishedRow, load
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import Entry, Group, Part, Section
+from evals.analysis.rendering.layout import ColumnGroup, Entry, Part, TableSection
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import AVERAGE
 
@@ -47,16 +47,16 @@ def _exhibit(name: str) -> str:
 
 def _part(paper: Published) -> Part:
     titles = [f"{bench.title} (N {bench.items})" for bench in BENCHMARKS.values()]
-    groups = [Group("Published", [*titles, "average printed", "average recomputed"])]
+    groups = [ColumnGroup("Published", [*titles, "average printed", "average recomputed"])]
     sections = [
-        Section(f"{scale}: {model}", [(method_name(row.method), _entries(row)) for row in rows])
+        TableSection(f"{scale}: {model}", [(method_name(row.method), _entries(row)) for row in rows])
         for scale, model in paper.table2.scales.items()
         if (rows := [row for row in paper.table2.rows if row.scale == scale])
     ]
     return Part("Table 2", groups, sections)
 
 
-def _entries(row: Row) -> list[Entry]:
+def _entries(row: PublishedRow) -> list[Entry]:
     cells = [_cell(row.cells[name], bench.items) for name, bench in BENCHMARKS.items()]
     printed = Entry("?" if row.average is None else f"{row.average:.2f}")
     return [*cells, printed, Entry("" if row.recomputed is None else f"{row.recomputed:.2f}", bold=_differs(row))]
@@ -70,7 +70,7 @@ def _cell(percent: float | None, items: int) -> Entry:
     return Entry(f"{percent:.2f}", (f"k = {nearest}" if known else "no k",), bold=not known)
 
 
-def _differs(row: Row) -> bool:
+def _differs(row: PublishedRow) -> bool:
     return row.average is not None and row.recomputed is not None and abs(row.average - row.recomputed) > ROUNDING
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evals.analysis.cells import Arm, read_arms
-from evals.analysis.comparison import Line, by_scale, compare
+from evals.analysis.comparison import PlannedRow, by_scale, compare
 from evals.analysis.published.numbers import Published, load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import words
 from evals.analysis.rendering.document import write_document
 from evals.analysis.rendering.layout import parts
 
-REFERENCES = ("base", "grpo")  # what every method is compared with
+BASELINES = ("base", "grpo")  # what every method is compared with
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -29,12 +29,12 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     return write_document(out, "table2", around, parts(table, around), numbers)
 
 
-def _lines(arms: Sequence[Arm], published: Published) -> list[Line]:
+def _lines(arms: Sequence[Arm], published: Published) -> list[PlannedRow]:
     defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
-    references = {name: defaults[name] for name in REFERENCES if name in defaults}
-    return [_line(arm, references, published) for arm in arms]
+    baselines = {name: defaults[name] for name in BASELINES if name in defaults}
+    return [_line(arm, baselines, published) for arm in arms]
 
 
-def _line(arm: Arm, references: dict[str, Arm], published: Published) -> Line:
+def _line(arm: Arm, baselines: dict[str, Arm], published: Published) -> PlannedRow:
     paper = published.table2.row(arm.scale, arm.method, arm.model) if arm.variant == "default" else None
-    return Line(arm.name, arm, {} if arm.method == "base" else references, paper)
+    return PlannedRow(arm.name, arm, {} if arm.method == "base" else baselines, paper)

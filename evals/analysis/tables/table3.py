@@ -14,8 +14,8 @@ from evals.analysis.published.numbers import Exhibit, Published, load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import Words, published_notes, title
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section
-from evals.analysis.timing import Timing, in_order, timing
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
+from evals.analysis.timing import StepTiming, in_order, timing
 from evals.statistics.ratios import Ratio
 
 OVER = ("all steps", "teachers asked", "per token")
@@ -23,12 +23,12 @@ PAPER_SCALE = "small"  # the released table names no model; its text on other ab
 
 
 @dataclass(frozen=True)
-class Row:
+class TimingRow:
     """One method at one scale; None where it was not run."""
 
     name: str
     arm: Arm | None
-    timing: Timing | None
+    timing: StepTiming | None
     paper: str  # hours and minutes, ? if not known; empty where the paper has no such row
     paper_over: str  # over GRPO's
 
@@ -48,7 +48,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     return write_document(out, "table3", _words(arms, paper), [_part(scales, arms[0])], numbers)
 
 
-def _rows(arms: Sequence[Arm], published: Published) -> list[Row]:
+def _rows(arms: Sequence[Arm], published: Published) -> list[TimingRow]:
     """The paper's methods, run or not, then every other arm."""
     defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
     shown = [(method, defaults.get(method)) for method in PAPER_ORDER[1:]]
@@ -57,10 +57,10 @@ def _rows(arms: Sequence[Arm], published: Published) -> list[Row]:
     return [_row(method, arm, defaults.get("grpo"), times) for method, arm in [*shown, *others]]
 
 
-def _row(method: str, arm: Arm | None, grpo: Arm | None, times: Exhibit | None) -> Row:
+def _row(method: str, arm: Arm | None, grpo: Arm | None, times: Exhibit | None) -> TimingRow:
     paper = times.value(method) if times else None
     base = times.value("grpo") if times else None
-    return Row(
+    return TimingRow(
         name=arm.name if arm else f"{method_name(method)} (not run)",
         arm=arm,
         timing=timing(arm, grpo) if arm else None,
@@ -69,30 +69,30 @@ def _row(method: str, arm: Arm | None, grpo: Arm | None, times: Exhibit | None) 
     )
 
 
-def _part(scales: Mapping[str, Sequence[Row]], first: Arm) -> Part:
+def _part(scales: Mapping[str, Sequence[TimingRow]], first: Arm) -> Part:
     timings = [row.timing for rows in scales.values() for row in rows if row.timing]
     phases = in_order(name for one in timings for name in one.phases)
     other = "" if first.folders[0].cell.world == "paper" else " (another world)"
     groups = [
-        Group("Seconds per training step", [*phases, "all"]),
-        Group("Time over GRPO's", [*OVER]),
-        Group("Whole run", ["minutes", "tokens/step", "peak MB"]),
-        Group(f"The paper{other}, 50 steps", ["h:min", "over GRPO"]),
+        ColumnGroup("Seconds per training step", [*phases, "all"]),
+        ColumnGroup("Time over GRPO's", [*OVER]),
+        ColumnGroup("Whole run", ["minutes", "tokens/step", "peak MB"]),
+        ColumnGroup(f"The paper{other}, 50 steps", ["h:min", "over GRPO"]),
     ]
-    sections = [Section(_heading(rows), [(r.name, _entries(r, phases)) for r in rows]) for rows in scales.values()]
+    sections = [TableSection(_heading(rows), [(r.name, _entries(r, phases)) for r in rows]) for rows in scales.values()]
     return Part("Training time", groups, sections)
 
 
-def _heading(rows: Sequence[Row]) -> str:
+def _heading(rows: Sequence[TimingRow]) -> str:
     arm = next(row.arm for row in rows if row.arm)
     return f"{arm.scale}: {arm.model}"
 
 
-def _entries(row: Row, phases: Sequence[str]) -> list[Entry]:
+def _entries(row: TimingRow, phases: Sequence[str]) -> list[Entry]:
     theirs = [Entry(text, paper=True) for text in (row.paper, row.paper_over)]
     if (found := row.timing) is None:
         return [Entry(ABSENT)] * (len(phases) + 1 + len(OVER) + 3) + theirs
-    low, high = found.spread
+    low, high = found.deciles
     step = Entry(f"{found.step:.2f}", (f"[{low:.2f}, {high:.2f}]",))
     run = [f"{found.minutes:.2f}", f"{found.tokens:.0f}", f"{found.memory_mb:.0f}"]
     each = [Entry(f"{found.phases[name]:.3f}" if name in found.phases else ABSENT) for name in phases]
@@ -139,7 +139,7 @@ def _paper(world: str) -> str:
     return f"{text}{other if world != 'paper' else ''}."
 
 
-def _measured(rows: Sequence[Row]) -> Iterator[tidy.Line]:
+def _measured(rows: Sequence[TimingRow]) -> Iterator[tidy.Line]:
     for row in rows:
         if row.arm is not None and row.timing is not None:
             common = tidy.arm_line(row.arm, row.name)
@@ -151,7 +151,7 @@ def _measured(rows: Sequence[Row]) -> Iterator[tidy.Line]:
                 yield common | {"quantity": f"time over GRPO's: {name}", "unit": "ratio"} | ends
 
 
-def _values(found: Timing) -> Iterator[tuple[str, float, str]]:
+def _values(found: StepTiming) -> Iterator[tuple[str, float, str]]:
     for name, value in found.phases.items():
         yield f"time per step: {name}", value, "seconds"
     yield "time per step: all", found.step, "seconds"

@@ -15,7 +15,7 @@ from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import interval, percent
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, Entry, Group, Part, Section
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
 from evals.statistics.intervals import Estimate
 
 Rates = dict[float, Arm]  # arms of one method by learning rate
@@ -31,12 +31,14 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     scales = {scale: _by_method(members) for scale, members in by_scale(arms).items()}
     rates = sorted({rate for methods in scales.values() for found in methods.values() for rate in found})
     sections = [
-        Section(
+        TableSection(
             f"{scale}: {next(a.model for a in arms if a.scale == scale)}", [_row(m, f, rates) for m, f in found.items()]
         )
         for scale, found in scales.items()
     ]
-    part = Part("Validation accuracy after training (%)", [Group("Learning rate", [f"{r:g}" for r in rates])], sections)
+    part = Part(
+        "Validation accuracy after training (%)", [ColumnGroup("Learning rate", [f"{r:g}" for r in rates])], sections
+    )
     return write_document(out, "tuning", _words(arms), [part], tidy.frame(_numbers(scales)))
 
 
