@@ -6,7 +6,7 @@ from workflows.lib.status import console
 from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.monitor import Monitor
 from workflows.lib.dag.environments import conda_file, image_file
-from workflows.lib.dag.exhibits import unknown_table
+from workflows.lib.dag.exhibit_jobs import unknown_table
 from workflows.lib.dag.start import at_a_time, before
 from workflows.lib.dag.study import Study
 from workflows.lib.config.yaml_file import read_table

@@ -2,8 +2,7 @@
 
 Code is followed from a module to all that it imports from ``contracts``, ``methods`` and ``evals``, and to the modules
 that it names in a string to start them as a process. ``workflows`` is not followed: it moves files and checks them.
-Code that decides a number must therefore lie in one of the other three; tests/workflows/lib/cache/test_reach.py watches
-that.
+Code that decides a number must therefore lie in one of the other three packages.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from pydantic import BaseModel
 from contracts.paths import ROOT
 
 FOLLOWED = ("contracts", "methods", "evals")
-# Modules that cannot decide a number, and why not. A change in one of them runs nothing again. What such a module
-# imports is not followed through it.
+# Modules that cannot decide a number, and why not. A change in one of them runs nothing again. Imports are not followed
+# through them.
 NOT_DECIDING = {
     "contracts.errors": "kinds and texts of errors: a job that raises one leaves no result",
     "contracts.files": "writes a file completely or not at all; what is written comes from the caller",
     "contracts.paths": "where this checkout lies on the disk",
     "contracts.progress": "how far a running job is, for the status lines",
     "contracts.reading": "reads a record back as it was written, or raises an error",
-    "contracts.records": "names, types and descriptions of the fields of files; their values come from the caller",
+    "contracts.records": "names, types and descriptions of fields of result files; values come from the caller",
     "contracts.versions": "which packages are installed; the lock of the environment is a part of every digest",
     "evals.analysis.tables": "the list of tables; which cells each of them shows is a part of its recipe",
     "evals.analysis.figures": "the list of figures; which cells each of them shows is a part of its recipe",

@@ -11,7 +11,7 @@ from workflows.lib.hub.needs import FETCH, Lock, lacking, needs
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingNeed:
     """One thing that is not here."""
 
     place: str  # key of the config
@@ -24,11 +24,12 @@ class Missing:
         return f"{self.place}: {self.cause}; {self.remedy}"
 
 
-def missing(config: Config, lock: Lock) -> list[Missing]:
+def missing(config: Config, lock: Lock) -> list[MissingNeed]:
     """All that a config lacks here; ``lock`` says what was fetched from the hub."""
-    found = [
-        Missing(need.place, f"{need.repo}: {cause}", FETCH) for need in needs(config) if (cause := lacking(need, lock))
-    ]
+    found = []
+    for need in needs(config):
+        if cause := lacking(need, lock):
+            found.append(MissingNeed(need.place, f"{need.repo}: {cause}", FETCH))
     if config.engine == "easyr1" and (cause := checkout_lacking(Path(config.easyr1.checkout).expanduser())):
-        found.append(Missing("easyr1.checkout", cause, FETCH))
+        found.append(MissingNeed("easyr1.checkout", cause, FETCH))
     return found

@@ -11,7 +11,7 @@ from contracts.errors import ConfigError
 from methods.engines.registry import ENGINES
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.schema import Config
-from workflows.lib.dag.missing import Missing
+from workflows.lib.dag.missing import MissingNeed
 from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
 
@@ -40,7 +40,7 @@ def check_engine(config: Config, source: ConfigSource) -> None:
         raise ConfigError(source.place("engine"), f"this version has no engine '{config.engine}'", "use engine: local")
 
 
-def check_fetched(missing: Sequence[Missing], rules: Iterable[str]) -> None:
+def check_fetched(missing: Sequence[MissingNeed], rules: Iterable[str]) -> None:
     """Raise ConfigError if one of these rules is about to run and something that it may need is ``missing`` here."""
     if USERS.isdisjoint(rules) or not missing:
         return

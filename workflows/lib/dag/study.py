@@ -13,13 +13,13 @@ from workflows.lib.cache.lost_links import CACHE, mend_links
 from workflows.lib.config.loading import ConfigSource, load_config, read_experiments
 from workflows.lib.config.method_options import read_methods
 from workflows.lib.config.schema import Config
-from workflows.lib.dag import exhibits, preflight
+from workflows.lib.dag import exhibit_jobs, preflight
 from workflows.lib.dag.base_jobs import BaseJobs
 from workflows.lib.dag.cell_jobs import CellJobs
 from workflows.lib.dag.data_jobs import DataJobs
-from workflows.lib.dag.exhibits import Exhibit
+from workflows.lib.dag.exhibit_jobs import ExhibitJob
 from workflows.lib.dag.grid import Grid
-from workflows.lib.dag.missing import Missing, missing
+from workflows.lib.dag.missing import MissingNeed, missing
 from workflows.lib.dag.recipes import Recipes
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 from workflows.lib.dag.tracking_jobs import TrackingJobs
@@ -105,21 +105,21 @@ class Study:
         return TrackingJobs(self.files)
 
     @property
-    def tables(self) -> list[Exhibit]:
+    def tables(self) -> list[ExhibitJob]:
         """Every table that is listed: a rule each."""
-        return exhibits.tables(self.files)
+        return exhibit_jobs.tables(self.files)
 
     @property
-    def figures(self) -> list[Exhibit]:
+    def figures(self) -> list[ExhibitJob]:
         """Every module of figures that is listed: a rule each."""
-        return exhibits.figures(self.files)
+        return exhibit_jobs.figures(self.files)
 
     def products(self, wildcards: Wildcards) -> list[str]:
         """Input of the target ``all``: tables and figures of the chosen experiments, and the check of the bases."""
         checks = [f"{self.results}/models/check.json"] if self.config.check_bases else []
-        return exhibits.wanted(self.files) + checks
+        return exhibit_jobs.wanted(self.files) + checks
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[MissingNeed]:
         """What this config needs from elsewhere and this machine has not got."""
         return missing(self.config, read_lock(Path(self.hub_lock)))
 

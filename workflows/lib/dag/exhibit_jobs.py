@@ -29,7 +29,7 @@ class TableWildcards(Protocol):
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class ExhibitJob:
     """One table, or one module of figures."""
 
     files: ResultFiles
@@ -107,10 +107,10 @@ class Exhibit:
         ]
 
 
-def tables(files: ResultFiles) -> list[Exhibit]:
+def tables(files: ResultFiles) -> list[ExhibitJob]:
     """Every table that is listed."""
     return [
-        Exhibit(
+        ExhibitJob(
             files,
             kind="table",
             name=name,
@@ -123,10 +123,10 @@ def tables(files: ResultFiles) -> list[Exhibit]:
     ]
 
 
-def figures(files: ResultFiles) -> list[Exhibit]:
+def figures(files: ResultFiles) -> list[ExhibitJob]:
     """Every figure that is listed."""
     return [
-        Exhibit(
+        ExhibitJob(
             files,
             kind="figure",
             name=name,

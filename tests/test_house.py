@@ -1,0 +1,76 @@
+"""The house: folders of a size that one can take in, each with a list of its files; small files, small functions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.paths import ROOT
+
+PACKAGES = ("contracts", "methods", "evals", "workflows")
+MODULES, LINES, FUNCTION = 25, 300, 60  # at most: modules in a folder, lines of a file, lines of a function
+NAMED = re.compile(r"`([\w/]+\.(?:py|smk))`")  # a file, as a README names it
+
+
+def sources() -> list[Path]:
+    """Every module of the project."""
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def modules(folder: Path) -> set[str]:
+    """Names of the modules of a folder that hold code."""
+    return {path.name for path in folder.glob("*.py") if path.name != "__init__.py" or path.read_text().strip()}
+
+
+FOLDERS = [str(folder.relative_to(ROOT)) for folder in sorted({path.parent for path in sources()}) if modules(folder)]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_lists_its_files(name: str):
+    readme = ROOT / name / "README.md"
+    assert readme.is_file(), (
+        f"{name} has no README.md with a line for each of {', '.join(sorted(modules(readme.parent)))}"
+    )
+    rows = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    listed = {file for row in rows for file in NAMED.findall(row.split("|")[1])}
+    assert modules(readme.parent) <= listed, f"{readme}: no line for {sorted(modules(readme.parent) - listed)}"
+    gone = {file for file in listed if not (readme.parent / file).exists()}
+    assert not gone, f"{readme} lists files that do not exist: {sorted(gone)}"
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_can_be_taken_in(name: str):
+    assert len(modules(ROOT / name)) <= MODULES
+
+
+def test_no_two_classes_have_one_name():
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_files_and_functions_are_short():
+    long = {str(path.relative_to(ROOT)): n for path in sources() if (n := len(path.read_text().splitlines())) > LINES}
+    assert long == {}
+    assert {place: length for path in sources() for place, length in _functions(path) if length > FUNCTION} == {}
+
+
+def test_a_method_imports_nothing_above_it():
+    for path in (ROOT / "methods").glob("[a-z]*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            assert not str(module).startswith(("methods.engines", "methods.micro", "evals")), f"{path}: {module}"
+
+
+def _functions(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", node.end_lineno - node.lineno + 1
