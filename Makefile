@@ -96,7 +96,7 @@ everything: $(READY) ## all experiments in one run; cells that they share are tr
 	@$(call RUN,$(EVERYTHING))
 
 ##@ Look
-plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=table4,audit
+plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=audit
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
@@ -109,7 +109,7 @@ reportzip: $(READY) ## Snakemake's own report of the run: results/micro/report/r
 ui: $(READY) ## MLflow in the browser, on http://127.0.0.1:5000 (PORT=n: on another port)
 	@$(BIN)/python -m workflows.lib.publish.mlflow_ui "$${MLFLOW_TRACKING_URI:-$(STORE)}" $(PORT)
 
-rebuild: $(READY) ## tables and figures from stored answers: make rebuild FROM=results/reference/micro
+rebuild: $(READY) ## tables, figures from stored answers: make rebuild FROM=results/reference/micro
 	@$(BIN)/python -m workflows.lib.publish.rebuild $(FROM) $(or $(OUT),results/rebuilt)
 
 ##@ World and machine
@@ -146,7 +146,7 @@ locks: ## write envs/*.txt anew from the package index, with hashes
 	.venv-locks/bin/$(PIP) uv==0.13.9
 	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
 
-reference: $(READY) ## make the finished run the committed one: make reference COMMAND="make everything"
+reference: $(READY) ## make the finished run the committed one (COMMAND=: the command that made it)
 	@$(BIN)/python -m workflows.lib.publish.reference results/micro results/reference/micro "$(COMMAND)"
 	@$(BIN)/python -m evals.analysis.archive results/micro results/reference/micro
 	@$(BIN)/python -m evals.analysis.report.page results/reference/micro

@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.paths import ROOT
+from tests.helpers.snakemake_server import run_snakemake
 
 COPIED = ["Snakefile", "workflows", "contracts", "methods", "evals", "envs", "results/published"]
 OPTIONS = ["--workflow-profile", "workflows/profiles/local", "--cores", "4"]
@@ -40,8 +40,7 @@ class Project:
         """Run Snakemake in the copy, with the copy's modules."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "MLFLOW"))}
         environment = kept | {"PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(self.root / ".xdg")}
-        command = [sys.executable, "-m", "snakemake", *OPTIONS, *arguments]
-        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
+        return run_snakemake([*OPTIONS, *arguments], self.root, environment)
 
     def planned(self, *arguments: str, config: Sequence[str] = CONFIG) -> set[str]:
         """Jobs that would run, as ``rule wildcards``; targets are left out."""

@@ -58,7 +58,7 @@ def test_a_table_by_hand(tmp_path: Path):
     assert lines[1] == "with 95 % intervals over seeds 1, 2 and questions"
     assert [line.rstrip() for line in lines[3:8]] == [
         "Micro-VL-S",
-        "                    MMMU            Average",
+        "                   MMMU            Average",
         "Base 21.0  [14.6, 29.2] 40.0  [35.0, 45.0]",
         "CEPO 32.0  [22.0, 44.0] 50.0+ [45.0, 55.0]",
         "OPSD            not run 30.0- [20.0, 40.0]",

@@ -1,0 +1,79 @@
+"""Snakemake's command line without its start-up time: one process imports Snakemake once and forks for each call.
+
+Only Snakemake and what it needs are imported before the fork. This project's modules are imported after it, from the
+folder that the call names, so every call sees its own copy of the project, as a new process would.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+OWN = ("workflows", "contracts", "methods", "evals", "tests")  # packages that no call may find imported already
+
+
+def run_snakemake(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """``python -m snakemake <arguments>`` in ``folder``, whose modules come first; output as text."""
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with tempfile.TemporaryDirectory() as output:
+        call = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment), "output": output}
+        server.stdin.write(json.dumps(call) + "\n")
+        server.stdin.flush()
+        status = int(server.stdout.readline())
+        texts = [Path(output, name).read_text() for name in ("stdout", "stderr")]
+    return subprocess.CompletedProcess(list(arguments), status, *texts)
+
+
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """The server of this test process; it ends when its input is closed."""
+    command = [sys.executable, str(Path(__file__).resolve())]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+    assert server.stdin is not None
+    atexit.register(server.stdin.close)
+    return server
+
+
+def serve() -> None:
+    """Answer each line of standard input, a call, with a line of its exit status. A child returns from here to exit."""
+    from snakemake.cli import main
+
+    imported = sorted(name for name in sys.modules if name.partition(".")[0] in OWN)
+    assert not imported, imported
+    while line := sys.stdin.readline():
+        call = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(call)
+            main(call["arguments"])
+            return
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _become(call: dict[str, str]) -> None:
+    """Take over folder, environment and output files of a call, and the module path a new process would have."""
+    os.chdir(call["folder"])
+    os.environ.clear()
+    os.environ.update(call["environment"])
+    for number, name in enumerate(("/dev/null", f"{call['output']}/stdout", f"{call['output']}/stderr")):
+        os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
+    sys.argv = ["snakemake", *call["arguments"]]
+    sys.path[0] = call["folder"]  # in place of this file's folder
+    if Path("sitecustomize.py").exists():
+        sys.modules.pop("sitecustomize", None)
+        import sitecustomize  # noqa: F401 - a new process would import it at its start
+
+
+if __name__ == "__main__":
+    serve()
