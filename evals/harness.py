@@ -1,4 +1,4 @@
-"""lmms-eval run in this process, with its five tasks, its prompts and its scoring, and none of its traps."""
+"""Run lmms-eval in this process: its five tasks, prompts and scoring, without the settings that change a score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation needs before it starts: whole files, a model that loads, an environment that changes no score."""
+"""Checks before an evaluation starts: complete files, a model that loads, an environment that changes no score."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_model(base: Path, adapter: Path | None) -> None:
 
 
 def holds_model(adapter: Path) -> bool:
-    """Whether what a cell left is a whole model (``lora_rank: 0``), to be loaded in the place of the base."""
+    """Whether a cell was trained with full fine-tuning (``lora_rank: 0``): its folder replaces the base model."""
     return (adapter / "config.json").exists() and not (adapter / "adapter_config.json").exists()
 
 

@@ -76,7 +76,7 @@ def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], an
 
 
 def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write checked rows as parquet, whole or not at all."""
+    """Check the rows and write them as parquet; the file appears complete or not at all."""
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     check_samples(table, str(path))
     with replacing(path) as temporary:

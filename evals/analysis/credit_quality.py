@@ -106,7 +106,10 @@ class Correlation:
 
 
 def correlation(pairs: Sequence[tuple[float, float]]) -> Correlation | None:
-    """Of (quality, accuracy) pairs, one an arm; None for fewer than :data:`FEWEST` or where one side never differs."""
+    """Correlation of (quality, accuracy) pairs, one per arm.
+
+    None for fewer than :data:`FEWEST` pairs, or where all qualities or all accuracies are equal.
+    """
     if len(pairs) < FEWEST or min(np.ptp(np.array(pairs), axis=0)) < 1e-9:
         return None
     sides = np.array(pairs).T

@@ -60,7 +60,7 @@ CONTROLS = {
 
 
 def controls(arms: Sequence[Arm]) -> list[Topic]:
-    """Every control of one scale, then the arms that are in none of them against their method's default."""
+    """Every control of one scale; then each arm that is in no control, compared with its method's default."""
     defaults = _defaults(arms)
     found = [
         Topic("Does CEPO lead at equal learning rates?", _rates(arms, defaults, 1)),

@@ -22,7 +22,7 @@ class StepTiming:
     step: float  # seconds per step, all phases
     deciles: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
     tokens: float  # response tokens per step
-    minutes: float  # of a whole run: its steps, loading, validating and saving
+    minutes: float  # of a complete run: its steps, loading, validating and saving
     memory_mb: float  # the most of all seeds
     over: dict[str, Ratio]  # time over GRPO's: "all steps", "teachers asked", "per token"
 

@@ -36,7 +36,7 @@ def watching(engine: Engine) -> Iterator[list[Params]]:
     try:
         yield held
     finally:
-        del core.add_request  # the class's own is back
+        del core.add_request  # uncovers the method of the class again
 
 
 def ask(engine: Engine, messages: list[Any], params: list[Params], template: str | None, lora: Lora) -> list[Reply]:
@@ -84,30 +84,33 @@ class Replica:
         return Replica(process, ours)
 
     def receive(self) -> Any:  # noqa: ANN401 - what the process sent
-        """Its next word; EvalError if it failed or is gone."""
+        """Wait for the next message of the process; EvalError if the process failed or ended."""
         try:
-            word = self.pipe.recv()
+            message = self.pipe.recv()
         except EOFError:
             self.process.join()
             raise EvalError("vllm", f"a replica ended (exit code {self.process.exitcode})", "see the log") from None
-        if isinstance(word, str):
-            raise EvalError("vllm", f"a replica failed: {word}", "see the log")
-        return word
+        if isinstance(message, str):
+            raise EvalError("vllm", f"a replica failed: {message}", "see the log")
+        return message
 
     def close(self) -> None:
-        """Let it end."""
+        """Close the pipe, at which the process ends, and wait for that."""
         self.pipe.close()
         self.process.join()
 
 
 def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str]) -> None:  # noqa: ANN401 - a Connection
-    """Body of a replica: say so when loaded, then answer until the pipe closes; a failure is told in words."""
+    """What a replica's process runs: report that the model is loaded, then answer until the pipe closes.
+
+    A failure is sent as a text.
+    """
     os.environ.update(environment)
     try:
         from vllm import LLM
 
         engine = LLM(**options)
-        pipe.send(None)  # it is loaded: CepoVllm waits for this word before it asks
+        pipe.send(None)  # the model is loaded: CepoVllm waits for this message before it asks
         while True:
             pipe.send(ask(engine, *pipe.recv()))
     except EOFError:
@@ -144,6 +147,6 @@ class Engines:
         return [output for output, _ in replies]
 
     def close(self) -> None:
-        """End the replicas; the first engine ends with this process."""
+        """End the processes of the replicas; the first engine ends with this process."""
         for replica in self.replicas:
             replica.close()

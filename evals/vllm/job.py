@@ -1,4 +1,4 @@
-"""Evaluate with vLLM: a process in vLLM's own environment does it, told by a JSON file. Imports no torch."""
+"""Evaluate with vLLM: start a process in vLLM's own environment, which reads a JSON file. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lmms-eval's own vllm model, told three things more: the adapter, a seed per question, and the tokens to bar."""
+"""lmms-eval's own vllm model with three additions: the adapter, a seed per question, and the barred tokens."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -30,7 +30,7 @@ IMAGES = 7  # of one question; MMMU has image_1 to image_7
 
 @dataclass(frozen=True)
 class Sampled(Answer):
-    """An :class:`Answer`, and all that vLLM's parameters held."""
+    """An :class:`Answer`, and the sampling parameters that vLLM held."""
 
     held: dict[str, OptionValue]  # in the words of the settings
     seed: int | None
@@ -75,7 +75,7 @@ class CepoVllm(VLLM):
         return messages, params | {"seed": seed, "logit_bias": dict.fromkeys(self.barred, BIAS)}
 
     def generate_until(self, requests: list[Request]) -> list[Any]:
-        """Upstream's; then an answer for the record of each request."""
+        """Responses as upstream makes them; keeps a :class:`Sampled` of each request in ``answers``."""
         started, before = time.perf_counter(), len(self.client.replies)
         self.total = before + len(requests)
         results = super().generate_until(requests)

@@ -22,7 +22,7 @@ from methods.shared.vllm import end_with_parent, versions
 
 
 def run(job: VllmJob) -> None:
-    """Do the job: as evals/run.py, with another model."""
+    """Evaluate as ``evals.run.evaluate`` does, with vLLM as the sampler."""
     started = time.perf_counter()
     go_offline()
     check_environment()

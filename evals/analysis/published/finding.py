@@ -1,4 +1,4 @@
-"""One thing that a reader should know about the published numbers, and the arithmetic that several checks share."""
+"""A finding about the published numbers, and the arithmetic that several checks share."""
 
 from __future__ import annotations
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from contracts.files import write_text
-from evals.analysis.rendering import latex, markdown
-from evals.analysis.rendering import web_page as webpage
+from evals.analysis.rendering import latex, markdown, web_page
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.layout import Part
 
@@ -20,6 +19,6 @@ def write_document(out: Path, stem: str, words: Words, parts: Sequence[Part], nu
         "md": markdown.render(words, list(parts)),
         "csv": numbers.to_csv(index=False, lineterminator="\n"),
         "tex": latex.render(words, list(parts)),
-        "html": webpage.render(words, list(parts)),
+        "html": web_page.render(words, list(parts)),
     }
     return [write_text(out / f"{stem}.{kind}", text) for kind, text in texts.items()]

@@ -1,4 +1,4 @@
-"""Tables as long tables: one number a line, with its interval, counts and source."""
+"""Tables in long form for .csv: one number per row, with its interval, counts and source."""
 
 from __future__ import annotations
 

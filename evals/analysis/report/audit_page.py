@@ -1,4 +1,4 @@
-"""Fills docs/audit.md: behind each arm it names, what the arm does to the average accuracy.
+"""Fill docs/audit.md: write behind each arm that it names how the arm changes the average accuracy.
 
 python -m evals.analysis.report.audit_page results/micro docs/audit.md
 """
