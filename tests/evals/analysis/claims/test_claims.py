@@ -18,7 +18,7 @@ from evals.analysis.claims.records import Accuracy, Claim, Training, load_claims
 from evals.analysis.claims.verdicts import decide, judge, seeds_needed
 from evals.analysis.published.numbers import load
 from evals.analysis.tables.claims import write
-from evals.statistics.variance import Spread
+from evals.statistics.variance import ContrastVariance
 from tests.helpers.analysis_cells import write_cell, write_experiment, write_grid
 from workflows.lib.config.loading import read_experiments, read_yaml
 from workflows.lib.config.schema import Config
@@ -122,7 +122,7 @@ def test_credit_per_step_is_read_where_it_is_there(tmp_path: Path) -> None:
 
 
 def test_seeds_needed_falls_with_the_effect_and_is_none_if_questions_are_too_few() -> None:
-    noisy = Spread(known=0.01**2, df=200, terms=())
+    noisy = ContrastVariance(known=0.01**2, df=200, terms=())
     needed = [seeds_needed("higher", effect, 0.001, noisy) or 999 for effect in (0.005, 0.01, 0.03)]
     assert needed == sorted(needed, reverse=True)
     assert needed[-1] == 3
