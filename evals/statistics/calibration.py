@@ -83,7 +83,9 @@ def _line(world: World, about: str = "") -> str:
     mistaken = max(np.mean(ends[:, 0] > 0), np.mean(ends[:, 1] < 0))
     held = np.mean((ends[:, 0] <= 0) & (ends[:, 1] >= 0))
     shares = (world.coverage(ours, WORLDS), held, mistaken, world.coverage(percentiles, BOOTSTRAPPED))
-    return f"| {world.seeds}{about} | {world.between:g} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |"
+    return (
+        f"| {world.seeds}{about} | {world.between:g} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |"
+    )
 
 
 def with_table(text: str, name: str, table: str) -> str:

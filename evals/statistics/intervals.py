@@ -1,9 +1,10 @@
 """Intervals for accuracies and contrasts of accuracies, over seeds and questions. Shares (0-1) throughout; no torch.
 
 Two things are random: which questions a benchmark happens to hold (variants of one seed problem together), and the
-seed, which decides the base model's draw, the order of problems, the adapter, the rollouts and the evaluation. Both are crossed: every seed answers every question. A 95 % interval is a statement on
-the mean over all seeds and questions like these. :mod:`evals.statistics.variance` says how wide it is and why it is not
-the percentiles of a hierarchical bootstrap: with few seeds those cover too little (``docs/statistics.md`` has both).
+seed, which decides the base model's draw, the order of problems, the adapter, the rollouts and the evaluation. Both
+are crossed: every seed answers every question. A 95 % interval is a statement on the mean over all seeds and
+questions like these. :mod:`evals.statistics.variance` says how wide it is and why it is not the percentiles of a
+hierarchical bootstrap: with few seeds those cover too little (``docs/statistics.md`` has both).
 
 With one seed an interval covers questions and chance in answers only: it says nothing about another base draw or
 training run.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evals.statistics.variance import SeedVariance, ContrastVariance
+from evals.statistics.variance import ContrastVariance, SeedVariance
 
 CHANCE = 0.8  # points: standard error of a paired difference of two trained micro arms, one seed, 1,032 questions
 DRAWS = 1500  # a chance of 80 % is then known to 1 %
@@ -27,7 +27,9 @@ def power(difference: float, between: float, seeds: int, chance: float = CHANCE)
     variance = noise + between**2 / seeds
     seen = variance * rng.chisquare(seeds - 1, DRAWS) / (seeds - 1)
     drawn = rng.normal(difference, variance**0.5, DRAWS)
-    halves = [ContrastVariance(noise, float("inf"), (SeedVariance(float(one), noise, seeds),)).half_width() for one in seen]
+    halves = [
+        ContrastVariance(noise, float("inf"), (SeedVariance(float(one), noise, seeds),)).half_width() for one in seen
+    ]
     return float(np.mean(drawn > np.array(halves)))
 
 

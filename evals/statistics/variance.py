@@ -4,9 +4,10 @@ A mean over S seeds and N questions is off for three reasons, each estimated fro
 random effects, analysis of variance): the questions a benchmark happens to hold, the seeds a model happened to be
 trained with, and chance in single answers. A seed decides the base model's draw, the order of problems, the adapter's
 start, the rollouts and the evaluation: the variance between seeds holds them all. In a difference that is paired by
-seed, what one base draw adds to both sides cancels; what it adds to one method only stays. What questions and chance contribute is known well, there being many of
-both; what seeds contribute is not, there being few. So each part has its own quantile of Student's t, and their
-squares add up, as in Banerjee (1960):
+seed, what one base draw adds to both sides cancels; what it adds to one method only stays.
+
+What questions and chance contribute is known well, there being many of both; what seeds contribute is
+not, there being few. So each part has its own quantile of Student's t, and their squares add up, as in Banerjee (1960):
 
     half^2 = t_Q^2 questions + max(t_Q^2 chance / 2, t_(S-1)^2 seen / (1 + (0.3 (1 - 1/S) known / seen)^4))
 

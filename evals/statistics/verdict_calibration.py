@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -39,12 +40,8 @@ class VerdictWorld:
 
         ``control_asked``: False leaves out the condition that the oracle's lead must be supported.
         """
-        rng = np.random.default_rng([self.seeds, *(round(100 * x) for x in (self.difference, self.lead, self.between))])
-        effects = (_logits(self.difference, self.between), 0.0, _logits(self.lead, self.between))
-        draws = (draw_models(rng, self.seeds, effects, self.between, BASE, MICRO) for _ in range(count))
-        return Counter(
-            judged(lead(ours, grpo), lead(oracle, grpo) if control_asked else None) for ours, grpo, oracle in draws
-        )
+        leads = _leads(self, count)
+        return Counter(judged(ours, control if control_asked else None) for ours, control in leads)
 
     def false(self, verdict: str) -> bool:
         """Whether a verdict is false here; undecided never is.
@@ -59,6 +56,16 @@ class VerdictWorld:
     def false_share(self, verdicts: Counter[str]) -> float:
         """Share of verdicts that are false here."""
         return sum(number for verdict, number in verdicts.items() if self.false(verdict)) / verdicts.total()
+
+
+@lru_cache(maxsize=2)
+def _leads(world: VerdictWorld, count: int) -> list[tuple[Estimate, Estimate]]:
+    """Leads of the method and of the oracle over GRPO in ``count`` worlds, the same every time."""
+    numbers = (world.difference, world.lead, world.between)
+    rng = np.random.default_rng([world.seeds, *(round(100 * number) % 2**32 for number in numbers)])
+    effects = (_logits(world.difference, world.between), 0.0, _logits(world.lead, world.between))
+    draws = (draw_models(rng, world.seeds, effects, world.between, BASE, MICRO) for _ in range(count))
+    return [(lead(ours, grpo), lead(oracle, grpo)) for ours, grpo, oracle in draws]
 
 
 def judged(ours: Estimate, control: Estimate | None) -> str:

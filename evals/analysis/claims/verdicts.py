@@ -1,7 +1,7 @@
 """What the evidence says of a claim: supported, contradicted or undecided, and how many seeds would decide. No torch.
 
 A part that expects more is *supported* if its whole interval lies above 0, and *contradicted* if the interval lies
-below 0 or leaves no room for a difference that counts (its tolerance) and the positive control works. A part that expects no difference is supported
+below 0 or leaves no room for a difference that counts (its tolerance). A part that expects no difference is supported
 if the whole interval lies within the tolerance, contradicted if it lies outside. All else is undecided, and so is
 whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next.
 
@@ -87,7 +87,7 @@ def judge_part(part: Part, evidence: Evidence) -> PartVerdict:
         return PartVerdict(part, "undecided", number, control, "too few steps for an interval")
     value, low, high = (one - part.mark for one in (number.value, number.low, number.high))
     verdict, why = decide(part.expect, low, high, part.tolerance, part.mark)
-    if with_control(part.expect, verdict, control.works) != verdict:
+    if number.seeds > 1 and with_control(part.expect, verdict, control.works) != verdict:
         return PartVerdict(part, "undecided", number, control, f"{BLIND} ({control.state})")
     if verdict != "undecided" and number.seeds > 1:
         return PartVerdict(part, verdict, number, control, why)
@@ -99,96 +99,7 @@ def judge_part(part: Part, evidence: Evidence) -> PartVerdict:
     return PartVerdict(part, "undecided", number, control, so_far + _would_decide(needed, number), needed)
 
 
-def seeds_needed(self) -> int | None:
-        """Seeds that would decide all undecided parts; None if that is not known of one."""
-        needed = [part.seeds_needed for part in self.parts if part.verdict == "undecided"]
-        known = [number for number in needed if number is not None]
-        return max(known) if known and len(known) == len(needed) else None
-
-
-def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
-    """The verdict on a claim from the arms of one world."""
-    parts = [judge_part(part, arms) for part in claim.parts]
-    verdicts = {part.verdict for part in parts}
-    if verdicts == {"supported"}:
-        return ClaimVerdict(claim, "supported", parts)
-    surely = any(part.verdict == "contradicted" and _survives(part, len(parts)) for part in parts)
-    return ClaimVerdict(claim, "contradicted" if surely else "undecided", parts)
-
-
-def judge_part(part: Accuracy | Training | Time, arms: Arms) -> PartVerdict:
-    """The verdict on one part."""
-    found = measure(part, arms)
-    if isinstance(found, Missing):
-        return PartVerdict(part, "undecided", found, found.reason)
-    if found.low is None or found.high is None:
-        return PartVerdict(part, "undecided", found, "too few steps for an interval")
-    mark = part.than if isinstance(part, Time) else 0.0
-    value, low, high = (number - mark for number in (found.value, found.low, found.high))
-    verdict, why = decide(part.expect, low, high, part.tolerance, mark)
-    if verdict != "undecided" and found.seeds > 1:
-        return PartVerdict(part, verdict, found, why)
-    needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, found.variance) if found.variance else None
-    needed = None if needed is None else max(needed, found.seeds + 1)
-    so_far = f"{why}, for one seed; " if why else ""
-    return PartVerdict(part, "undecided", found, so_far + _would_decide(needed, found), needed)
-
-
-def seeds_needed(self) -> int | None:
-        """Seeds that would decide all undecided parts; None if that is not known of one."""
-        needed = [part.seeds_needed for part in self.parts if part.verdict == "undecided"]
-        known = [number for number in needed if number is not None]
-        return max(known) if known and len(known) == len(needed) else None
-
-
-def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
-    """The verdict on a claim from the arms of one world."""
-    parts = [judge_part(part, arms) for part in claim.parts]
-    verdicts = {part.verdict for part in parts}
-    if verdicts == {"supported"}:
-        return ClaimVerdict(claim, "supported", parts)
-    surely = any(part.verdict == "contradicted" and _survives(part, len(parts)) for part in parts)
-    return ClaimVerdict(claim, "contradicted" if surely else "undecided", parts)
-
-
-def judge_part(part: Accuracy | Training | Time, arms: Arms) -> PartVerdict:
-    """The verdict on one part."""
-    found = measure(part, arms)
-    if isinstance(found, Missing):
-        return PartVerdict(part, "undecided", found, found.reason)
-    if found.low is None or found.high is None:
-        return PartVerdict(part, "undecided", found, "too few steps for an interval")
-    mark = part.than if isinstance(part, Time) else 0.0
-    value, low, high = (number - mark for number in (found.value, found.low, found.high))
-    verdict, why = decide(part.expect, low, high, part.tolerance, mark)
-    if verdict != "undecided" and found.seeds > 1:
-        return PartVerdict(part, verdict, found, why)
-    needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, found.variance) if found.variance else None
-    needed = None if needed is None else max(needed, found.seeds + 1)
-    so_far = f"{why}, for one seed; " if why else ""
-    return PartVerdict(part, "undecided", found, so_far + _would_decide(needed, found), needed)
-
-
-def decide(expect: str, low: float, high: float, tolerance: float, mark: float = 0.0) -> tuple[Verdict, str]:
-    """Verdict and reason of an interval that is to lie above 0, below 0, or within the tolerance.
-
-    ``mark`` is what was taken off the interval; only the reason speaks of it.
-    """
-    if expect == "similar":
-        if -tolerance < low and high < tolerance:
-            return "supported", "the interval lies within the tolerance"
-        outside = low > tolerance or high < -tolerance
-        return ("contradicted", "the interval lies outside the tolerance") if outside else ("undecided", "")
-    sides = ("above", "below") if expect == "higher" else ("below", "above")
-    low, high = (low, high) if expect == "higher" else (-high, -low)
-    if low > 0:
-        return "supported", f"the interval lies {sides[0]} {mark:g}"
-    if high < 0:
-        return "contradicted", f"the interval lies {sides[1]} {mark:g}"
-    return ("contradicted", "no room for a difference that counts") if high < tolerance else ("undecided", "")
-
-
-def seeds_needed(expect: str, value: float, tolerance: float, variance: ContrastVariance) -> int | None:
+def seeds_needed(expect: Expect, value: float, tolerance: float, variance: ContrastVariance) -> int | None:
     """Seeds that would decide four times in five if value and variance are as seen; None: more than 200."""
     sign = -1 if expect == "lower" else 1
     room = abs(tolerance - abs(value)) if expect == "similar" else max(sign * value, tolerance - sign * value)
@@ -216,7 +127,9 @@ def _survives(judged: PartVerdict, count: int) -> bool:
 
 def _would_decide(needed: int | None, number: Measured) -> str:
     if number.variance is None:
-        return "runs are what is repeated: more seeds would say more" if number.seeds == 1 else "the interval holds both"
+        return (
+            "runs are what is repeated: more seeds would say more" if number.seeds == 1 else "the interval holds both"
+        )
     if needed is None:
         return f"more than {MOST_SEEDS} seeds, or more questions, would decide"
     least = "at least " if number.seeds == 1 else "about "

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.analysis.claims.verdicts import decide
 from evals.statistics.calibration import lead
 from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
 from evals.statistics.simulated_worlds import MICRO, World
-from evals.statistics.variance import SeedVariance, ContrastVariance
+from evals.statistics.variance import ContrastVariance, SeedVariance
+from evals.statistics.verdict_rule import decide
 
 COUNT = 2000  # worlds per case
 ERROR = 0.01  # two standard errors of a share of COUNT worlds
