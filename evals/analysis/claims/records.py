@@ -82,7 +82,7 @@ class Training(ClaimMeasure):
 
 
 class Time(ClaimMeasure):
-    """Seconds per step of ``ours`` over those of ``theirs``; needs no control, as a clock shows small ratios in any world."""
+    """Seconds per step of ``ours`` over those of ``theirs`` (a clock shows small ratios in any world: no control)."""
 
     control: ClassVar[Controlled] = "none"
     kind: Literal["time"]

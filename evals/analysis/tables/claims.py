@@ -96,7 +96,7 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
         "Effects in points (time: ratio), with 95 % intervals over what stands beside them.",
         "Supported: every part's interval lies on the side that the claim names. Contradicted: on the other, or with "
         "no room for a difference that counts. Undecided: neither; the seeds named would decide four times in five if "
-        "the effect and the spread of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
+        "the effect and the variance of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
         "Contradicted, and 'about the same' supported, are given only where the positive control (oracle credit over "
         "GRPO, same scale, budget and seeds) is supported: a world that cannot show its lead cannot show another.",
         "One seed decides nothing: seeds are what is repeated, and one says nothing about the next.",
