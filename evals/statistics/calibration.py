@@ -1,7 +1,7 @@
 """How often our intervals hold the truth of simulated worlds, beside those of a percentile bootstrap.
 
-``python -m evals.statistics.calibration`` writes this table and that of :mod:`evals.statistics.power` into
-``docs/statistics.md``.
+``python -m evals.statistics.calibration`` writes this table and those of :mod:`evals.statistics.power` and
+:mod:`evals.statistics.verdict_calibration` into ``docs/statistics.md``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from contracts.files import write_text
 from contracts.paths import ROOT
-from evals.statistics import power
+from evals.statistics import power, verdict_calibration
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms
 from evals.statistics.simulated_worlds import MICRO, Sides, World
@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "statistics.md"
 WORLDS = 2000
 BOOTSTRAPPED = 500  # worlds; the bootstrap takes longer
 EFFECT = 0.4  # logits
-SEEDS, SPREADS = (2, 3, 5, 10), (0.0, 0.1, 0.25, 0.6)
+SEEDS, BETWEEN = (2, 3, 5, 10), (0.0, 0.1, 0.25, 0.6)
 RESAMPLES = 400
 
 
@@ -35,8 +35,8 @@ def lead(sides: Sides) -> Estimate:
 
 def ours(sides: Sides) -> tuple[float, float]:
     """The interval of tables and verdicts."""
-    found = lead(sides)
-    return found.low, found.high
+    estimate = lead(sides)
+    return estimate.low, estimate.high
 
 
 def percentiles(sides: Sides) -> tuple[float, float]:
@@ -64,7 +64,7 @@ def table() -> str:
     """Coverage of our intervals and mistaken verdicts, beside a bootstrap's coverage; percent, as Markdown."""
     heads = (
         "seeds",
-        "seeds apart (logits)",
+        "methods apart (logits)",
         "ours, effect",
         "ours, none",
         "lead seen where none is",
@@ -72,8 +72,8 @@ def table() -> str:
     )
     lines = [f"| {' | '.join(heads)} |", "| --: " * len(heads) + "|"]
     lines += [_line(World(1, 0.0, EFFECT))]
-    lines += [_line(World(seeds, spread, EFFECT)) for seeds in SEEDS for spread in SPREADS]
-    lines += [_line(World(3, spread, EFFECT, MICRO), " (five benchmarks)") for spread in SPREADS]
+    lines += [_line(World(seeds, between, EFFECT)) for seeds in SEEDS for between in BETWEEN]
+    lines += [_line(World(3, between, EFFECT, MICRO), " (five benchmarks)") for between in BETWEEN]
     return "\n".join(lines)
 
 
@@ -83,7 +83,9 @@ def _line(world: World, about: str = "") -> str:
     mistaken = max(np.mean(ends[:, 0] > 0), np.mean(ends[:, 1] < 0))
     held = np.mean((ends[:, 0] <= 0) & (ends[:, 1] >= 0))
     shares = (world.coverage(ours, WORLDS), held, mistaken, world.coverage(percentiles, BOOTSTRAPPED))
-    return f"| {world.seeds}{about} | {world.spread:g} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |"
+    return (
+        f"| {world.seeds}{about} | {world.between:g} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |"
+    )
 
 
 def with_table(text: str, name: str, table: str) -> str:
@@ -92,8 +94,8 @@ def with_table(text: str, name: str, table: str) -> str:
 
 
 def main() -> None:
-    """Write both tables into the page."""
-    tables = {"coverage": table(), "power": power.table()}
+    """Write the three tables into the page."""
+    tables = {"coverage": table(), "power": power.table(), "verdicts": verdict_calibration.table()}
     text = PAGE.read_text(encoding="utf-8")  # only now: the page may have been edited meanwhile
     for name, lines in tables.items():
         text = with_table(text, name, lines)

@@ -1,11 +1,13 @@
 """Intervals for accuracies and contrasts of accuracies, over seeds and questions. Shares (0-1) throughout; no torch.
 
-Two things are random: which questions a benchmark happens to hold (variants of one seed problem together), and which
-seed a model was trained with. Both are crossed: every seed answers every question. A 95 % interval is a statement on
-the mean over all seeds and questions like these. :mod:`evals.statistics.variance` says how wide it is and why it is not
-the percentiles of a hierarchical bootstrap: with few seeds those cover too little (``docs/statistics.md`` has both).
+Two things are random: which questions a benchmark happens to hold (variants of one seed problem together), and the
+seed, which decides the base model's draw, the order of problems, the adapter, the rollouts and the evaluation. Both
+are crossed: every seed answers every question. A 95 % interval is a statement on the mean over all seeds and
+questions like these. :mod:`evals.statistics.variance` says how wide it is and why it is not the percentiles of a
+hierarchical bootstrap: with few seeds those cover too little (``docs/statistics.md`` has both).
 
-With one seed an interval covers questions and chance in answers only: it says nothing about another training run.
+With one seed an interval covers questions and chance in answers only: it says nothing about another base draw or
+training run.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from scipy import special
 
 from evals.statistics.panels import Term, paired_terms
-from evals.statistics.variance import Spread, Weights, spread_of
+from evals.statistics.variance import ContrastVariance, Weights, variance_of
 
 AVERAGE = "average"  # key of the unweighted mean over benchmarks
 
@@ -30,7 +32,7 @@ class Estimate:
     high: float
     seeds: int  # of a contrast: the fewest of its sides
     n: int  # questions per seed
-    spread: Spread | None = field(default=None, repr=False, compare=False)  # None: not from answers
+    variance: ContrastVariance | None = field(default=None, repr=False, compare=False)  # None: not from answers
 
     @property
     def excludes_zero(self) -> bool:
@@ -49,7 +51,8 @@ def accuracies(panels: Term, level: float = 0.95) -> dict[str, Estimate]:
 def differences(ours: Term, theirs: Term, level: float = 0.95) -> dict[str, Estimate]:
     """Interval of ``ours - theirs`` on each benchmark that both have, and of their :data:`AVERAGE`; paired by question.
 
-    Sides with the same seeds are paired by seed as well; otherwise their seeds are independent. Raises ValueError if
+    Sides with the same seeds are paired by seed as well (a seed has one base draw for all methods, the untrained base
+    included); otherwise their seeds are independent. Raises ValueError if
     the two answered different questions.
     """
     shared = [name for name in ours if name in theirs]
@@ -67,11 +70,11 @@ def contrast(
     """
     value = sum(weight * float(term[name].means.mean()) for term in terms for name, weight in weights.items())
     floor = sum(2 * (answer * weight / (len(terms[0][name].clusters) + 2)) ** 2 for name, weight in weights.items())
-    spread = spread_of(terms, weights).at_least(floor)
-    half = spread.half_width(level)
+    variance = variance_of(terms, weights).at_least(floor)
+    half = variance.half_width(level)
     seeds = min(len(term[name].values) for term in terms for name in weights)
     items = sum(len(terms[0][name].clusters) for name in weights)
-    return Estimate(value, max(value - half, -bound), min(value + half, bound), seeds, items, spread)
+    return Estimate(value, max(value - half, -bound), min(value + half, bound), seeds, items, variance)
 
 
 def equal_weights(names: Sequence[str]) -> dict[str, float]:
@@ -85,14 +88,14 @@ def _reported(names: list[str]) -> Mapping[str, Weights]:
 
 
 def _wilson(panels: Term, weights: Weights, level: float) -> Estimate:
-    """Wilson's score interval for the number of trials that gives the half-width of :class:`Spread`."""
+    """Wilson's score interval for the number of trials that gives the half-width of :class:`ContrastVariance`."""
     items = sum(len(panels[name].clusters) for name in weights)
     share = sum(weight * float(panels[name].means.mean()) for name, weight in weights.items())
-    spread = spread_of([panels], weights)
-    half = spread.half_width(level)
+    variance = variance_of([panels], weights)
+    half = variance.half_width(level)
     normal = float(special.ndtri((1 + level) / 2))
     ratio = half**2 / (share * (1 - share)) if half else normal**2 / items  # squared quantile over trials
     middle = (share + ratio / 2) / (1 + ratio)
     reach = (ratio * (share * (1 - share) + ratio / 4)) ** 0.5 / (1 + ratio)
     seeds = min(len(panels[name].values) for name in weights)
-    return Estimate(share, max(middle - reach, 0.0), min(middle + reach, 1.0), seeds, items, spread)
+    return Estimate(share, max(middle - reach, 0.0), min(middle + reach, 1.0), seeds, items, variance)

@@ -1,4 +1,8 @@
-"""Worlds whose truth is known, to see how often intervals hold it: two models, some benchmarks, any number of seeds."""
+"""Worlds whose truth is known, to see how often intervals hold it: some models, some benchmarks, any number of seeds.
+
+A seed shifts the accuracy of its models in two ways: its base draw shifts all methods trained from it alike, and each
+method by an amount of its own (how well this method works from this base draw, and chance in its training).
+"""
 
 from __future__ import annotations
 
@@ -14,45 +18,68 @@ Sizes = tuple[tuple[int, int], ...]  # per benchmark: questions, and how many co
 SMALL: Sizes = ((120, 5), (120, 1))
 MICRO: Sizes = ((200, 10), (210, 1), (208, 1), (210, 1), (204, 3))  # as the micro world's five; WeMath's are 3 or 4
 COMMON, OWN = 1.0, 0.5  # logits by which a question is harder for all models, and for one of them
+BASE = 0.3  # logits (6 points of accuracy) by which base draws differ, for all methods alike
 Sides = tuple[Term, Term]
 
 
 @dataclass(frozen=True)
 class World:
-    """Seeds ``spread`` logits apart (0.1, 0.25, 0.6: 2, 5, 12 points of accuracy), one model better by ``effect``."""
+    """Two models, one better by ``effect`` logits; each method's seeds lie ``between`` logits apart on top of the base.
+
+    ``between`` 0.1, 0.25 and 0.6 logits are 2, 5 and 12 points of accuracy.
+    """
 
     seeds: int
-    spread: float
+    between: float  # standard deviation, logits
     effect: float  # logits
     sizes: Sizes = SMALL
+    base: float = BASE
 
     @property
     def truth(self) -> float:
-        """Accuracy gained by ``effect``, over all seeds and questions like these; Gauss-Hermite quadrature."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-        logits = (COMMON**2 + OWN**2 + self.spread**2) ** 0.5 * nodes
-        better, same = (weights @ (1 / (1 + np.exp(-(logits + gain)))) / weights.sum() for gain in (self.effect, 0.0))
-        return float(better - same)
+        """Accuracy gained by ``effect``, over all seeds and questions like these."""
+        return gained(self.effect, self.between, self.base if self.seeds > 1 else 0.0)
 
     def draw(self, rng: Generator) -> Sides:
         """Both models' answers to the same questions."""
-        shifts = rng.normal(0, self.spread, (2, self.seeds, 1)) if self.seeds > 1 else np.zeros((2, 1, 1))
-        sides: tuple[dict[str, Panel], dict[str, Panel]] = ({}, {})
-        for number, (questions, size) in enumerate(self.sizes):
-            clusters = np.arange(questions) // size
-            common = rng.normal(0, COMMON, clusters.max() + 1)[clusters]
-            for side, shift, gain in zip(sides, shifts, (self.effect, 0.0), strict=True):
-                own = rng.normal(0, OWN, clusters.max() + 1)[clusters]
-                chance = 1 / (1 + np.exp(-(common + own + shift + gain)))
-                side[str(number)] = Panel((rng.random((self.seeds, questions)) < chance).astype(float), clusters)
-        return sides
+        better, same = draw_models(rng, self.seeds, (self.effect, 0.0), self.between, self.base, self.sizes)
+        return better, same
 
     def worlds(self, count: int) -> Iterator[Sides]:
         """``count`` worlds, the same every time."""
-        rng = np.random.default_rng([self.seeds, round(1000 * self.spread), round(1000 * self.effect)])
+        rng = np.random.default_rng([self.seeds, round(1000 * self.between), round(1000 * self.effect)])
         return (self.draw(rng) for _ in range(count))
 
     def coverage(self, interval: Callable[[Sides], tuple[float, float]], count: int) -> float:
         """Share of ``count`` worlds in which ``interval`` holds the truth."""
-        found = [interval(sides) for sides in self.worlds(count)]
-        return float(np.mean([low <= self.truth <= high for low, high in found]))
+        estimates = [interval(sides) for sides in self.worlds(count)]
+        return float(np.mean([low <= self.truth <= high for low, high in estimates]))
+
+
+def gained(effect: float, between: float, base: float) -> float:
+    """Accuracy (share) that ``effect`` logits are worth on average; Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    logits = (COMMON**2 + OWN**2 + between**2 + base**2) ** 0.5 * nodes
+    better, same = (weights @ (1 / (1 + np.exp(-(logits + gain)))) / weights.sum() for gain in (effect, 0.0))
+    return float(better - same)
+
+
+def draw_models(
+    rng: Generator, seeds: int, effects: tuple[float, ...], between: float, base: float, sizes: Sizes
+) -> list[Term]:
+    """Answers of several models, one for each of ``effects`` (logits), to the same questions from the same base draws.
+
+    With one seed there are no shifts: its interval is about that seed only.
+    """
+    shifts = np.zeros((len(effects), seeds, 1))
+    if seeds > 1:
+        shifts = rng.normal(0, base, (1, seeds, 1)) + rng.normal(0, between, (len(effects), seeds, 1))
+    models: list[dict[str, Panel]] = [{} for _ in effects]
+    for number, (questions, size) in enumerate(sizes):
+        clusters = np.arange(questions) // size
+        common = rng.normal(0, COMMON, clusters.max() + 1)[clusters]
+        for model, shift, gain in zip(models, shifts, effects, strict=True):
+            own = rng.normal(0, OWN, clusters.max() + 1)[clusters]
+            chance = 1 / (1 + np.exp(-(common + own + shift + gain)))
+            model[str(number)] = Panel((rng.random((seeds, questions)) < chance).astype(float), clusters)
+    return list(models)

@@ -2,9 +2,12 @@
 
 A mean over S seeds and N questions is off for three reasons, each estimated from the two-way table of answers (crossed
 random effects, analysis of variance): the questions a benchmark happens to hold, the seeds a model happened to be
-trained with, and chance in single answers. What questions and chance contribute is known well, there being many of
-both; what seeds contribute is not, there being few. So each part has its own quantile of Student's t, and their
-squares add up, as in Banerjee (1960):
+trained with, and chance in single answers. A seed decides the base model's draw, the order of problems, the adapter's
+start, the rollouts and the evaluation: the variance between seeds holds them all. In a difference that is paired by
+seed, what one base draw adds to both sides cancels; what it adds to one method only stays.
+
+What questions and chance contribute is known well, there being many of both; what seeds contribute is
+not, there being few. So each part has its own quantile of Student's t, and their squares add up, as in Banerjee (1960):
 
     half^2 = t_Q^2 questions + max(t_Q^2 chance / 2, t_(S-1)^2 seen / (1 + (0.3 (1 - 1/S) known / seen)^4))
 
@@ -25,13 +28,13 @@ from scipy import special
 from evals.statistics.panels import Panel, Term
 
 Weights = Mapping[str, float]  # of benchmarks in a contrast; 1/K each for an average of K
-DOUBT = 0.3  # of the part that is known: what the spread of seeds is measured against, for many seeds
+DOUBT = 0.3  # of the part that is known: what the variance between seeds is measured against, for many seeds
 STEEPNESS = 4  # of the step from seeds that say little to seeds that decide
 NOISE_SHARE = 0.5  # of chance in answers that counts whatever the seeds show
 
 
 @dataclass(frozen=True)
-class SeedSpread:
+class SeedVariance:
     """One term's seeds; variances of the contrast."""
 
     seen: float  # that seed means show: true differences of seeds, and chance in answers
@@ -46,19 +49,19 @@ class SeedSpread:
         seen = student**2 * self.seen / (1 + (doubt / self.seen) ** STEEPNESS) if self.seen else 0.0
         return max(NOISE_SHARE * quantile**2 * self.chance, seen)
 
-    def scaled(self, seeds: int) -> SeedSpread:
+    def scaled(self, seeds: int) -> SeedVariance:
         """What ``seeds`` seeds would show on average, if these seeds are typical."""
         between = max(self.seen, self.chance) * self.seeds / seeds
-        return SeedSpread(between, self.chance * self.seeds / seeds, seeds)
+        return SeedVariance(between, self.chance * self.seeds / seeds, seeds)
 
 
 @dataclass(frozen=True)
-class Spread:
+class ContrastVariance:
     """Variance of a contrast by source."""
 
     known: float  # questions, and chance in answers
     df: float  # of ``known``
-    terms: tuple[SeedSpread, ...]  # of those with two seeds and more; none: the variance is that over questions only
+    terms: tuple[SeedVariance, ...]  # of those with two seeds and more; none: the variance is that over questions only
 
     @property
     def questions(self) -> float:
@@ -66,7 +69,7 @@ class Spread:
         return max(self.known - sum(term.chance for term in self.terms), 0.0)
 
     @property
-    def variance(self) -> float:
+    def total(self) -> float:
         """Variance of the contrast."""
         return self.questions + sum(max(term.seen, term.chance) for term in self.terms)
 
@@ -76,20 +79,20 @@ class Spread:
         seeds = sum(term.squared(self.known, quantile, level) for term in self.terms)
         return float((quantile**2 * self.questions + seeds) ** 0.5)
 
-    def at_least(self, variance: float) -> Spread:
+    def at_least(self, variance: float) -> ContrastVariance:
         """With ``known`` no smaller than ``variance``."""
-        return Spread(max(self.known, variance), self.df, self.terms)
+        return ContrastVariance(max(self.known, variance), self.df, self.terms)
 
-    def with_seeds(self, seeds: int) -> Spread:
+    def with_seeds(self, seeds: int) -> ContrastVariance:
         """The same contrast with ``seeds`` >= 2 seeds in every term.
 
         With one seed nothing tells questions, chance and seeds apart: all is then taken for chance, which more seeds
         take away, so that what follows from it is a lower bound.
         """
-        terms = self.terms or (SeedSpread(self.known, self.known, 1),)
+        terms = self.terms or (SeedVariance(self.known, self.known, 1),)
         scaled = tuple(term.scaled(seeds) for term in terms)
         questions = self.questions if self.terms else 0.0
-        return Spread(questions + sum(term.chance for term in scaled), self.df, scaled)
+        return ContrastVariance(questions + sum(term.chance for term in scaled), self.df, scaled)
 
 
 def quantile_of(df: float, level: float) -> float:
@@ -97,13 +100,13 @@ def quantile_of(df: float, level: float) -> float:
     return float(special.stdtrit(df, (1 + level) / 2))
 
 
-def spread_of(terms: Sequence[Term], weights: Weights) -> Spread:
+def variance_of(terms: Sequence[Term], weights: Weights) -> ContrastVariance:
     """Variance of the sum over ``terms`` of the weighted means of their benchmarks."""
     parts = [(_known([term[name] for term in terms]) * weight**2, terms[0][name]) for name, weight in weights.items()]
     known = sum(part for part, _ in parts)
     uncertainty = sum(part**2 / max(len(panel.sizes) - 1, 1) for part, panel in parts)
-    seeds = tuple(found for term in terms if (found := _seeds(term, weights)))
-    return Spread(known, known**2 / uncertainty if uncertainty else float("inf"), seeds)
+    seeds = tuple(part for term in terms if (part := _seeds(term, weights)))
+    return ContrastVariance(known, known**2 / uncertainty if uncertainty else float("inf"), seeds)
 
 
 def _known(panels: Sequence[Panel]) -> float:
@@ -112,13 +115,13 @@ def _known(panels: Sequence[Panel]) -> float:
     return len(combined) / max(len(combined) - 1, 1) * float(combined @ combined)
 
 
-def _seeds(term: Term, weights: Weights) -> SeedSpread | None:
+def _seeds(term: Term, weights: Weights) -> SeedVariance | None:
     seeds = len(next(iter(term.values())).values)
     if seeds < 2:
         return None
     means = sum(weight * term[name].means for name, weight in weights.items())
     chance = sum(weight**2 * _chance(term[name]) for name, weight in weights.items())
-    return SeedSpread(float(np.var(means, ddof=1)) / seeds, chance, seeds)
+    return SeedVariance(float(np.var(means, ddof=1)) / seeds, chance, seeds)
 
 
 def _chance(panel: Panel) -> float:

@@ -12,7 +12,8 @@ from contracts.files import write_text
 from contracts.paths import ROOT
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
-from evals.analysis.claims.records import Claims
+from evals.analysis.claims.judged import JudgedClaims
+from evals.analysis.claims.records import Claims, GradientLine
 from workflows.lib.config.schema import Config, Experiment
 
 FOLDER = ROOT / "workflows" / "schemas"
@@ -25,6 +26,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "rollouts": Rollout,  # a row of rollouts.parquet
     "credit": CreditLine,  # a line of credit.jsonl
     "claims": Claims,  # results/published/claims.yaml
+    "verdicts": JudgedClaims,  # tables/claims.json
+    "gradients": GradientLine,  # a line of gradients/estimates.jsonl
     "scores": Scores,  # eval/scores.json
 }
 

@@ -1,110 +1,113 @@
-"""The number behind one part of a claim, from the cells of one world: arms, interval, or what is missing. No torch."""
+"""The number behind one part of a claim, with its interval, or what is missing for it. No torch.
+
+:data:`KINDS` lists what measures each kind of part.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from contracts.errors import DataError
 from evals.analysis.cells import Arm, CellFolder
-from evals.analysis.claims.records import Accuracy, Time, Training
+from evals.analysis.claims.gradients import measure_gradients
+from evals.analysis.claims.numbers import Measured, Missing
+from evals.analysis.claims.records import Accuracy, GradientLine, Gradients, Part, Time, Training
 from evals.analysis.timing import timing
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms
-from evals.statistics.variance import Spread
 
 BLOCK = 2  # neighbouring training steps that count as one draw, as they are not independent
 Arms = Mapping[tuple[str, str, str], Arm]  # scale, method, variant
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A number with its 95 % interval, in the unit of the measure (points, or a ratio); None: not known."""
+class Evidence:
+    """All that claims of one world are judged by."""
 
-    value: float
-    low: float | None
-    high: float | None
-    seeds: int
-    cells: list[str]
-    covers: str  # what the interval is over
-    spread: Spread | None = None  # as shares; None where more seeds are not what it takes
+    arms: Arms
+    gradients: Sequence[GradientLine] = field(default=())  # empty: not measured
 
 
-@dataclass(frozen=True)
-class Missing:
-    """Why there is no number."""
-
-    reason: str
-    cells: list[str]  # those that are there
+def measure(part: Part, evidence: Evidence) -> Measured | Missing:
+    """The number of a part, or what is missing."""
+    return KINDS[part.kind](part, evidence)
 
 
-def measure(part: Accuracy | Training | Time, arms: Arms) -> Measured | Missing:
-    """The number of a part, or what is missing; the arms of one world."""
-    names = [name for name in (part.ours, part.theirs) if name]
-    found = {name: arms.get(_key(part.scale, name)) for name in names}
-    there = [arm for arm in found.values() if arm is not None]
-    cells = [folder.cell.name for arm in there for folder in arm.folders]
-    if absent := [_shown(part.scale, name) for name, arm in found.items() if arm is None]:
-        return Missing(f"not run: {', '.join(absent)}", cells)
-    ours, theirs = there[0], there[-1]
-    if isinstance(part, Accuracy):
-        return _accuracy(part, ours, theirs, cells)
-    if isinstance(part, Time):
-        return _time(part, ours, theirs, cells)
-    return _training(part, ours, theirs if part.theirs else None, cells)
+def compared(part: Part, arms: Arms) -> list[Arm] | Missing:
+    """The arms that a part compares, ours first, or which of them were not run."""
+    known = {name: arms.get(arm_key(part.scale, name)) for name in part.arms}
+    if absent := [_shown(part.scale, name) for name, arm in known.items() if arm is None]:
+        return Missing(f"not run: {', '.join(absent)}", cells_of([arm for arm in known.values() if arm]))
+    return [arm for arm in known.values() if arm]
 
 
-def _key(scale: str, name: str) -> tuple[str, str, str]:
+def cells_of(arms: Sequence[Arm]) -> list[str]:
+    """Names of the arms' cells."""
+    return [folder.cell.name for arm in arms for folder in arm.folders]
+
+
+def arm_key(scale: str, name: str) -> tuple[str, str, str]:
+    """Scale, method and variant of an arm named ``<method>[/<variant>]``."""
     method, _, variant = name.partition("/")
     return scale, method, variant or "default"
 
 
 def _shown(scale: str, name: str) -> str:
-    return "/".join([name.partition("/")[0], *_key(scale, name)[::2]])
+    return "/".join([name.partition("/")[0], *arm_key(scale, name)[::2]])
 
 
-def _accuracy(part: Accuracy, ours: Arm, theirs: Arm, cells: list[str]) -> Measured | Missing:
+def _accuracy(part: Accuracy, evidence: Evidence) -> Measured | Missing:
+    if isinstance(arms := compared(part, evidence.arms), Missing):
+        return arms
+    ours, theirs, cells = arms[0], arms[-1], cells_of(arms)
     weights = equal_weights(part.benchmarks) | {name: -weight for name, weight in equal_weights(part.beyond).items()}
     if absent := [name for name in weights if name not in ours.panels or name not in theirs.panels]:
         return Missing(f"not evaluated: {', '.join(absent)}", cells)
-    found = contrast(paired_terms(ours.panels, theirs.panels, list(weights)), weights, bound=2.0)
-    covers = "seeds and questions" if found.seeds > 1 else "questions only"
-    return Measured(*_points(found), found.seeds, cells, covers, found.spread)
+    estimate = contrast(paired_terms(ours.panels, theirs.panels, list(weights)), weights, bound=2.0)
+    covers = "seeds and questions" if estimate.seeds > 1 else "questions only"
+    return Measured(*_points(estimate), estimate.seeds, cells, covers, estimate.variance)
 
 
-def _points(found: Estimate) -> tuple[float, float, float]:
-    return 100 * found.value, 100 * found.low, 100 * found.high
+def _points(estimate: Estimate) -> tuple[float, float, float]:
+    return 100 * estimate.value, 100 * estimate.low, 100 * estimate.high
 
 
-def _time(part: Time, ours: Arm, theirs: Arm, cells: list[str]) -> Measured:
-    found = timing(ours, theirs).over["all steps"]
+def _time(part: Time, evidence: Evidence) -> Measured | Missing:
+    if isinstance(arms := compared(part, evidence.arms), Missing):
+        return arms
+    ours, theirs, cells = arms[0], arms[-1], cells_of(arms)
+    ratio = timing(ours, theirs).over["all steps"]
     seeds = min(len(ours.seeds), len(theirs.seeds))
     covers = "runs on one machine" if seeds > 1 else "training steps of one run"
-    return Measured(found.value, found.low, found.high, seeds, cells, covers)
+    return Measured(ratio.value, ratio.low, ratio.high, seeds, cells, covers)
 
 
-def _training(part: Training, ours: Arm, theirs: Arm | None, cells: list[str]) -> Measured | Missing:
-    sides = [[_series(folder, part.quantity) for folder in arm.folders] for arm in (ours, theirs) if arm]
+def _training(part: Training, evidence: Evidence) -> Measured | Missing:
+    if isinstance(arms := compared(part, evidence.arms), Missing):
+        return arms
+    cells = cells_of(arms)
+    sides = [[_series(folder, part.quantity) for folder in arm.folders] for arm in arms]
     shared = set.intersection(*(set(series) for side in sides for series in side))
     windows = {"in": part.steps} | ({"off": part.minus_steps} if part.minus_steps else {})
     steps = {key: [step for step in sorted(shared) if first <= step <= last] for key, (first, last) in windows.items()}
     if not all(steps.values()):
         return Missing(f"{part.quantity} is not known at these steps", cells)
-    seeds = [arm.seeds for arm in (ours, theirs) if arm]
+    seeds = [arm.seeds for arm in arms]
     panels = [
         {key: _panel(side, chosen, numbers) for key, chosen in steps.items()}
         for side, numbers in zip(sides, seeds, strict=True)
     ]
     weights = {"in": 1.0, "off": -1.0} if part.minus_steps else {"in": 1.0}
-    terms = paired_terms(panels[0], panels[1], list(weights)) if theirs else panels
-    found = contrast(terms, weights, bound=float("inf"), answer=0.0)
-    value, low, high = (number - part.than for number in _points(found))
-    covers = "seeds and training steps" if found.seeds > 1 else "training steps of one seed"
-    return Measured(value, low, high, found.seeds, cells, covers, found.spread)
+    terms = paired_terms(panels[0], panels[1], list(weights)) if len(panels) == 2 else panels
+    estimate = contrast(terms, weights, bound=float("inf"), answer=0.0)
+    value, low, high = (number - part.than for number in _points(estimate))
+    covers = "seeds and training steps" if estimate.seeds > 1 else "training steps of one seed"
+    return Measured(value, low, high, estimate.seeds, cells, covers, estimate.variance)
 
 
 def _panel(side: Sequence[Mapping[int, float]], steps: Sequence[int], seeds: tuple[int, ...]) -> Panel:
@@ -133,3 +136,16 @@ def _credit_lines(folder: CellFolder) -> list[dict[str, Any]]:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise DataError(str(path), f"cannot be read ({error})", "train the cell again", delete_and_rerun=True) from None
+
+
+def _gradients(part: Gradients, evidence: Evidence) -> Measured | Missing:
+    return measure_gradients(part, evidence.gradients)
+
+
+# What measures each kind of part; the kinds themselves are the classes of ``records.py``.
+KINDS: Mapping[str, Callable[[Any, Evidence], Measured | Missing]] = {
+    "accuracy": _accuracy,
+    "training": _training,
+    "time": _time,
+    "gradients": _gradients,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -13,15 +13,19 @@ from contracts.errors import DataError
 from contracts.records import Record
 from evals.analysis.published.numbers import PublishedSource
 from evals.benchmarks import BENCHMARKS
+from evals.statistics.verdict_rule import Expect
 
 FILE = "claims.yaml"
 Arm = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[^/ ]+)?$", description="<method> or <method>/<variant>")]
-Expect = Literal["higher", "lower", "similar"]
+Unit = Literal["points", "ratio", "cosine"]
+Controlled = Literal["accuracy", "gradients", "none"]  # which positive control a verdict needs
 
 
-class Measure(Record):
+class ClaimMeasure(Record):
     """What one part of a claim comes down to: a number, and where it should lie."""
 
+    control: ClassVar[Controlled] = "accuracy"
+    kind: str
     scale: str = Field(description="scale of the cells; the paper's small is its 2B model, large its 4B model")
     ours: Arm
     expect: Expect = Field(description="of the number; similar: within the tolerance of 0, or of 'than'")
@@ -31,8 +35,24 @@ class Measure(Record):
     tolerance: float = Field(ge=0, description="the smallest difference that counts, in the unit of the measure")
     note: str = ""
 
+    @property
+    def unit(self) -> Unit:
+        """Unit of the number, its size and its tolerance."""
+        return "points"
 
-class Accuracy(Measure):
+    @property
+    def mark(self) -> float:
+        """What the number is held against, in its unit."""
+        return 0.0
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that are compared, ours first."""
+        theirs: str | None = getattr(self, "theirs", None)
+        return [self.ours, theirs] if theirs else [self.ours]
+
+
+class Accuracy(ClaimMeasure):
     """Accuracy of ``ours`` less that of ``theirs``, in points."""
 
     kind: Literal["accuracy"]
@@ -47,12 +67,12 @@ class Accuracy(Measure):
         return self
 
 
-class Training(Measure):
+class Training(ClaimMeasure):
     """Mean of a logged quantity over training steps, in points (1 of AUROC: 100 points)."""
 
     kind: Literal["training"]
     quantity: str = Field(
-        pattern=r"^(evidence\.|credit\.)?[a-z_]+$",
+        pattern=r"^(evidence\.|credit\.)?[a-z_0-9]+$",
         description="field of train.jsonl, of its evidence (evidence.x), or of credit.jsonl (credit.x)",
     )
     theirs: Arm | None = Field(default=None, description="arm whose mean is taken off, paired by step")
@@ -61,15 +81,71 @@ class Training(Measure):
     than: float = Field(default=0.0, description="taken off the result, in points")
 
 
-class Time(Measure):
-    """Seconds per step of ``ours`` over those of ``theirs``."""
+class Time(ClaimMeasure):
+    """Seconds per step of ``ours`` over those of ``theirs`` (a clock shows small ratios in any world: no control)."""
 
+    control: ClassVar[Controlled] = "none"
     kind: Literal["time"]
     theirs: Arm
     than: float = Field(gt=0, description="the ratio it is held against")
 
+    @property
+    def unit(self) -> Unit:
+        """A ratio."""
+        return "ratio"
 
-Part = Annotated[Accuracy | Training | Time, Field(discriminator="kind")]
+    @property
+    def mark(self) -> float:
+        """The ratio it is held against."""
+        return self.than
+
+
+class Gradients(ClaimMeasure):
+    """A number of the gradients of ``ours``, as ``gradients/estimates.jsonl`` has it."""
+
+    control: ClassVar[Controlled] = "gradients"
+    kind: Literal["gradients"]
+    quantity: Literal["samples", "direction", "progress"] = Field(
+        description="samples: rollouts that ours needs where theirs needs one; direction: cosine of the expected "
+        "gradient with the policy gradient of accuracy; progress: expected cosine of one batch's gradient with it"
+    )
+    theirs: Arm | None = Field(default=None, description="of samples: the arm it is a ratio to")
+    state: str = Field(default="base", description="state of the policy that was measured; base: untrained")
+    than: float = Field(description="the number it is held against")
+
+    @model_validator(mode="after")
+    def _a_ratio_has_two_arms(self) -> Gradients:
+        if (self.quantity == "samples") != (self.theirs is not None):
+            raise ValueError("'theirs' is given for samples, and for nothing else")
+        return self
+
+    @property
+    def unit(self) -> Unit:
+        """A ratio, or a cosine."""
+        return "ratio" if self.quantity == "samples" else "cosine"
+
+    @property
+    def mark(self) -> float:
+        """The number it is held against."""
+        return self.than
+
+
+class GradientLine(Record):
+    """One line of ``gradients/estimates.jsonl``: one number of one arm's gradients at one base draw."""
+
+    scale: str
+    state: str = Field(description="base, or a state along a run")
+    seed: int = Field(description="of the base draw and the rollouts")
+    method: Arm
+    theirs: Arm | None = Field(default=None, description="of samples: the arm that needs one rollout")
+    quantity: str
+    value: float
+    low: float | None = Field(description="95 % interval over batches; null: not known")
+    high: float | None
+    n: int = Field(description="batches")
+
+
+Part = Annotated[Accuracy | Training | Time | Gradients, Field(discriminator="kind")]
 
 
 class Claim(Record):

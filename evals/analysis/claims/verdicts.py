@@ -5,6 +5,9 @@ below 0 or leaves no room for a difference that counts (its tolerance). A part t
 if the whole interval lies within the tolerance, contradicted if it lies outside. All else is undecided, and so is
 whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next.
 
+A verdict that says "there is no such difference" is given only where the positive control of the same world, scale,
+budget and seeds is itself supported (:mod:`evals.analysis.claims.controls`).
+
 A claim is supported if all its parts are. It is contradicted if a part is; as one of k parts may be so by chance, that
 part's interval is then widened to a level of 1 - 0.05 / k.
 """
@@ -13,15 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from scipy import special
 
-from evals.analysis.claims.measuring import Arms, Measured, Missing, measure
-from evals.analysis.claims.records import Accuracy, Claim, Time, Training
-from evals.statistics.variance import Spread
+from evals.analysis.claims.controls import Control, control_of
+from evals.analysis.claims.measuring import Evidence, measure
+from evals.analysis.claims.numbers import Measured, Missing
+from evals.analysis.claims.records import Claim, Part
+from evals.statistics.variance import ContrastVariance
+from evals.statistics.verdict_rule import BLIND, Expect, Verdict, decide, with_control
 
-Verdict = Literal["supported", "contradicted", "undecided"]
 POWER = 0.8  # with which the seeds said to decide would do so
 MOST_SEEDS = 200  # more are not worth naming
 
@@ -30,13 +34,12 @@ MOST_SEEDS = 200  # more are not worth naming
 class PartVerdict:
     """One part, judged."""
 
-    part: Accuracy | Training | Time
+    part: Part
     verdict: Verdict
-    found: Measured | Missing
+    number: Measured | Missing
+    control: Control
     why: str  # in words
-    seeds_needed: int | None = (
-        None  # of an undecided part; None: no number of seeds would, or more is missing than seeds
-    )
+    seeds_needed: int | None = None  # of an undecided part; None: more is missing than seeds, or no number would do
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,9 @@ class ClaimVerdict:
         return max(known) if known and len(known) == len(needed) else None
 
 
-def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
-    """The verdict on a claim from the arms of one world."""
-    parts = [judge_part(part, arms) for part in claim.parts]
+def judge(claim: Claim, evidence: Evidence) -> ClaimVerdict:
+    """The verdict on a claim from the evidence of one world."""
+    parts = [judge_part(part, evidence) for part in claim.parts]
     verdicts = {part.verdict for part in parts}
     if verdicts == {"supported"}:
         return ClaimVerdict(claim, "supported", parts)
@@ -75,76 +78,61 @@ def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
     return ClaimVerdict(claim, "contradicted" if surely else "undecided", parts)
 
 
-def judge_part(part: Accuracy | Training | Time, arms: Arms) -> PartVerdict:
+def judge_part(part: Part, evidence: Evidence) -> PartVerdict:
     """The verdict on one part."""
-    found = measure(part, arms)
-    if isinstance(found, Missing):
-        return PartVerdict(part, "undecided", found, found.reason)
-    if found.low is None or found.high is None:
-        return PartVerdict(part, "undecided", found, "too few steps for an interval")
-    mark = part.than if isinstance(part, Time) else 0.0
-    value, low, high = (number - mark for number in (found.value, found.low, found.high))
-    verdict, why = decide(part.expect, low, high, part.tolerance, mark)
-    if verdict != "undecided" and found.seeds > 1:
-        return PartVerdict(part, verdict, found, why)
-    needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, found.spread) if found.spread else None
-    needed = None if needed is None else max(needed, found.seeds + 1)
+    number, control = measure(part, evidence), control_of(part, evidence)
+    if isinstance(number, Missing):
+        return PartVerdict(part, "undecided", number, control, number.reason)
+    if number.low is None or number.high is None:
+        return PartVerdict(part, "undecided", number, control, "too few steps for an interval")
+    value, low, high = (one - part.mark for one in (number.value, number.low, number.high))
+    verdict, why = decide(part.expect, low, high, part.tolerance, part.mark)
+    if number.seeds > 1 and with_control(part.expect, verdict, control.works) != verdict:
+        return PartVerdict(part, "undecided", number, control, f"{BLIND} ({control.state})")
+    if verdict != "undecided" and number.seeds > 1:
+        return PartVerdict(part, verdict, number, control, why)
+    needed = None
+    if number.variance:
+        needed = seeds_needed(part.expect, value / 100, part.tolerance / 100, number.variance)
+    needed = None if needed is None else max(needed, number.seeds + 1)
     so_far = f"{why}, for one seed; " if why else ""
-    return PartVerdict(part, "undecided", found, so_far + _would_decide(needed, found), needed)
+    return PartVerdict(part, "undecided", number, control, so_far + _would_decide(needed, number), needed)
 
 
-def decide(expect: str, low: float, high: float, tolerance: float, mark: float = 0.0) -> tuple[Verdict, str]:
-    """Verdict and reason of an interval that is to lie above 0, below 0, or within the tolerance.
-
-    ``mark`` is what was taken off the interval; only the reason speaks of it.
-    """
-    if expect == "similar":
-        if -tolerance < low and high < tolerance:
-            return "supported", "the interval lies within the tolerance"
-        outside = low > tolerance or high < -tolerance
-        return ("contradicted", "the interval lies outside the tolerance") if outside else ("undecided", "")
-    sides = ("above", "below") if expect == "higher" else ("below", "above")
-    low, high = (low, high) if expect == "higher" else (-high, -low)
-    if low > 0:
-        return "supported", f"the interval lies {sides[0]} {mark:g}"
-    if high < 0:
-        return "contradicted", f"the interval lies {sides[1]} {mark:g}"
-    return ("contradicted", "no room for a difference that counts") if high < tolerance else ("undecided", "")
-
-
-def seeds_needed(expect: str, value: float, tolerance: float, spread: Spread) -> int | None:
-    """Seeds that would decide four times in five if value and spread are as seen; None: more than 200."""
+def seeds_needed(expect: Expect, value: float, tolerance: float, variance: ContrastVariance) -> int | None:
+    """Seeds that would decide four times in five if value and variance are as seen; None: more than 200."""
     sign = -1 if expect == "lower" else 1
     room = abs(tolerance - abs(value)) if expect == "similar" else max(sign * value, tolerance - sign * value)
     reach = float(special.ndtri(POWER))
     for seeds in range(2, MOST_SEEDS + 1):
-        planned = spread.with_seeds(seeds)
-        if planned.half_width() + reach * planned.variance**0.5 <= room:
+        planned = variance.with_seeds(seeds)
+        if planned.half_width() + reach * planned.total**0.5 <= room:
             return seeds
     return None
 
 
-def _survives(part: PartVerdict, count: int) -> bool:
+def _survives(judged: PartVerdict, count: int) -> bool:
     """Whether a contradiction holds at the level that ``count`` parts ask for."""
-    found = part.found
-    if count == 1 or isinstance(found, Missing) or found.low is None or found.high is None:
+    number, part = judged.number, judged.part
+    if count == 1 or isinstance(number, Missing) or number.low is None or number.high is None:
         return count == 1
-    if found.spread is None:
-        df = max(found.seeds - 1, 1)
+    if number.variance is None:
+        df = max(number.seeds - 1, 1)
         factor = special.stdtrit(df, 1 - 0.025 / count) / special.stdtrit(df, 0.975)
     else:
-        factor = found.spread.half_width(1 - 0.05 / count) / found.spread.half_width()
-    mark = part.part.than if isinstance(part.part, Time) else 0.0
-    low, high = (found.value + factor * (end - found.value) - mark for end in (found.low, found.high))
-    return decide(part.part.expect, low, high, part.part.tolerance)[0] == "contradicted"
+        factor = number.variance.half_width(1 - 0.05 / count) / number.variance.half_width()
+    low, high = (number.value + factor * (end - number.value) - part.mark for end in (number.low, number.high))
+    return decide(part.expect, low, high, part.tolerance)[0] == "contradicted"
 
 
-def _would_decide(needed: int | None, found: Measured) -> str:
-    if found.spread is None:
-        return "runs are what is repeated: more seeds would say more" if found.seeds == 1 else "the interval holds both"
+def _would_decide(needed: int | None, number: Measured) -> str:
+    if number.variance is None:
+        return (
+            "runs are what is repeated: more seeds would say more" if number.seeds == 1 else "the interval holds both"
+        )
     if needed is None:
         return f"more than {MOST_SEEDS} seeds, or more questions, would decide"
-    least = "at least " if found.seeds == 1 else "about "
+    least = "at least " if number.seeds == 1 else "about "
     return f"{least}{needed} seeds would decide"
 
 

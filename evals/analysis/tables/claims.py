@@ -5,53 +5,71 @@ A verdict is about the world it was reached in: what the micro world says of a c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pandas as pd
 
 from contracts.files import write_text
+from contracts.reading import read_lines
 from evals.analysis.cells import Arm, read_arms
-from evals.analysis.claims.measuring import Measured
-from evals.analysis.claims.records import Accuracy, Claim, Claims, Time, Training, load_claims
-from evals.analysis.claims.verdicts import ClaimVerdict, PartVerdict, Verdict, judge
+from evals.analysis.claims.judged import JudgedClaim, JudgedClaims, JudgedControl, JudgedPart
+from evals.analysis.claims.measuring import Evidence
+from evals.analysis.claims.numbers import Measured
+from evals.analysis.claims.records import (
+    Accuracy,
+    Claim,
+    Claims,
+    GradientLine,
+    Gradients,
+    Part,
+    Time,
+    Training,
+    load_claims,
+)
+from evals.analysis.claims.verdicts import ClaimVerdict, PartVerdict, judge
 from evals.analysis.display import PAPER_ORDER, listed, method_name
 from evals.analysis.rendering.captions import Words, made, title
 from evals.analysis.rendering.cell_words import MINUS, points
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, TableSection
+from evals.analysis.rendering.layout import Part as TablePart
 from evals.benchmarks import BENCHMARKS
+from evals.statistics.verdict_rule import Verdict
 
 OWN = "Methods that are not the paper's"
 RIVALS = ("base", "grpo", "cepo")  # what a method of one's own is compared with
 
 
-def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
+def write(cells: Sequence[Path], published: Path, out: Path, gradients: Path | None = None) -> list[Path]:
     """Write ``claims`` as .md, .csv, .tex, .html and .json to the folder ``out``; returns the paths.
 
-    ``cells``: finished cell folders of one world. ``published``: the folder with claims.yaml. A claim whose cells were
-    not run is undecided and says so. Raises DataError if a file is broken.
+    ``cells``: finished cell folders of one world. ``published``: the folder with claims.yaml. ``gradients``: the file
+    estimates.jsonl. A claim whose cells were not run, or whose gradients were not measured, is undecided and says so.
+    Raises DataError if a file is broken.
     """
     claims, arms = load_claims(published), read_arms(cells)
     world = arms[0].folders[0].cell.world
     known = {(arm.scale, arm.method, arm.variant): arm for arm in arms}
-    judged = [judge(claim, known) for claim in [*claims.claims, *own_claims(arms)]]
+    evidence = Evidence(known, read_lines(GradientLine, gradients) if gradients else ())
+    judged = [judge(claim, evidence) for claim in [*claims.claims, *own_claims(arms)]]
     paths = write_document(
         out, "claims", _words(judged, arms, world), [_table(judged, world)], _frame(judged, claims, world)
     )
-    record = {"world": world, "models": _models(arms), "claims": [_record(one, claims, world) for one in judged]}
-    return [*paths, write_text(out / "claims.json", json.dumps(record, indent=1) + "\n")]
+    record = JudgedClaims(
+        world=world, models=_models(arms), claims=[_record(one, claims, world) for one in judged]
+    )  # fmt: skip
+    return [*paths, write_text(out / "claims.json", record.model_dump_json(indent=1) + "\n")]
 
 
 def own_claims(arms: Sequence[Arm]) -> list[Claim]:
     """Whether each method that is not the paper's beats its rivals on average, at every scale it was run at."""
-    found = []
+    claims = []
     for arm in arms:
         if arm.method not in PAPER_ORDER and arm.variant == "default":
             common = {"kind": "accuracy", "scale": arm.scale, "ours": arm.method, "expect": "higher", "tolerance": 1.0}
-            found += [
+            claims += [
                 Claim(
                     id=f"{arm.method}_over_{rival}_{arm.scale}".lower(),
                     topic=OWN,
@@ -62,7 +80,7 @@ def own_claims(arms: Sequence[Arm]) -> list[Claim]:
                 )
                 for rival in RIVALS
             ]
-    return found
+    return claims
 
 
 def _models(arms: Sequence[Arm]) -> dict[str, str]:
@@ -78,19 +96,29 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
         "Effects in points (time: ratio), with 95 % intervals over what stands beside them.",
         "Supported: every part's interval lies on the side that the claim names. Contradicted: on the other, or with "
         "no room for a difference that counts. Undecided: neither; the seeds named would decide four times in five if "
-        "the effect and the spread of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
+        "the effect and the variance of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
+        "Contradicted, and 'about the same' supported, are given only where the positive control (oracle credit over "
+        "GRPO, same scale, budget and seeds) is supported: a world that cannot show its lead cannot show another.",
         "One seed decides nothing: seeds are what is repeated, and one says nothing about the next.",
         *made(arms),
     ]
     return Words(title("claims", world), caption, [], {})
 
 
-def _table(judged: Sequence[ClaimVerdict], world: str) -> Part:
-    columns = ["verdict", "effect", "interval over", "seeds", "the paper", "why, or what would decide"]
+def _table(judged: Sequence[ClaimVerdict], world: str) -> TablePart:
+    columns = [
+        "verdict",
+        "effect",
+        "interval over",
+        "seeds",
+        "the paper",
+        "why, or what would decide",
+        "positive control",
+    ]
     topics = dict.fromkeys(one.claim.topic for one in judged)
     grouped = {topic: [one for one in judged if one.claim.topic == topic] for topic in topics}
     sections = [TableSection(topic, list(_rows(members, world))) for topic, members in grouped.items()]
-    return Part("Verdicts", [ColumnGroup("Evidence", columns)], sections, "Claim")
+    return TablePart("Verdicts", [ColumnGroup("Evidence", columns)], sections, "Claim")
 
 
 def _rows(judged: Sequence[ClaimVerdict], world: str) -> Iterator[tuple[str, list[Entry]]]:
@@ -99,29 +127,45 @@ def _rows(judged: Sequence[ClaimVerdict], world: str) -> Iterator[tuple[str, lis
         if len(one.parts) == 1:
             yield name, _entries(one.parts[0])
         else:
-            yield name, [Entry(one.verdict, bold=True), *[Entry()] * 4, Entry(one.why)]
+            yield name, [Entry(one.verdict, bold=True), *[Entry()] * 4, Entry(one.why), Entry()]
             yield from ((f"{MINUS} {part_name(part.part, world)}", _entries(part)) for part in one.parts)
 
 
 def _entries(judged: PartVerdict) -> list[Entry]:
-    part, found = judged.part, judged.found
+    part, found = judged.part, judged.number
     size = Entry() if part.size is None else Entry(number(part.size, part), paper=True)
     verdict = Entry(judged.verdict, bold=True)
     if not isinstance(found, Measured):
-        return [verdict, Entry(ABSENT), Entry(ABSENT), Entry(ABSENT), size, Entry(judged.why)]
+        return [
+            verdict,
+            Entry(ABSENT),
+            Entry(ABSENT),
+            Entry(ABSENT),
+            size,
+            Entry(judged.why),
+            Entry(judged.control.state),
+        ]
     ends = [number(end, part) for end in (found.low, found.high) if end is not None]
     effect = Entry(number(found.value, part), (f"[{', '.join(ends)}]",) if ends else ())
-    return [verdict, effect, Entry(found.covers), Entry(str(found.seeds)), size, Entry(judged.why)]
+    return [
+        verdict,
+        effect,
+        Entry(found.covers),
+        Entry(str(found.seeds)),
+        size,
+        Entry(judged.why),
+        Entry(judged.control.state),
+    ]
 
 
-def number(value: float, part: Accuracy | Training | Time) -> str:
+def number(value: float, part: Part) -> str:
     """``+3.2`` points, ``1.104`` times."""
-    return f"{value:.3f}" if isinstance(part, Time) else points(value / 100)
+    return points(value / 100) if part.unit == "points" else f"{value:.3f}"
 
 
-def part_name(part: Accuracy | Training | Time, world: str) -> str:
+def part_name(part: Part, world: str) -> str:
     """``CEPO over GRPO, small, micro-MathVision``."""
-    sides = " over ".join(_arm_name(name) for name in (part.ours, part.theirs) if name)
+    sides = " over ".join(_arm_name(name) for name in part.arms)
     return ", ".join([sides, part.scale, _quantity(part, world)])
 
 
@@ -130,9 +174,11 @@ def _arm_name(name: str) -> str:
     return method_name(method, variant or "default")
 
 
-def _quantity(part: Accuracy | Training | Time, world: str) -> str:
+def _quantity(part: Part, world: str) -> str:
     if isinstance(part, Time):
         return f"time per step against {part.than:g}"
+    if isinstance(part, Gradients):
+        return f"{part.quantity} of gradients against {part.than:g}, {part.state}"
     if isinstance(part, Training):
         steps = f"steps {part.steps[0]} to {part.steps[1]}"
         return f"{part.quantity.replace('_', ' ')}, {steps}" + (
@@ -145,23 +191,49 @@ def _quantity(part: Accuracy | Training | Time, world: str) -> str:
     return f"{shown} beyond {beyond}" if beyond else shown
 
 
-def _record(judged: ClaimVerdict, claims: Claims, world: str) -> dict[str, Any]:
+def _record(judged: ClaimVerdict, claims: Claims, world: str) -> JudgedClaim:
     claim = judged.claim
-    source = claims.sources[claim.source].where if claim.source else "this project"
-    record = {"id": claim.id, "topic": claim.topic, "says": claim.says, "where": claim.where, "source": source}
-    record |= {"verdict": judged.verdict, "why": judged.why, "seeds_needed": judged.seeds_needed}
-    return record | {"parts": [_part_record(part, world) for part in judged.parts]}
+    return JudgedClaim(
+        id=claim.id,
+        topic=claim.topic,
+        says=claim.says,
+        where=claim.where,
+        source=claims.sources[claim.source].where if claim.source else "this project",
+        verdict=judged.verdict,
+        why=judged.why,
+        seeds_needed=judged.seeds_needed,
+        parts=[_part_record(part, world) for part in judged.parts],
+    )
 
 
-def _part_record(judged: PartVerdict, world: str) -> dict[str, Any]:
-    part, found = judged.part, judged.found
-    record = {"name": part_name(part, world), "scale": part.scale, "ours": part.ours, "theirs": part.theirs}
-    record |= {"expect": part.expect, "tolerance": part.tolerance, "paper": part.size, "note": part.note}
-    record |= {"unit": "ratio" if isinstance(part, Time) else "points", "verdict": judged.verdict, "why": judged.why}
-    measured = isinstance(found, Measured)
-    record |= {name: _rounded(getattr(found, name)) if measured else None for name in ("value", "low", "high")}
-    record |= {"seeds": found.seeds if measured else None, "interval_over": found.covers if measured else None}
-    return record | {"seeds_needed": judged.seeds_needed, "cells": found.cells}
+def _part_record(judged: PartVerdict, world: str) -> JudgedPart:
+    part, shown, control = judged.part, judged.number, judged.control
+    measured = shown if isinstance(shown, Measured) else None
+    return JudgedPart(
+        name=part_name(part, world),
+        scale=part.scale,
+        ours=part.ours,
+        theirs=part.arms[1] if len(part.arms) > 1 else None,
+        expect=part.expect,
+        tolerance=part.tolerance,
+        paper=part.size,
+        note=part.note,
+        unit=part.unit,
+        verdict=judged.verdict,
+        why=judged.why,
+        **_ends(measured),
+        seeds=measured.seeds if measured else None,
+        interval_over=measured.covers if measured else None,
+        seeds_needed=judged.seeds_needed,
+        cells=shown.cells,
+        control=JudgedControl(
+            state=control.state, works=control.works, needed=control.needed, **_ends(control.measured)
+        ),
+    )
+
+
+def _ends(measured: Measured | None) -> dict[str, float | None]:
+    return {name: _rounded(getattr(measured, name)) if measured else None for name in ("value", "low", "high")}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -171,8 +243,10 @@ def _rounded(value: float | None) -> float | None:
 def _frame(judged: Sequence[ClaimVerdict], claims: Claims, world: str) -> pd.DataFrame:
     lines = []
     for one in judged:
-        record = _record(one, claims, world)
+        record = _record(one, claims, world).model_dump()
         parts = record.pop("parts")
         common = {"world": world} | {f"claim_{name}" if name in parts[0] else name: v for name, v in record.items()}
-        lines += [common | part | {"cells": " ".join(part["cells"])} for part in parts]
+        for part in parts:
+            control = {f"control_{name}": value for name, value in part.pop("control").items()}
+            lines.append(common | part | {"cells": " ".join(part["cells"])} | control)
     return pd.DataFrame(lines).astype({"seeds": "Int64", "seeds_needed": "Int64", "claim_seeds_needed": "Int64"})

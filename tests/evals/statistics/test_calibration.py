@@ -1,6 +1,6 @@
-"""How often intervals hold the truth of simulated worlds, over numbers of seeds, spreads of seeds and effects.
+"""How often intervals hold the truth of simulated worlds, over numbers of seeds, betweens of seeds and effects.
 
-One seed's interval is about that seed: its worlds have no spread of seeds. The standard error of a share of 2,000
+One seed's interval is about that seed: its worlds have no between of seeds. The standard error of a share of 2,000
 worlds is 0.4 to 0.6 points, so a case may leave 93 to 97 % by one point; over all cases of a number of seeds none may.
 """
 
@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.analysis.claims.verdicts import decide
 from evals.statistics.calibration import lead
 from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
 from evals.statistics.simulated_worlds import MICRO, World
-from evals.statistics.variance import SeedSpread, Spread
+from evals.statistics.variance import ContrastVariance, SeedVariance
+from evals.statistics.verdict_rule import decide
 
 COUNT = 2000  # worlds per case
 ERROR = 0.01  # two standard errors of a share of COUNT worlds
-SPREADS = {
+BETWEEN = {
     1: (0.0,),
     2: (0.0, 0.1, 0.25, 0.6),
     3: (0.0, 0.1, 0.25, 0.6),
     5: (0.0, 0.1, 0.25, 0.6),
     10: (0.0, 0.25, 0.6),
 }
-CASES = [World(seeds, spread, effect) for seeds in SPREADS for spread in SPREADS[seeds] for effect in (0.0, 0.4)]
-FIVE = [World(3, spread, 0.4, MICRO) for spread in (0.0, 0.25)]  # five benchmarks of the micro world's sizes
+CASES = [World(seeds, between, effect) for seeds in BETWEEN for between in BETWEEN[seeds] for effect in (0.0, 0.4)]
+FIVE = [World(3, between, 0.4, MICRO) for between in (0.0, 0.25)]  # five benchmarks of the micro world's sizes
 
 
 @cache
@@ -46,8 +46,8 @@ def test_intervals_of_differences_cover(world: World) -> None:
     assert 0.93 - ERROR <= coverage(world) <= 0.97 + ERROR
 
 
-@pytest.mark.parametrize("seeds", list(SPREADS))
-def test_over_all_spreads_they_cover_93_to_97_percent(seeds: int) -> None:
+@pytest.mark.parametrize("seeds", list(BETWEEN))
+def test_over_all_betweens_they_cover_93_to_97_percent(seeds: int) -> None:
     assert 0.93 <= np.mean([coverage(world) for world in CASES if world.seeds == seeds]) <= 0.97
 
 
@@ -75,8 +75,8 @@ def test_the_formula_covers_for_every_ratio_of_its_parts(seeds: int) -> None:
     quantiles = stats.chi2.ppf((np.arange(300) + 0.5) / 300, seeds - 1) / (seeds - 1)
     for chance, between in product((0.0, 0.25, 0.5, 0.75, 1.0), (0.0, *np.geomspace(0.02, 100, 16))):
         of_seeds = chance + between
-        seen = [SeedSpread(float(of_seeds * q), chance, seeds) for q in quantiles]
-        halves = np.array([Spread(1.0, float("inf"), (one,)).half_width() for one in seen])
+        seen = [SeedVariance(float(of_seeds * q), chance, seeds) for q in quantiles]
+        halves = np.array([ContrastVariance(1.0, float("inf"), (one,)).half_width() for one in seen])
         held = 2 * stats.norm.cdf(halves / (1 - chance + of_seeds) ** 0.5) - 1
         assert 0.93 <= held.mean() <= 0.971, (chance, between)
 

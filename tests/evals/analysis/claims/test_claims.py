@@ -13,13 +13,15 @@ from contracts.errors import DataError
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
-from evals.analysis.claims.measuring import Arms, Measured, Missing, measure
-from evals.analysis.claims.records import Accuracy, Claim, Training, load_claims
-from evals.analysis.claims.verdicts import decide, judge, seeds_needed
+from evals.analysis.claims.measuring import Evidence, measure
+from evals.analysis.claims.numbers import Measured, Missing
+from evals.analysis.claims.records import Accuracy, Claim, GradientLine, Gradients, Training, load_claims
+from evals.analysis.claims.verdicts import judge, seeds_needed
 from evals.analysis.published.numbers import load
 from evals.analysis.tables.claims import write
-from evals.statistics.variance import Spread
-from tests.helpers.analysis_cells import write_cell, write_experiment, write_grid
+from evals.statistics.variance import ContrastVariance
+from evals.statistics.verdict_rule import decide
+from tests.helpers.analysis_cells import options, write_cell, write_experiment, write_grid
 from workflows.lib.config.loading import read_experiments, read_yaml
 from workflows.lib.config.schema import Config
 
@@ -28,15 +30,15 @@ COMMON = {"scale": "small", "ours": "cepo", "expect": "higher", "tolerance": 1.0
 LOGGED = {*TrainingStep.model_fields, "auroc"}
 
 
-def arms_of(cells: list[Path]) -> Arms:
-    return {(arm.scale, arm.method, arm.variant): arm for arm in read_arms(cells)}
+def arms_of(cells: list[Path]) -> Evidence:
+    return Evidence({(arm.scale, arm.method, arm.variant): arm for arm in read_arms(cells)})
 
 
 def accuracy(**changed: object) -> Accuracy:
     return Accuracy.model_validate(COMMON | {"kind": "accuracy", "theirs": "grpo"} | changed)
 
 
-def claim(*parts: Accuracy | Training) -> Claim:
+def claim(*parts: Accuracy | Training | Gradients) -> Claim:
     return Claim(id="x", topic="t", says="s", where="w", source="", parts=list(parts))
 
 
@@ -59,20 +61,66 @@ def test_verdicts_of_intervals(expect: str, low: float, high: float, verdict: st
     assert decide(expect, low, high, tolerance=1.0)[0] == verdict
 
 
+def with_oracle(folder: Path, skill: float, **changed: int) -> Evidence:
+    cells = write_grid(folder / "a", ("grpo", "opsd", "cepo"), seeds=(1, 2, 3))
+    return arms_of([*cells, *oracle(folder, skill, **changed)])
+
+
+def oracle(folder: Path, skill: float, **changed: int) -> list[Path]:
+    budget = options("grpo", {}) | changed
+    return [write_cell(folder / "o", "oracle", seed=seed, skill=skill, changed=budget) for seed in (1, 2, 3)]
+
+
 def test_a_large_effect_is_supported_and_its_reverse_contradicted(tmp_path: Path) -> None:
-    arms = arms_of(write_grid(tmp_path, ("grpo", "opsd", "cepo"), seeds=(1, 2, 3)))
+    evidence = with_oracle(tmp_path, 0.8)
     up, down = accuracy(theirs="opsd"), accuracy(theirs="opsd", expect="lower")
-    verdicts = {name: judge(claim(part), arms).verdict for name, part in (("up", up), ("down", down))}
+    verdicts = {name: judge(claim(part), evidence).verdict for name, part in (("up", up), ("down", down))}
     assert verdicts == {"up": "supported", "down": "contradicted"}
-    assert judge(claim(up, down), arms).verdict == "contradicted"
-    assert judge(claim(up, accuracy(theirs="opsd", benchmarks=["mmmu"])), arms).verdict == "supported"
+    assert judge(claim(up, down), evidence).verdict == "contradicted"
+    assert judge(claim(up, accuracy(theirs="opsd", benchmarks=["mmmu"])), evidence).verdict == "supported"
+    assert judge(claim(down), evidence).parts[0].control.works
+
+
+@pytest.mark.parametrize(("skill", "changed"), [(0.45, {}), (0.8, {"prompts": 4}), (None, {})])
+def test_without_a_working_control_nothing_is_contradicted(
+    tmp_path: Path, skill: float | None, changed: dict[str, int]
+) -> None:
+    """The oracle does not lead; it leads at another budget; it was not run."""
+    cells = write_grid(tmp_path / "a", ("grpo", "opsd", "cepo"), seeds=(1, 2, 3))
+    evidence = arms_of([*cells, *(oracle(tmp_path, skill, **changed) if skill else [])])
+    judged = judge(claim(accuracy(theirs="opsd", expect="lower")), evidence)
+    assert judged.verdict == "undecided"
+    assert judged.why.startswith("the world could not have shown it (")
+    assert ("oracle over GRPO" if skill == 0.45 else "no control was run") in judged.why
+    assert judge(claim(accuracy(theirs="opsd")), evidence).verdict == "supported"
+
+
+def test_gradients_need_base_draws_and_their_own_control() -> None:
+    part = Gradients(
+        kind="gradients", scale="small", ours="cepo", theirs="grpo", quantity="samples", than=1.0, expect="lower",
+        tolerance=0.05,
+    )  # fmt: skip
+
+    def lines(method: str, values: list[float]) -> list[GradientLine]:
+        one = {"scale": "small", "state": "base", "method": method, "theirs": "grpo", "quantity": "samples", "n": 32}
+        return [
+            GradientLine.model_validate(one | {"seed": seed, "value": value, "low": value - 0.01, "high": value + 0.01})
+            for seed, value in enumerate(values)
+        ]
+
+    noisier, works = lines("cepo", [1.07, 1.08, 1.09]), lines("oracle", [0.6, 0.62, 0.61])
+    assert judge(claim(part), Evidence({})).why == "not measured: there is no file of gradients"
+    assert judge(claim(part), Evidence({}, [*noisier, *works])).verdict == "contradicted"
+    assert judge(claim(part), Evidence({}, noisier)).verdict == "undecided"
+    assert judge(claim(part), Evidence({}, lines("cepo", [0.8]))).verdict == "undecided"
+    assert judge(claim(part), Evidence({}, lines("cepo", [0.8, 0.81, 0.82]))).verdict == "supported"
 
 
 def test_one_seed_decides_nothing_and_says_so(tmp_path: Path) -> None:
     found = judge(claim(accuracy(theirs="opsd")), arms_of(write_grid(tmp_path, ("opsd", "cepo"))))
     assert (found.verdict, found.seeds_needed) == ("undecided", 2)
     assert found.why == "the interval lies above 0, for one seed; at least 2 seeds would decide"
-    assert isinstance(part := found.parts[0].found, Measured)
+    assert isinstance(part := found.parts[0].number, Measured)
     assert (part.covers, part.seeds) == ("questions only", 1)
 
 
@@ -80,15 +128,15 @@ def test_cells_that_were_not_run_are_named_and_never_0(tmp_path: Path) -> None:
     arms = arms_of(write_grid(tmp_path, ("cepo",)))
     found = judge(claim(accuracy(theirs="cepo/eps_w=0.1")), arms)
     assert (found.verdict, found.why) == ("undecided", "not run: cepo/small/eps_w=0.1")
-    assert found.parts[0].found == Missing("not run: cepo/small/eps_w=0.1", ["cepo/small/default/s1"])
+    assert found.parts[0].number == Missing("not run: cepo/small/eps_w=0.1", ["cepo/small/default/s1"])
 
 
 def test_gain_beyond_other_benchmarks_by_hand(tmp_path: Path) -> None:
     arms = arms_of(write_grid(tmp_path, ("grpo", "cepo")))
     found = measure(accuracy(benchmarks=["mathvision"], beyond=["mmmu", "wemath"]), arms)
     gain = {
-        name: np.mean([*arms["small", "cepo", "default"].panels[name].values[0]])
-        - np.mean([*arms["small", "grpo", "default"].panels[name].values[0]])
+        name: np.mean([*arms.arms["small", "cepo", "default"].panels[name].values[0]])
+        - np.mean([*arms.arms["small", "grpo", "default"].panels[name].values[0]])
         for name in ("mathvision", "mmmu", "wemath")
     }
     assert isinstance(found, Measured)
@@ -101,7 +149,7 @@ def test_training_quantities_by_hand(tmp_path: Path) -> None:
         json.dumps(COMMON | {"kind": "training", "quantity": "accuracy", "steps": [21, 40], "minus_steps": [1, 10]})
     )
     found = measure(logged, arms)
-    steps = [[step.accuracy for step in folder.steps] for folder in arms["small", "cepo", "default"].folders]
+    steps = [[step.accuracy for step in folder.steps] for folder in arms.arms["small", "cepo", "default"].folders]
     assert isinstance(found, Measured)
     assert found.value == pytest.approx(100 * np.mean([np.mean(one[20:40]) - np.mean(one[:10]) for one in steps]))
     assert found.low is not None
@@ -122,7 +170,7 @@ def test_credit_per_step_is_read_where_it_is_there(tmp_path: Path) -> None:
 
 
 def test_seeds_needed_falls_with_the_effect_and_is_none_if_questions_are_too_few() -> None:
-    noisy = Spread(known=0.01**2, df=200, terms=())
+    noisy = ContrastVariance(known=0.01**2, df=200, terms=())
     needed = [seeds_needed("higher", effect, 0.001, noisy) or 999 for effect in (0.005, 0.01, 0.03)]
     assert needed == sorted(needed, reverse=True)
     assert needed[-1] == 3
@@ -136,7 +184,7 @@ def test_every_claim_of_the_file_names_arms_and_quantities_that_exist() -> None:
     methods = {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
     for one in load_claims(PUBLISHED).claims:
         for part in one.parts:
-            for name in filter(None, (part.ours, part.theirs)):
+            for name in part.arms:
                 method, _, variant = name.partition("/")
                 assert method in methods
                 assert (variant or "default") in variants
@@ -170,7 +218,7 @@ def test_the_table_has_every_claim_in_four_formats_and_json(tmp_path: Path) -> N
     assert [one["id"] for one in own] == [f"mine_over_{rival}_small" for rival in ("base", "grpo", "cepo")]
     for one in record["claims"]:
         for part in one["parts"]:
-            assert part["cells"] or part["why"].startswith("not run")
+            assert part["cells"] or part["why"].startswith(("not run", "not measured"))
             assert (part["value"] is None) == ("not " in part["why"] and part["low"] is None)
 
 

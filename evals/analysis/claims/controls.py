@@ -1,0 +1,115 @@
+"""The positive control of a claim: oracle credit over GRPO, asked in the same world, scale and budget, same seeds.
+
+Oracle credit knows which tokens decide an answer, so no credit method can be expected to do better. Where even its lead
+over GRPO cannot be seen, a method's lead could not have been seen either, and a null result says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from evals.analysis.cells import Arm
+from evals.analysis.claims.measuring import Evidence, compared, measure
+from evals.analysis.claims.numbers import Measured, Missing
+from evals.analysis.claims.records import Accuracy, Gradients, Part
+from evals.benchmarks import BENCHMARKS
+from evals.statistics.verdict_rule import decide
+
+ORACLE, PARTNER = "oracle", "grpo"
+# Options that decide how much there is to learn from. The learning rate is not among them: each method has its own.
+BUDGET = (
+    "steps",
+    "prompts",
+    "group_size",
+    "minibatch_prompts",
+    "temperature",
+    "max_response",
+    "reward",
+    "lora_rank",
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the positive control of one part says."""
+
+    state: str  # in words
+    works: bool
+    needed: bool = True  # False: no verdict on this kind of part depends on a control
+    measured: Measured | None = None
+
+
+def control_of(part: Part, evidence: Evidence) -> Control:
+    """The control of a part at its scale and budget, with its seeds."""
+    return CONTROLS[part.control](part, evidence)
+
+
+def _no_control(_part: Part, _evidence: Evidence) -> Control:
+    return Control("needs no control", works=True, needed=False)
+
+
+def _accuracy_control(part: Part, evidence: Evidence) -> Control:
+    """Oracle over GRPO on the benchmarks of the part (all of them if it is about training)."""
+    if isinstance(arms := compared(part, evidence.arms), Missing):
+        return Control("not asked: the claim's own cells are missing", works=False)
+    pair = _pair(part.scale, arms, evidence)
+    if pair is None:
+        return Control("no control was run", works=False)
+    seeds = sorted(set.intersection(*(set(arm.seeds) for arm in arms)))
+    chosen = [_with_seeds(arm, seeds) for arm in pair]
+    if not seeds or any(arm.seeds != tuple(seeds) for arm in chosen):
+        return Control("no control was run with these seeds", works=False)
+    benchmarks = part.benchmarks if isinstance(part, Accuracy) else list(BENCHMARKS)
+    question = Accuracy(
+        kind="accuracy", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="higher", tolerance=0.0,
+        benchmarks=benchmarks,
+    )  # fmt: skip
+    known = {(part.scale, arm.method, "default"): arm for arm in chosen}
+    return _judged(measure(question, Evidence(known)), 0.0, "oracle over GRPO {:+.1f} points [{:+.1f}, {:+.1f}]")
+
+
+def _gradient_control(part: Part, evidence: Evidence) -> Control:
+    """The oracle needs fewer rollouts than GRPO at the same scale and state."""
+    question = Gradients(
+        kind="gradients", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="lower", tolerance=0.0,
+        quantity="samples", than=1.0, state=part.state if isinstance(part, Gradients) else "base",
+    )  # fmt: skip
+    return _judged(measure(question, evidence), 1.0, "oracle's samples ratio to GRPO {:.2f} [{:.2f}, {:.2f}]", "lower")
+
+
+CONTROLS = {"accuracy": _accuracy_control, "gradients": _gradient_control, "none": _no_control}
+
+
+def _judged(number: Measured | Missing, mark: float, words: str, expect: str = "higher") -> Control:
+    if isinstance(number, Missing):
+        return Control(f"no control was run ({number.reason})", works=False)
+    if number.low is None or number.high is None:
+        return Control("the control has no interval", works=False, measured=number)
+    side = "higher" if expect == "higher" else "lower"
+    supported = decide(side, number.low - mark, number.high - mark, 0.0)[0] == "supported"
+    works = supported and number.seeds > 1
+    state = f"{words.format(number.value, number.low, number.high)}, {number.seeds} seed{'s' * (number.seeds > 1)}"
+    return Control(f"{state}: {'works' if works else 'not supported'}", works, measured=number)
+
+
+def _pair(scale: str, arms: list[Arm], evidence: Evidence) -> tuple[Arm, Arm] | None:
+    """Oracle and GRPO of one variant whose budget is the one that the trained arms share; the default first."""
+    wanted = budget(arms)
+    variants = [name for of, method, name in evidence.arms if (of, method) == (scale, ORACLE)]
+    for name in sorted(variants, key=lambda name: (name != "default", name)):
+        oracle, partner = (evidence.arms.get((scale, method, name)) for method in (ORACLE, PARTNER))
+        if oracle and partner and all(arm.options.get(k) == v for arm in (oracle, partner) for k, v in wanted.items()):
+            return oracle, partner
+    return None
+
+
+def budget(arms: list[Arm]) -> dict[str, object]:
+    """Options of :data:`BUDGET` in which all trained arms agree; an option that they do not share is none's budget."""
+    trained = [arm.options for arm in arms if arm.method != "base"]
+    first = trained[0] if trained else {}
+    shared = {name: first[name] for name in BUDGET if name in first}
+    return {name: value for name, value in shared.items() if all(other.get(name) == value for other in trained)}
+
+
+def _with_seeds(arm: Arm, seeds: list[int]) -> Arm:
+    return replace(arm, folders=tuple(folder for folder in arm.folders if folder.cell.seed in seeds))
