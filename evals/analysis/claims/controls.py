@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from evals.analysis.cells import Arm
-from evals.analysis.claims.measuring import Evidence, compared, measure
+from evals.analysis.claims.measuring import ClaimEvidence, compared, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Gradients, Part
 from evals.benchmarks import BENCHMARKS
@@ -30,7 +30,7 @@ BUDGET = (
 
 
 @dataclass(frozen=True)
-class Control:
+class PositiveControl:
     """What the positive control of one part says."""
 
     state: str  # in words
@@ -39,36 +39,36 @@ class Control:
     measured: Measured | None = None
 
 
-def control_of(part: Part, evidence: Evidence) -> Control:
+def control_of(part: Part, evidence: ClaimEvidence) -> PositiveControl:
     """The control of a part at its scale and budget, with its seeds."""
     return CONTROLS[part.control](part, evidence)
 
 
-def _no_control(_part: Part, _evidence: Evidence) -> Control:
-    return Control("needs no control", works=True, needed=False)
+def _no_control(_part: Part, _evidence: ClaimEvidence) -> PositiveControl:
+    return PositiveControl("needs no control", works=True, needed=False)
 
 
-def _accuracy_control(part: Part, evidence: Evidence) -> Control:
+def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
     """Oracle over GRPO on the benchmarks of the part (all of them if it is about training)."""
     if isinstance(arms := compared(part, evidence.arms), Missing):
-        return Control("not asked: the claim's own cells are missing", works=False)
+        return PositiveControl("not asked: the claim's own cells are missing", works=False)
     pair = _pair(part.scale, arms, evidence)
     if pair is None:
-        return Control("no control was run", works=False)
+        return PositiveControl("no control was run", works=False)
     seeds = sorted(set.intersection(*(set(arm.seeds) for arm in arms)))
     chosen = [_with_seeds(arm, seeds) for arm in pair]
     if not seeds or any(arm.seeds != tuple(seeds) for arm in chosen):
-        return Control("no control was run with these seeds", works=False)
+        return PositiveControl("no control was run with these seeds", works=False)
     benchmarks = part.benchmarks if isinstance(part, Accuracy) else list(BENCHMARKS)
     question = Accuracy(
         kind="accuracy", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="higher", tolerance=0.0,
         benchmarks=benchmarks,
     )  # fmt: skip
     known = {(part.scale, arm.method, "default"): arm for arm in chosen}
-    return _judged(measure(question, Evidence(known)), 0.0, "oracle over GRPO {:+.1f} points [{:+.1f}, {:+.1f}]")
+    return _judged(measure(question, ClaimEvidence(known)), 0.0, "oracle over GRPO {:+.1f} points [{:+.1f}, {:+.1f}]")
 
 
-def _gradient_control(part: Part, evidence: Evidence) -> Control:
+def _gradient_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
     """The oracle needs fewer rollouts than GRPO at the same scale and state."""
     question = Gradients(
         kind="gradients", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="lower", tolerance=0.0,
@@ -80,19 +80,19 @@ def _gradient_control(part: Part, evidence: Evidence) -> Control:
 CONTROLS = {"accuracy": _accuracy_control, "gradients": _gradient_control, "none": _no_control}
 
 
-def _judged(number: Measured | Missing, mark: float, words: str, expect: str = "higher") -> Control:
+def _judged(number: Measured | Missing, mark: float, words: str, expect: str = "higher") -> PositiveControl:
     if isinstance(number, Missing):
-        return Control(f"no control was run ({number.reason})", works=False)
+        return PositiveControl(f"no control was run ({number.reason})", works=False)
     if number.low is None or number.high is None:
-        return Control("the control has no interval", works=False, measured=number)
+        return PositiveControl("the control has no interval", works=False, measured=number)
     side = "higher" if expect == "higher" else "lower"
     supported = decide(side, number.low - mark, number.high - mark, 0.0)[0] == "supported"
     works = supported and number.seeds > 1
     state = f"{words.format(number.value, number.low, number.high)}, {number.seeds} seed{'s' * (number.seeds > 1)}"
-    return Control(f"{state}: {'works' if works else 'not supported'}", works, measured=number)
+    return PositiveControl(f"{state}: {'works' if works else 'not supported'}", works, measured=number)
 
 
-def _pair(scale: str, arms: list[Arm], evidence: Evidence) -> tuple[Arm, Arm] | None:
+def _pair(scale: str, arms: list[Arm], evidence: ClaimEvidence) -> tuple[Arm, Arm] | None:
     """Oracle and GRPO of one variant whose budget is the one that the trained arms share; the default first."""
     wanted = budget(arms)
     variants = [name for of, method, name in evidence.arms if (of, method) == (scale, ORACLE)]

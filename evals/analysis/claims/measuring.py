@@ -26,14 +26,14 @@ Arms = Mapping[tuple[str, str, str], Arm]  # scale, method, variant
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClaimEvidence:
     """All that claims of one world are judged by."""
 
     arms: Arms
     gradients: Sequence[GradientLine] = field(default=())  # empty: not measured
 
 
-def measure(part: Part, evidence: Evidence) -> Measured | Missing:
+def measure(part: Part, evidence: ClaimEvidence) -> Measured | Missing:
     """The number of a part, or what is missing."""
     return KINDS[part.kind](part, evidence)
 
@@ -61,7 +61,7 @@ def _shown(scale: str, name: str) -> str:
     return "/".join([name.partition("/")[0], *arm_key(scale, name)[::2]])
 
 
-def _accuracy(part: Accuracy, evidence: Evidence) -> Measured | Missing:
+def _accuracy(part: Accuracy, evidence: ClaimEvidence) -> Measured | Missing:
     if isinstance(arms := compared(part, evidence.arms), Missing):
         return arms
     ours, theirs, cells = arms[0], arms[-1], cells_of(arms)
@@ -77,7 +77,7 @@ def _points(estimate: Estimate) -> tuple[float, float, float]:
     return 100 * estimate.value, 100 * estimate.low, 100 * estimate.high
 
 
-def _time(part: Time, evidence: Evidence) -> Measured | Missing:
+def _time(part: Time, evidence: ClaimEvidence) -> Measured | Missing:
     if isinstance(arms := compared(part, evidence.arms), Missing):
         return arms
     ours, theirs, cells = arms[0], arms[-1], cells_of(arms)
@@ -87,7 +87,7 @@ def _time(part: Time, evidence: Evidence) -> Measured | Missing:
     return Measured(ratio.value, ratio.low, ratio.high, seeds, cells, covers)
 
 
-def _training(part: Training, evidence: Evidence) -> Measured | Missing:
+def _training(part: Training, evidence: ClaimEvidence) -> Measured | Missing:
     if isinstance(arms := compared(part, evidence.arms), Missing):
         return arms
     cells = cells_of(arms)
@@ -138,12 +138,12 @@ def _credit_lines(folder: CellFolder) -> list[dict[str, Any]]:
         raise DataError(str(path), f"cannot be read ({error})", "train the cell again", delete_and_rerun=True) from None
 
 
-def _gradients(part: Gradients, evidence: Evidence) -> Measured | Missing:
+def _gradients(part: Gradients, evidence: ClaimEvidence) -> Measured | Missing:
     return measure_gradients(part, evidence.gradients)
 
 
 # What measures each kind of part; the kinds themselves are the classes of ``records.py``.
-KINDS: Mapping[str, Callable[[Any, Evidence], Measured | Missing]] = {
+KINDS: Mapping[str, Callable[[Any, ClaimEvidence], Measured | Missing]] = {
     "accuracy": _accuracy,
     "training": _training,
     "time": _time,

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from evals.analysis.claims.controls import Control, control_of
-from evals.analysis.claims.measuring import Evidence, measure
+from evals.analysis.claims.controls import PositiveControl, control_of
+from evals.analysis.claims.measuring import ClaimEvidence, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Claim, Part
 from evals.statistics.variance import ContrastVariance
@@ -37,7 +37,7 @@ class PartVerdict:
     part: Part
     verdict: Verdict
     number: Measured | Missing
-    control: Control
+    control: PositiveControl
     why: str  # in words
     seeds_needed: int | None = None  # of an undecided part; None: more is missing than seeds, or no number would do
 
@@ -68,7 +68,7 @@ class ClaimVerdict:
         return max(known) if known and len(known) == len(needed) else None
 
 
-def judge(claim: Claim, evidence: Evidence) -> ClaimVerdict:
+def judge(claim: Claim, evidence: ClaimEvidence) -> ClaimVerdict:
     """The verdict on a claim from the evidence of one world."""
     parts = [judge_part(part, evidence) for part in claim.parts]
     verdicts = {part.verdict for part in parts}
@@ -78,7 +78,7 @@ def judge(claim: Claim, evidence: Evidence) -> ClaimVerdict:
     return ClaimVerdict(claim, "contradicted" if surely else "undecided", parts)
 
 
-def judge_part(part: Part, evidence: Evidence) -> PartVerdict:
+def judge_part(part: Part, evidence: ClaimEvidence) -> PartVerdict:
     """The verdict on one part."""
     number, control = measure(part, evidence), control_of(part, evidence)
     if isinstance(number, Missing):

@@ -15,7 +15,7 @@ from contracts.files import write_text
 from contracts.reading import read_lines
 from evals.analysis.cells import Arm, read_arms
 from evals.analysis.claims.judged import JudgedClaim, JudgedClaims, JudgedControl, JudgedPart
-from evals.analysis.claims.measuring import Evidence
+from evals.analysis.claims.measuring import ClaimEvidence
 from evals.analysis.claims.numbers import Measured
 from evals.analysis.claims.records import (
     Accuracy,
@@ -52,7 +52,7 @@ def write(cells: Sequence[Path], published: Path, out: Path, gradients: Path | N
     claims, arms = load_claims(published), read_arms(cells)
     world = arms[0].folders[0].cell.world
     known = {(arm.scale, arm.method, arm.variant): arm for arm in arms}
-    evidence = Evidence(known, read_lines(GradientLine, gradients) if gradients else ())
+    evidence = ClaimEvidence(known, read_lines(GradientLine, gradients) if gradients else ())
     judged = [judge(claim, evidence) for claim in [*claims.claims, *own_claims(arms)]]
     paths = write_document(
         out, "claims", _words(judged, arms, world), [_table(judged, world)], _frame(judged, claims, world)

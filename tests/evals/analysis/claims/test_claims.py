@@ -13,7 +13,7 @@ from contracts.errors import DataError
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
-from evals.analysis.claims.measuring import Evidence, measure
+from evals.analysis.claims.measuring import ClaimEvidence, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Claim, GradientLine, Gradients, Training, load_claims
 from evals.analysis.claims.verdicts import judge, seeds_needed
@@ -30,8 +30,8 @@ COMMON = {"scale": "small", "ours": "cepo", "expect": "higher", "tolerance": 1.0
 LOGGED = {*TrainingStep.model_fields, "auroc"}
 
 
-def arms_of(cells: list[Path]) -> Evidence:
-    return Evidence({(arm.scale, arm.method, arm.variant): arm for arm in read_arms(cells)})
+def arms_of(cells: list[Path]) -> ClaimEvidence:
+    return ClaimEvidence({(arm.scale, arm.method, arm.variant): arm for arm in read_arms(cells)})
 
 
 def accuracy(**changed: object) -> Accuracy:
@@ -61,7 +61,7 @@ def test_verdicts_of_intervals(expect: str, low: float, high: float, verdict: st
     assert decide(expect, low, high, tolerance=1.0)[0] == verdict
 
 
-def with_oracle(folder: Path, skill: float, **changed: int) -> Evidence:
+def with_oracle(folder: Path, skill: float, **changed: int) -> ClaimEvidence:
     cells = write_grid(folder / "a", ("grpo", "opsd", "cepo"), seeds=(1, 2, 3))
     return arms_of([*cells, *oracle(folder, skill, **changed)])
 
@@ -109,11 +109,11 @@ def test_gradients_need_base_draws_and_their_own_control() -> None:
         ]
 
     noisier, works = lines("cepo", [1.07, 1.08, 1.09]), lines("oracle", [0.6, 0.62, 0.61])
-    assert judge(claim(part), Evidence({})).why == "not measured: there is no file of gradients"
-    assert judge(claim(part), Evidence({}, [*noisier, *works])).verdict == "contradicted"
-    assert judge(claim(part), Evidence({}, noisier)).verdict == "undecided"
-    assert judge(claim(part), Evidence({}, lines("cepo", [0.8]))).verdict == "undecided"
-    assert judge(claim(part), Evidence({}, lines("cepo", [0.8, 0.81, 0.82]))).verdict == "supported"
+    assert judge(claim(part), ClaimEvidence({})).why == "not measured: there is no file of gradients"
+    assert judge(claim(part), ClaimEvidence({}, [*noisier, *works])).verdict == "contradicted"
+    assert judge(claim(part), ClaimEvidence({}, noisier)).verdict == "undecided"
+    assert judge(claim(part), ClaimEvidence({}, lines("cepo", [0.8]))).verdict == "undecided"
+    assert judge(claim(part), ClaimEvidence({}, lines("cepo", [0.8, 0.81, 0.82]))).verdict == "supported"
 
 
 def test_one_seed_decides_nothing_and_says_so(tmp_path: Path) -> None:
