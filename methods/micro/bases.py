@@ -10,14 +10,14 @@ from random import Random
 
 from methods.micro.demonstration import chain, close
 from methods.micro.drills import calculations, encode_drill, hinted, lookups
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
 from methods.micro.model import build_model, build_processor, save
-from methods.micro.plan import answer
-from methods.micro.problems import Problem, draw_problems
+from methods.micro.problems import DrawnProblem, draw_problems
 from methods.micro.samples import Exchange, Sample, Solutions, draw_exchanges, encode_exchanges
 from methods.micro.settings import MicroSettings
+from methods.micro.solution_plan import answer
 from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
 from methods.shared.contexts import ANSWER_SENTENCE
@@ -43,7 +43,7 @@ class Reporter:
                 file.write(json.dumps(line) + "\n")
 
 
-def corpus(problems: Sequence[Problem], exchanges: Sequence[Exchange]) -> list[str]:
+def corpus(problems: Sequence[DrawnProblem], exchanges: Sequence[Exchange]) -> list[str]:
     """The text that the tokenizer learns its words from."""
     texts = [
         text for p in problems for text in (p.question, close(chain(p.plan, None), str(answer(p.plan)), "boxed").text)
@@ -56,7 +56,7 @@ def corpus(problems: Sequence[Problem], exchanges: Sequence[Exchange]) -> list[s
 
 def sampler(
     tokenizer: PreTrainedTokenizerFast,
-    problems: Sequence[Problem],
+    problems: Sequence[DrawnProblem],
     exchanges: Sequence[Exchange],
     settings: MicroSettings,
     scale: str,

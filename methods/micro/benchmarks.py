@@ -11,7 +11,7 @@ from datasets import Features, Image, List, Value
 
 from methods.micro.data import image_cell, write_table
 from methods.micro.demonstration import chain
-from methods.micro.families import Family, Numbers
+from methods.micro.families.training import Family, Numbers
 from methods.micro.items import FAMILIES, LETTERS, NO_OPTION, Bench, Item, held_out, options, questions
 from methods.micro.settings import MicroSettings
 

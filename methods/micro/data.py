@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from methods.micro.families import TRAINING
-from methods.micro.problems import Problem, Split, draw_problems
+from methods.micro.families.training import TRAINING
+from methods.micro.problems import DrawnProblem, Split, draw_problems
 from methods.micro.settings import MicroSettings
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -25,12 +25,12 @@ SCHEMA = pa.schema(
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def image_cell(problem: Problem) -> dict[str, Any]:
+def image_cell(problem: DrawnProblem) -> dict[str, Any]:
     """The diagram as an embedded image, as Hugging Face datasets stores it."""
     return {"bytes": problem.canvas.png(), "path": f"{problem.id}.png"}
 
 
-def row(problem: Problem) -> dict[str, Any]:
+def row(problem: DrawnProblem) -> dict[str, Any]:
     """One row of Geo3k's schema."""
     return {
         "images": [image_cell(problem)],

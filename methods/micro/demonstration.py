@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from methods.micro.plan import Plan, Ref, Slip, run
+from methods.micro.solution_plan import Plan, Ref, Slip, run
 
 Style = Literal["boxed", "tags", "letter"]  # \boxed{7}; <think>..</think><answer>7</answer>; The answer is B.
 

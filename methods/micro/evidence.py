@@ -21,9 +21,9 @@ from methods.engines.local.policy import Policy
 from methods.engines.shared.prompts import make_prompt
 from methods.engines.shared.responses import Responses
 from methods.micro.demonstration import Demonstration, chain, close, merge
-from methods.micro.families import TRAINING
-from methods.micro.plan import answer, draw_slip
-from methods.micro.problems import Problem, draw_problems
+from methods.micro.families.training import TRAINING
+from methods.micro.problems import DrawnProblem, draw_problems
+from methods.micro.solution_plan import answer, draw_slip
 from methods.shared.contexts import Style, teacher_prompt
 from methods.shared.references import Reference
 
@@ -39,7 +39,7 @@ def evidence_of(base: Path, seed: int) -> dict[str, dict[str, float]]:
     return {style: measure_evidence(policy, problems, style, seed) for style in styles}
 
 
-def measure_evidence(policy: Policy, problems: Sequence[Problem], style: Style, seed: int) -> dict[str, float]:
+def measure_evidence(policy: Policy, problems: Sequence[DrawnProblem], style: Style, seed: int) -> dict[str, float]:
     """Mean |evidence| in nats on decisive and on other tokens of slipped chains, and its AUROC for decisive tokens."""
     rng = Random(f"evidence-{seed}")  # noqa: S311 - not for secrets
     slips = [draw_slip(p.plan, rng) for p in problems]
@@ -74,7 +74,7 @@ def encode(policy: Policy, demonstrations: Sequence[Demonstration]) -> tuple[Res
 
 @torch.no_grad()
 def logp(
-    policy: Policy, problems: Sequence[Problem], hints: Sequence[str], style: Style, responses: Responses
+    policy: Policy, problems: Sequence[DrawnProblem], hints: Sequence[str], style: Style, responses: Responses
 ) -> Float[np.ndarray, "B T"]:
     """Log-probs in nats of the responses, each problem's context carrying its hint; padding is 0."""
     tokenizer = policy.processor.tokenizer

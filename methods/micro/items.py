@@ -10,12 +10,12 @@ from typing import Literal
 
 from methods.micro.canvas import Canvas
 from methods.micro.demonstration import Style
-from methods.micro.families import Family, Numbers
-from methods.micro.families_dynamath import DYNAMATH
-from methods.micro.families_puzzles import LOGICVISTA, MATHVISION
-from methods.micro.families_steps import MMMU, WEMATH
-from methods.micro.plan import answer
-from methods.micro.problems import Problem, pose, split_of
+from methods.micro.families.dynamath import DYNAMATH
+from methods.micro.families.puzzles import LOGICVISTA, MATHVISION
+from methods.micro.families.steps import MMMU, WEMATH
+from methods.micro.families.training import Family, Numbers
+from methods.micro.problems import DrawnProblem, pose, split_of
+from methods.micro.solution_plan import answer
 
 Bench = Literal["dynamath", "logicvista", "wemath", "mathvision", "mmmu"]
 FAMILIES: dict[Bench, dict[str, Family]] = {
@@ -49,7 +49,7 @@ class Item:
     """One question of a benchmark."""
 
     bench: Bench
-    problem: Problem
+    problem: DrawnProblem
     key: str = ""  # WeMath's place in a problem, such as 2steps_1 or 2steps_multi
 
     def final(self, value: int) -> str:
@@ -79,7 +79,7 @@ def held_out(family: str, numbers: Numbers) -> bool:
     return split_of(family, numbers) != "base"
 
 
-def questions(bench: Bench, family: Family, numbers: Numbers, drawing: int) -> list[tuple[str, Problem]]:
+def questions(bench: Bench, family: Family, numbers: Numbers, drawing: int) -> list[tuple[str, DrawnProblem]]:
     """The problem of a family, or in WeMath its steps and the whole, each with its key."""
     if bench != "wemath":
         return [("", pose(family, numbers, drawing))]
@@ -88,6 +88,6 @@ def questions(bench: Bench, family: Family, numbers: Numbers, drawing: int) -> l
     count = len(asked) - 1
     parts = [*map(str, range(1, count + 1)), "multi"]
     return [
-        (f"{count}steps_{part}", Problem(family.name, numbers, drawing, question, plan, canvas))
+        (f"{count}steps_{part}", DrawnProblem(family.name, numbers, drawing, question, plan, canvas))
         for part, (question, plan) in zip(parts, asked, strict=True)
     ]

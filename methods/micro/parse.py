@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from methods.micro.demonstration import Piece
-from methods.micro.plan import Operand, Plan, Ref, Step, calculate
+from methods.micro.solution_plan import Operand, Plan, Ref, Step, calculate
 
 _CLOSINGS = r"(\n\\boxed\{)(\d+)(\})|(</think><answer>)(\w+)(</answer>)|(\nThe answer is )(\w+)(\.)"
 _RESPONSE = re.compile(rf"(<think>)?([^\d\n]*?)(?:( )(\d+))?((?:\.\n\d+[-+*/]\d+=\d+)*)\.(?:{_CLOSINGS})")

@@ -18,10 +18,10 @@ from evals.benchmarks import BENCHMARKS
 from methods.micro.benchmarks import draw_items, listed
 from methods.micro.canvas import Canvas
 from methods.micro.demonstration import chain, close
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.items import CHOICE, FAMILIES, STYLES, Item
-from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import draw_problems, find_problem
+from methods.micro.solution_plan import answer, draw_slip
 
 STYLE: dict[Any, Any] = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}
 FILLER, DECISIVE, SLIPPED = "0.55", "tab:blue", "tab:red"

@@ -9,15 +9,15 @@ from random import Random
 from typing import Literal
 
 from methods.micro.canvas import Canvas
-from methods.micro.families import Family, Numbers
-from methods.micro.plan import Plan, answer
+from methods.micro.families.training import Family, Numbers
+from methods.micro.solution_plan import Plan, answer
 
 Split = Literal["base", "train", "validation", "test"]
 SHARES: dict[Split, int] = {"base": 60, "train": 20, "validation": 10, "test": 10}  # per cent of all (family, numbers)
 
 
 @dataclass(frozen=True)
-class Problem:
+class DrawnProblem:
     """One drawn problem; the same id and seed give the same drawing."""
 
     family: str
@@ -49,11 +49,11 @@ def split_of(family: str, numbers: Numbers) -> Split:
     raise AssertionError("the shares add to 100")
 
 
-def pose(family: Family, numbers: Numbers, drawing: int) -> Problem:
+def pose(family: Family, numbers: Numbers, drawing: int) -> DrawnProblem:
     """Draws one problem."""
     canvas = Canvas(Random(f"{family.name}-{numbers}-{drawing}"))  # noqa: S311 - not for secrets
     question, plan = family.pose(canvas, *numbers)
-    return Problem(family.name, numbers, drawing, question, plan, canvas)
+    return DrawnProblem(family.name, numbers, drawing, question, plan, canvas)
 
 
 def draw_numbers(family: Family, split: Split, rng: Random) -> Numbers:
@@ -64,7 +64,7 @@ def draw_numbers(family: Family, split: Split, rng: Random) -> Numbers:
             return numbers
 
 
-def draw_problems(families: Sequence[Family], split: Split, count: int, seed: int) -> list[Problem]:
+def draw_problems(families: Sequence[Family], split: Split, count: int, seed: int) -> list[DrawnProblem]:
     """``count`` problems of one split, the families in turn; numbers repeat only in another drawing."""
     rng = Random(f"problems-{split}-{seed}")  # noqa: S311
     return [
@@ -74,7 +74,7 @@ def draw_problems(families: Sequence[Family], split: Split, count: int, seed: in
     ]
 
 
-def find_problem(families: dict[str, Family], id: str) -> Problem:
+def find_problem(families: dict[str, Family], id: str) -> DrawnProblem:
     """The problem an id names."""
     family, *numbers, drawing = id.split("-")
     return pose(families[family], tuple(map(int, numbers)), int(drawing))

@@ -15,9 +15,9 @@ from methods.micro.demonstration import chain, close
 from methods.micro.formats import messages, prompt_ids
 from methods.micro.items import FAMILIES, STYLES, Bench, Item, questions
 from methods.micro.model import IMAGE_TOKENS
-from methods.micro.plan import Plan, Slip, answer, draw_slip
-from methods.micro.problems import Problem, draw_numbers
+from methods.micro.problems import DrawnProblem, draw_numbers
 from methods.micro.settings import MicroSettings
+from methods.micro.solution_plan import Plan, Slip, answer, draw_slip
 from methods.shared.contexts import IMAGE_MARK, Style, teacher_prompt
 from methods.shared.references import Reference
 
@@ -54,7 +54,7 @@ class Solutions:
     """Demonstrations for problems of the training families, in the prompt that reinforcement learning uses."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, problems: Sequence[Problem], settings: MicroSettings
+        self, tokenizer: PreTrainedTokenizerFast, problems: Sequence[DrawnProblem], settings: MicroSettings
     ) -> None:
         self.tokenizer, self.problems, self.settings = tokenizer, problems, settings
         self.context = lru_cache(maxsize=2**14)(self._context)
@@ -80,7 +80,7 @@ class Exchange:
     """A demonstration in a benchmark's format, before a tokenizer exists."""
 
     bench: Bench
-    problem: Problem
+    problem: DrawnProblem
     turns: list[dict]
     response: str
 

@@ -10,9 +10,9 @@ from contracts.rollouts import Rollout
 from evals.credit_scores import score_rollouts, score_step
 from methods.micro.data import draw_problems
 from methods.micro.demonstration import Demonstration, chain, close
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.labels import label
-from methods.micro.plan import answer, draw_slip
+from methods.micro.solution_plan import answer, draw_slip
 
 TOKENS = ["add ", "9", "=", "7", "<|im_end|>"]
 FLAGS = ([False, True, False, True, False], [False, False, False, True, False])  # decisive: 9 and 7; slipped: 7

@@ -12,10 +12,10 @@ import pyarrow as pa
 from contracts.rollouts import SCHEMA, read_rollouts, write_rollouts
 from evals.credit_scores import score_rollouts
 from methods.micro.demonstration import chain, close
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.labels import label
-from methods.micro.plan import answer, draw_slip
-from methods.micro.problems import Problem, draw_problems
+from methods.micro.problems import DrawnProblem, draw_problems
+from methods.micro.solution_plan import answer, draw_slip
 
 SHARPNESS = {"rlsd": 0.3, "cepo": 0.6}  # nats of evidence on decisive tokens
 
@@ -36,7 +36,7 @@ def _step(method: str, seed: int, step: int, asked: int) -> list[dict]:
     return [_row(method, problem, member, step, asked, rng) for problem in problems for member in range(4)]
 
 
-def _row(method: str, problem: Problem, member: int, step: int, asked: int, rng: np.random.Generator) -> dict:
+def _row(method: str, problem: DrawnProblem, member: int, step: int, asked: int, rng: np.random.Generator) -> dict:
     """Members 0 and 2 are right, 1 and 3 slip; the responses do not depend on the method."""
     slip = draw_slip(problem.plan, Random(member)) if member % 2 else None  # noqa: S311
     text = close(chain(problem.plan, slip), str(answer(problem.plan, slip)), "boxed").text

@@ -18,7 +18,7 @@ from methods.micro.benchmarks import FEATURES, PROBLEMS, draw_items, write_bench
 from methods.micro.checks import CHANCE
 from methods.micro.data import SPLITS
 from methods.micro.demonstration import chain, close
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.formats import messages
 from methods.micro.items import CHOICE, FAMILIES, RANGES, STYLES, Bench, letter
 from methods.micro.problems import draw_problems, split_of

@@ -10,9 +10,22 @@ from hypothesis import strategies as st
 
 from methods.micro.canvas import Canvas
 from methods.micro.demonstration import Style, chain, close, merge
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.parse import parse
-from methods.micro.plan import FACT, KINDS, Line, Plan, Ref, Slip, Step, answer, calculate, draw_slip, run, slips
+from methods.micro.solution_plan import (
+    FACT,
+    KINDS,
+    Line,
+    Plan,
+    Ref,
+    Slip,
+    Step,
+    answer,
+    calculate,
+    draw_slip,
+    run,
+    slips,
+)
 
 TRIANGLE = Plan("The angles of a triangle add to", 180, (Step(FACT, "-", 47), Step(Ref(0), "-", 52)))
 

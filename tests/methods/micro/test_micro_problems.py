@@ -17,7 +17,7 @@ from PIL import Image
 from methods.engines.shared.problems import load_problems
 from methods.micro.canvas import CELLS, GLYPHS, PATCH, Canvas
 from methods.micro.data import SPLITS, write_splits
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.problems import SHARES, draw_problems, find_problem, split_of
 from methods.micro.settings import MicroSettings
 

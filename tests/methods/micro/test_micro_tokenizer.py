@@ -16,7 +16,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, Qwen3VLForConditionalGeneration
 
 from methods.micro.canvas import Canvas
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.model import IMAGE_TOKENS
 from methods.micro.problems import draw_problems

@@ -14,13 +14,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from methods.micro.bases import build_base
 from methods.micro.demonstration import close
 from methods.micro.drills import calculations, encode_drill, hinted, lookups
-from methods.micro.families import TRAINING
+from methods.micro.families.training import TRAINING
 from methods.micro.language import LanguageTrainer
 from methods.micro.model import IMAGE_TOKENS, build_model
-from methods.micro.plan import FACT, Plan, Ref, Step, calculate
 from methods.micro.problems import draw_problems
 from methods.micro.samples import Sample, Solutions
 from methods.micro.settings import BaseTraining, MicroSettings
+from methods.micro.solution_plan import FACT, Plan, Ref, Step, calculate
 from methods.micro.vision import look_at_all, train_vision
 from methods.shared.contexts import student_prompt
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from methods.micro import figures
 from methods.micro.canvas import Canvas
-from methods.micro.families import Asked, Draw, Family, Numbers, between, family
-from methods.micro.families_dynamath import larger_first
-from methods.micro.plan import FACT, Plan, Ref, Step
+from methods.micro.families import diagrams
+from methods.micro.families.dynamath import larger_first
+from methods.micro.families.training import Asked, Draw, Family, Numbers, between, family
+from methods.micro.solution_plan import FACT, Plan, Ref, Step
 
 MATHVISION: dict[str, Family] = {}
 LOGICVISTA: dict[str, Family] = {}
@@ -33,7 +33,7 @@ def ends(rng: Random) -> Numbers:
 @family(MATHVISION, between((2, 30), (2, 30), (2, 30)))
 def pyramid(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """The top of a wall of bricks, each the sum of the two below it."""
-    figures.boxes(canvas, ("?",), (None, None), (a, b, c))
+    diagrams.boxes(canvas, ("?",), (None, None), (a, b, c))
     steps = (Step(a, "+", b), Step(b, "+", c), Step(Ref(0), "+", Ref(1)))
     return "Each brick is the sum of the two below. What is on top?", Plan("Add the neighbours", None, steps)
 
@@ -43,7 +43,7 @@ def scale(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Two weights balance a third and an unknown one."""
     canvas.line((32, 40), (24, 60), (40, 60), (32, 40))
     canvas.line((4, 40), (60, 40))
-    figures.labels(canvas, (2, 28, a), (2, 12, b), (42, 28, c), (42, 12, "?"))
+    diagrams.labels(canvas, (2, 28, a), (2, 12, b), (42, 28, c), (42, 12, "?"))
     steps = (Step(a, "+", b), Step(Ref(0), "-", c))
     return "The scale is in balance. How heavy is the other box?", Plan("Both sides are equal", None, steps)
 
@@ -54,7 +54,7 @@ def flower(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     canvas.circle(32, 30, 9)
     for x, y in ((12, 14), (50, 14), (32, 54)):
         canvas.circle(x, y, 10)
-    figures.labels(canvas, (4, 10, a), (42, 10, b), (28, 52, c), (28, 28, "?"))
+    diagrams.labels(canvas, (4, 10, a), (42, 10, b), (28, 52, c), (28, 28, "?"))
     steps = (Step(a, "+", b), Step(Ref(0), "+", c))
     return "The petals add to the middle. What is in the middle?", Plan("Add the petals", None, steps)
 
@@ -62,7 +62,7 @@ def flower(canvas: Canvas, a: int, b: int, c: int) -> Asked:
 @family(MATHVISION, lambda rng: (rng.randint(12, 40), rng.randint(2, 20)))
 def machine(canvas: Canvas, a: int, b: int) -> Asked:
     """A machine doubles a number, then takes another away."""
-    figures.boxes(canvas, (a,), (b,), ("?",))
+    diagrams.boxes(canvas, (a,), (b,), ("?",))
     steps = (Step(a, "*", FACT), Step(Ref(0), "-", b))
     return "Double the first box, take away the second. What is left?", Plan("Doubling is times", 2, steps)
 
@@ -70,7 +70,7 @@ def machine(canvas: Canvas, a: int, b: int) -> Asked:
 @family(MATHVISION, between((2, 12), (2, 12), (2, 4)))
 def wall(canvas: Canvas, rows: int, columns: int, hole: int) -> Asked:
     """A wall of tiles with some missing."""
-    figures.rectangle(canvas, columns, rows, hole)
+    diagrams.rectangle(canvas, columns, rows, hole)
     steps = (Step(columns, "*", rows), Step(Ref(0), "-", hole))
     return "The wall has a hole inside. How many tiles are left?", Plan(
         "Rows times columns, without the hole", None, steps
@@ -80,7 +80,7 @@ def wall(canvas: Canvas, rows: int, columns: int, hole: int) -> Asked:
 @family(MATHVISION, ends)
 def middle(canvas: Canvas, a: int, b: int) -> Asked:
     """The number half way between two others."""
-    figures.segment(canvas, a, b, "?")
+    diagrams.segment(canvas, a, b, "?")
     steps = (Step(a, "+", b), Step(Ref(0), "/", FACT))
     return "Which number is in the middle of the two?", Plan("The sum is shared by", 2, steps)
 
@@ -88,7 +88,7 @@ def middle(canvas: Canvas, a: int, b: int) -> Asked:
 @family(MATHVISION, lambda rng: (rng.randint(30, 99), rng.randint(2, 14), rng.randint(2, 14)))
 def shop(canvas: Canvas, money: int, first: int, second: int) -> Asked:
     """What is left after paying two prices."""
-    figures.boxes(canvas, (money,), (first, second))
+    diagrams.boxes(canvas, (money,), (first, second))
     steps = (Step(money, "-", first), Step(Ref(0), "-", second))
     return "Pay both prices from the top box. What is left?", Plan("Take the prices away", None, steps)
 
@@ -96,7 +96,7 @@ def shop(canvas: Canvas, money: int, first: int, second: int) -> Asked:
 @family(MATHVISION, between((2, 40), (2, 40)))
 def double_row(canvas: Canvas, a: int, b: int) -> Asked:
     """Two pairs of equal sticks."""
-    figures.boxes(canvas, (a, b), (a, b))
+    diagrams.boxes(canvas, (a, b), (a, b))
     steps = (Step(a, "+", b), Step(Ref(0), "*", FACT))
     return "Both rows are equal. What do all boxes add to?", Plan("The number of rows is", 2, steps)
 
@@ -105,7 +105,7 @@ def double_row(canvas: Canvas, a: int, b: int) -> Asked:
 def growing(canvas: Canvas, start: int, step: int) -> Asked:
     """The next number of a growing sequence."""
     a, b, c = start, start + step, start + 2 * step
-    figures.boxes(canvas, (a, b), (c, "?"))
+    diagrams.boxes(canvas, (a, b), (c, "?"))
     return "Which number comes next?", Plan("The steps are equal", None, (Step(b, "-", a), Step(c, "+", Ref(0))))
 
 
@@ -113,7 +113,7 @@ def growing(canvas: Canvas, start: int, step: int) -> Asked:
 def shrinking(canvas: Canvas, last: int, step: int) -> Asked:
     """The next number of a shrinking sequence."""
     a, b, c = last + 3 * step, last + 2 * step, last + step
-    figures.boxes(canvas, (a, b), (c, "?"))
+    diagrams.boxes(canvas, (a, b), (c, "?"))
     return "The numbers get smaller. Which comes next?", Plan(
         "The steps are equal", None, (Step(a, "-", b), Step(c, "-", Ref(0)))
     )
@@ -122,21 +122,21 @@ def shrinking(canvas: Canvas, last: int, step: int) -> Asked:
 @family(LOGICVISTA, between((2, 90)))
 def doubling(canvas: Canvas, start: int) -> Asked:
     """The next number of a sequence that doubles."""
-    figures.boxes(canvas, (start, 2 * start), (4 * start, "?"))
+    diagrams.boxes(canvas, (start, 2 * start), (4 * start, "?"))
     return "Each number doubles. Which comes next?", Plan("Doubling is times", 2, (Step(4 * start, "*", FACT),))
 
 
 @family(LOGICVISTA, between((5, 40), (5, 40), (5, 40), (5, 40)))
 def row_sum(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """The right of each row is the sum of the other two."""
-    figures.boxes(canvas, (a, b, a + b), (c, d, "?"))
+    diagrams.boxes(canvas, (a, b, a + b), (c, d, "?"))
     return "Both rows follow one rule. Which number is missing?", Plan("Each row adds", None, (Step(c, "+", d),))
 
 
 @family(LOGICVISTA, lambda rng: (*larger_first(5, 99)(rng), *larger_first(5, 99)(rng)))
 def row_difference(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """The right of each row is the difference of the other two."""
-    figures.boxes(canvas, (a, b, a - b), (c, d, "?"))
+    diagrams.boxes(canvas, (a, b, a - b), (c, d, "?"))
     return "Each row takes away. Which number is missing?", Plan("Each row takes away", None, (Step(c, "-", d),))
 
 
@@ -145,6 +145,6 @@ def equal_columns(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Two columns with the same sum; one number is hidden."""
     top = a + b
     low = min(c, top - 2)
-    figures.boxes(canvas, (a, low), (b, "?"))
+    diagrams.boxes(canvas, (a, low), (b, "?"))
     steps = (Step(a, "+", b), Step(Ref(0), "-", low))
     return "The columns add to the same. Which number is missing?", Plan("The columns are equal", None, steps)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from methods.micro import figures
 from methods.micro.canvas import Canvas
-from methods.micro.families import (
+from methods.micro.families import diagrams
+from methods.micro.families.training import (
     CORNER,
     LINE,
     RECTANGLE_AREA,
@@ -17,7 +17,7 @@ from methods.micro.families import (
     parts,
     subtract,
 )
-from methods.micro.plan import FACT, Plan, Ref, Step
+from methods.micro.solution_plan import FACT, Plan, Ref, Step
 
 WEMATH: dict[str, Family] = {}  # each poses its steps in order and then the whole problem
 MMMU: dict[str, Family] = {}
@@ -26,7 +26,7 @@ MMMU: dict[str, Family] = {}
 @family(WEMATH, lambda rng: (2 * rng.randint(1, 6), rng.randint(2, 12)))
 def garden(canvas: Canvas, width: int, height: int) -> tuple[Asked, ...]:
     """Half of a rectangle's area."""
-    figures.rectangle(canvas, width, height)
+    diagrams.rectangle(canvas, width, height)
     whole, half = Step(width, "*", height), "Two equal parts, so divide by"
     return (
         ("How large is the garden?", Plan(RECTANGLE_AREA, None, (whole,))),
@@ -40,7 +40,7 @@ def ramp(canvas: Canvas, a: int) -> tuple[Asked, ...]:
     """The other sharp angle of a right triangle, and the angle outside it."""
     canvas.polygon([(4, 54), (44, 54), (4, 10)], by=1)
     canvas.line((44, 54), (62, 54))
-    figures.labels(canvas, (26, 44, a))
+    diagrams.labels(canvas, (26, 44, a))
     other = Plan(CORNER, 90, subtract(FACT, a))
     outside = Plan(CORNER, 90, (Step(FACT, "+", a),))
     return (
@@ -53,7 +53,7 @@ def ramp(canvas: Canvas, a: int) -> tuple[Asked, ...]:
 @family(WEMATH, lambda rng: (rng.randint(2, 20), rng.randint(81, 99)))
 def wire(canvas: Canvas, side: int, length: int) -> tuple[Asked, ...]:
     """What a square leaves of a wire."""
-    figures.polygon(canvas, 4, side)
+    diagrams.polygon(canvas, 4, side)
     canvas.label(24, 24, length)
     sides = "The number of equal sides is"
     return (
@@ -71,7 +71,7 @@ def roof(canvas: Canvas, outside: int) -> tuple[Asked, ...]:
     """The base angle of a roof whose top has a known outer angle."""
     canvas.polygon([(6, 56), (58, 56), (32, 16)])
     canvas.line((32, 16), (46, 2))
-    figures.labels(canvas, (46, 14, outside), (28, 30, "?"))
+    diagrams.labels(canvas, (46, 14, outside), (28, 30, "?"))
     top = 180 - outside
     return (
         ("What is the angle inside the top of the roof?", Plan(LINE, 180, subtract(FACT, outside))),
@@ -90,7 +90,7 @@ def roof(canvas: Canvas, outside: int) -> tuple[Asked, ...]:
 @family(WEMATH, lambda rng: (rng.randint(2, 9), 2 * rng.randint(12, 19)))
 def field(canvas: Canvas, width: int, around: int) -> tuple[Asked, ...]:
     """The area of a rectangle with known perimeter and width."""
-    figures.rectangle(canvas, width, "?", around)
+    diagrams.rectangle(canvas, width, "?", around)
     half, pairs = around // 2, "The number of equal pairs is"
     return (
         ("The fence is inside. How long is half of it?", Plan(pairs, 2, (Step(around, "/", FACT),))),
@@ -167,5 +167,5 @@ def doubled(canvas: Canvas, a: int) -> Asked:
 @family(MMMU, between((5, 95), (5, 95)))
 def both(canvas: Canvas, a: int, b: int) -> Asked:
     """The sum of two marked numbers."""
-    figures.boxes(canvas, (a,), (b,))
+    diagrams.boxes(canvas, (a,), (b,))
     return "What do the two marks add to?", Plan("Add the marks", None, (Step(a, "+", b),))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from methods.micro import figures
 from methods.micro.canvas import Canvas
-from methods.micro.plan import FACT, Plan, Ref, Step
+from methods.micro.families import diagrams
+from methods.micro.solution_plan import FACT, Plan, Ref, Step
 
 Numbers = tuple[int, ...]
 Draw = Callable[[Random], Numbers]
@@ -74,28 +74,28 @@ TRAINING: dict[str, Family] = {}
 @family(TRAINING, parts(180, 2, 15))
 def triangle(canvas: Canvas, a: int, b: int) -> Asked:
     """Two angles of a triangle give the third."""
-    figures.triangle(canvas, a, b, "x")
+    diagrams.triangle(canvas, a, b, "x")
     return "Find x in the triangle.", Plan(TRIANGLE, 180, subtract(FACT, a, b))
 
 
 @family(TRAINING, parts(180, 1))
 def line(canvas: Canvas, a: int) -> Asked:
     """An angle on a straight line gives its neighbour."""
-    figures.straight(canvas, a, "x")
+    diagrams.straight(canvas, a, "x")
     return "The angles form a line. Find x.", Plan(LINE, 180, subtract(FACT, a))
 
 
 @family(TRAINING, parts(90, 1, 5))
 def corner(canvas: Canvas, a: int) -> Asked:
     """A part of a right angle gives the other part."""
-    figures.right(canvas, "x", a)
+    diagrams.right(canvas, "x", a)
     return "The angles form a right angle. Find x.", Plan(CORNER, 90, subtract(FACT, a))
 
 
 @family(TRAINING, even(10, 160))
 def isosceles(canvas: Canvas, apex: int) -> Asked:
     """The apex of an isosceles triangle gives its base angle."""
-    figures.triangle(canvas, "x", None, apex)
+    diagrams.triangle(canvas, "x", None, apex)
     return "The triangle is isosceles. Find x.", Plan(TRIANGLE, 180, (*subtract(FACT, apex), Step(Ref(0), "/", 2)))
 
 
@@ -104,21 +104,21 @@ def exterior(canvas: Canvas, a: int, b: int) -> Asked:
     """Two inner angles of a triangle give the outer angle at the third corner."""
     canvas.polygon([(4, 50), (40, 50), (20, 8)], by=2)
     canvas.line((40, 50), (62, 50))
-    figures.labels(canvas, (4, 42, a), (20, 18, b), (48, 38, "x"))
+    diagrams.labels(canvas, (4, 42, a), (20, 18, b), (48, 38, "x"))
     return "Find the exterior angle x.", Plan("Add the two far angles", None, (Step(a, "+", b),))
 
 
 @family(TRAINING, parts(360, 2, 40))
 def point(canvas: Canvas, a: int, b: int) -> Asked:
     """Two of three angles around a point give the third."""
-    figures.around(canvas, a, b, "x")
+    diagrams.around(canvas, a, b, "x")
     return "The angles meet at a point. Find x.", Plan("The angles at a point add to", 360, subtract(FACT, a, b))
 
 
 @family(TRAINING, between((2, 40), (2, 40)))
 def perimeter(canvas: Canvas, width: int, height: int) -> Asked:
     """Twice the sum of width and height."""
-    figures.rectangle(canvas, width, height)
+    diagrams.rectangle(canvas, width, height)
     steps = (Step(width, "+", height), Step(Ref(0), "*", FACT))
     return "Find the perimeter of the rectangle.", Plan(PAIRS, 2, steps)
 
@@ -126,14 +126,14 @@ def perimeter(canvas: Canvas, width: int, height: int) -> Asked:
 @family(TRAINING, between((2, 12), (2, 12)))
 def area(canvas: Canvas, width: int, height: int) -> Asked:
     """Width times height."""
-    figures.rectangle(canvas, width, height)
+    diagrams.rectangle(canvas, width, height)
     return "Find the area of the rectangle.", Plan(RECTANGLE_AREA, None, (Step(width, "*", height),))
 
 
 @family(TRAINING, lambda rng: (2 * rng.randint(1, 6), rng.randint(2, 12)))
 def half(canvas: Canvas, base: int, height: int) -> Asked:
     """Half of base times height."""
-    figures.triangle(canvas, None, None, height)
+    diagrams.triangle(canvas, None, None, height)
     canvas.label(32, 60, base)
     plan = Plan("Half of base times height, so divide by", 2, (Step(base, "*", height), Step(Ref(0), "/", FACT)))
     return "Find the area of the triangle.", plan
@@ -143,5 +143,5 @@ def half(canvas: Canvas, base: int, height: int) -> Asked:
 def quadrilateral(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Three angles of a quadrilateral give the fourth."""
     canvas.polygon([(6, 54), (58, 54), (52, 10), (14, 10)])
-    figures.labels(canvas, (8, 46, a), (42, 46, b), (40, 16, c), (16, 16, "x"))
+    diagrams.labels(canvas, (8, 46, a), (42, 46, b), (40, 16, c), (16, 16, "x"))
     return "Find x in the quadrilateral.", Plan("The angles of a quadrilateral add to", 360, subtract(FACT, a, b, c))
