@@ -59,6 +59,7 @@ class Interpreter:
             logp={"student": tensors["old_log_probs"] * mask},
             has={},
             seed=seeding.stream(self.seed, "hook", step),
+            entropy=tensors["entropy"] * mask,
         )
         logp, truncated = rollouts.logp["student"], self._truncated(tensors, mask).float()
         responses = Responses(rollouts.tokens, mask, logp, tensors["entropy"] * mask, group, truncated)

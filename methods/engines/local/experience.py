@@ -175,4 +175,5 @@ def as_rollouts(method: Method, responses: Responses, members: Sequence[Member],
         logp={"student": responses.logp},
         has={},
         seed=seed,
+        entropy=responses.entropy,
     )
