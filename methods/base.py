@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -87,7 +86,7 @@ class Rollouts:
     logp: dict[str, Float[Tensor, "B T"]]  # nats, of the sampled tokens: "student" and, for ``credit``, each teacher
     has: dict[str, Bool[Tensor, " B"]]  # per teacher: was there a reference for this rollout?
     seed: int  # of this cell and step, for hooks that draw (shuffled evidence)
-    entropy: Float[Tensor, "B T"] = field(default_factory=lambda: torch.zeros(0, 0))  # nats, of the policy; ``credit``
+    entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; there for ``credit``, not for ``loss``
     labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:

@@ -35,6 +35,8 @@ class Entropy(Method):
         lam = schedule.lam_at(step, self.lam, self.lam_schedule, self.decay_steps, "from_zero")
         if lam == 0:
             return uniform_credit(batch.advantage, batch.mask)
+        if batch.entropy is None:
+            raise ValueError("rollouts without entropy: an engine gives it to every hook that credits tokens")
         # token_credit takes evidence in nats and turns its sign with the advantage, which entropy does not have.
         evidence = torch.sign(batch.advantage)[:, None] * relative_entropy(batch.entropy, batch.mask).log()
         return token_credit(batch.advantage, evidence, lam, self.eps_w, batch.mask)
