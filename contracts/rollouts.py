@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,9 @@ from pydantic import Field
 from contracts.errors import DataError
 from contracts.files import replacing
 from contracts.records import Record
+
+# Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
+Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
 
 SCHEMA = pa.schema(
     [

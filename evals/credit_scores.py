@@ -14,10 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from contracts.rollouts import CreditLine, Rollout, ScoredRollout
-
-# Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
-Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
+from contracts.rollouts import CreditLine, Label, Rollout, ScoredRollout
 
 Fields = dict[str, float | int | None]  # some fields of a line
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -86,6 +86,8 @@ class Rollouts:
     logp: dict[str, Float[Tensor, "B T"]]  # nats, of the sampled tokens: "student" and, for ``credit``, each teacher
     has: dict[str, Bool[Tensor, " B"]]  # per teacher: was there a reference for this rollout?
     seed: int  # of this cell and step, for hooks that draw (shuffled evidence)
+    entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; there for ``credit``, not for ``loss``
+    labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
         """Nats under teacher ``name``, and under the student where that teacher has no reference."""
@@ -95,6 +97,9 @@ class Rollouts:
 @dataclass(frozen=True)
 class Method:
     """Options every method has; the paper's values, their sources where text and code differ in docs/audit.md."""
+
+    control: ClassVar[bool] = False  # True: a control beside the methods, not one of "all methods"
+    labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only some worlds can give
 
     lr: float = 1e-6  # peak learning rate of AdamW
     lr_schedule: Literal["cosine", "constant"] = "cosine"  # paper Table 6; released code: constant

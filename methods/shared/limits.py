@@ -29,6 +29,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "ema_decay": (0, 1),
     "lam": (0, 1),  # beyond 1 a token's credit could change sign
     "decay_steps": (1, math.inf),
+    "share": (0, 1),
     "eps_w": (0, 1),  # beyond 1 a token's weight could change sign
     "cot_k": (1, math.inf),
     "beta": (0.001, 0.999),  # 0 and 1 are the forward and the reverse KL
@@ -46,6 +47,12 @@ def check_limits(options: Mapping[str, object], place: str = "") -> None:
         if isinstance(value, int | float) and not low <= value <= high:
             wanted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
             raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
+
+
+def check_engine_labels(engine: str, method: str, place: str = "") -> None:
+    """Raise ConfigError where ``engine`` hands out no labels of tokens, which ``method`` needs."""
+    if engine == "easyr1":
+        raise ConfigError(place or "engine", f"{method} needs labels of tokens, easyr1 has none", "use engine: local")
 
 
 def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:

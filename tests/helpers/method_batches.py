@@ -33,21 +33,31 @@ def random_rollouts(seed: int, groups: int = 3, size: int = 4, length: int = 6) 
         logp=logp,
         has={n: torch.rand(rows, generator=g) < 0.8 for n in ("right", "wrong", "peer")},
         seed=seed,
+        entropy=torch.rand(rows, length, generator=g) * mask,
+        labels=random_labels(mask, g),
     )
+
+
+def random_labels(mask: torch.Tensor, g: torch.Generator) -> dict[str, torch.Tensor]:
+    """One label for each token, except for the last rollout, which could not be read."""
+    kind = torch.randint(0, 3, mask.shape, generator=g)
+    read = mask * (torch.arange(len(mask)) < len(mask) - 1)[:, None]
+    return {name: (kind == i).float() * read for i, name in enumerate(("decisive", "slipped", "filler"))}
 
 
 def take(batch: Rollouts, rows: torch.Tensor) -> Rollouts:
     """The given rows, in the given order."""
-    names = ("group", "reward", "correct", "advantage", "tokens", "mask")
+    names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy")
     taken = {name: getattr(batch, name)[rows] for name in names}
-    logp, has = ({k: v[rows] for k, v in d.items()} for d in (batch.logp, batch.has))
-    return replace(batch, **taken, logp=logp, has=has)
+    logp, has, labels = ({k: v[rows] for k, v in d.items()} for d in (batch.logp, batch.has, batch.labels))
+    return replace(batch, **taken, logp=logp, has=has, labels=labels)
 
 
 def pad(batch: Rollouts, extra: int) -> Rollouts:
     """The same rollouts with ``extra`` more columns of padding."""
-    wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask")}
-    return replace(batch, **wider, logp={k: _wider(v, extra) for k, v in batch.logp.items()})
+    wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask", "entropy")}
+    logp, labels = ({k: _wider(v, extra) for k, v in d.items()} for d in (batch.logp, batch.labels))
+    return replace(batch, **wider, logp=logp, labels=labels)
 
 
 def _wider(values: torch.Tensor, extra: int) -> torch.Tensor:

@@ -7,7 +7,8 @@ from contracts.files import write_text
 from contracts.records import Cell
 from contracts.rollouts import keep_none
 from workflows.lib.config.loading import engine_settings
-from workflows.lib.dag.recipes import training_module
+from workflows.lib.config.method_options import read_methods
+from workflows.lib.dag.recipes import LABELS, training_module
 from workflows.lib.job import job
 from workflows.lib.machine.gpus import check_device
 
@@ -18,6 +19,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
     settings = engine_settings(snakemake.config)
     engine = import_module(training_module(cell.engine, settings))
     record = Path(snakemake.output.cell)
+    labelled = read_methods()[cell.method].labels  # easyr1 refuses such a method: it takes no labels
     engine.train(
         cell,
         data=Path(snakemake.input.data),
@@ -25,6 +27,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         base=Path(snakemake.input.base),
         out=record.parent,
         settings=engine.SETTINGS.model_validate(settings),
+        **({"label": import_module(LABELS[cell.world]).label} if labelled else {}),
     )
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

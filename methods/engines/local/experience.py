@@ -57,10 +57,10 @@ class Gatherer:
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
-                rollouts, hidden = self._ask_teachers(problems, visions, members, responses, rollouts, seed, step)
+                rollouts, hidden = self.ask_teachers(problems, visions, members, responses, rollouts, seed, step)
         return Experience(contexts, responses, members, rollouts, hidden, timeouts)
 
-    def _ask_teachers(
+    def ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
         rollouts: Rollouts, seed: int, step: int,
     ) -> tuple[Rollouts, Tensor]:  # fmt: skip

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from contracts.errors import TrainError
+from contracts.errors import ConfigError, TrainError
 from contracts.files import write_text
 from contracts.records import Cell, TrainingStep
+from contracts.rollouts import Label
 from methods.base import Method, load_method
 from methods.engines.local import checkpoint
 from methods.engines.local.adapter_folder import save_adapter
@@ -34,6 +36,7 @@ from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.run_record import Started, run_record
 from methods.engines.shared.settings import SharedSettings
 from methods.engines.shared.step_lines import read_steps, write_steps
+from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
 from methods.shared.contexts import MATH_SHORT, student_prompt
 from methods.shared.limits import check_engine_option
@@ -48,8 +51,9 @@ class Trainer:
     """Policy, optimizer, teachers and problems of one cell, and the step that ties them."""
 
     def __init__(self, cell: Cell, method: Method, base: Path, problems: list[Problem], state: Path,
-                 settings: SharedSettings, grader: Grader, sampler: Sampler = roll_out) -> None:  # fmt: skip
-        self.cell, self.method, self.state, self.settings = cell, method, state, settings
+                 settings: SharedSettings, grader: Grader, sampler: Sampler = roll_out,
+                 label: Label | None = None) -> None:  # fmt: skip
+        self.cell, self.method, self.state, self.settings, self.label = cell, method, state, settings, label
         self.policy = Policy(base, method, cell.device, settings.dtype, seeding.stream(cell.seed, "init"))
         limit = prompt_limit(method)
         self.problems = short_enough(problems, method, lambda p: prompt_length(self.policy, method, p, limit))
@@ -68,7 +72,7 @@ class Trainer:
         self.teachers.start_step(step)
         rows = step_rows(self.cell.seed, step, method.prompts, len(self.problems))
         problems = [self.problems[r] for r in rows]
-        experience = self.gatherer.gather(problems, step, self.cell.seed, clock)
+        experience = self._labelled(self.gatherer.gather(problems, step, self.cell.seed, clock), problems)
         with clock.phase("update"):
             updates, token_values = self._updates(experience, step)
         self.teachers.moved("step")
@@ -76,6 +80,18 @@ class Trainer:
             kept, tokenizer = problems[: self.settings.kept_groups], self.policy.processor.tokenizer
             keep(self.state / "rollouts", step, kept, experience, token_values, method, tokenizer)
         return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
+
+    def _labelled(self, experience: Experience, problems: list[Problem]) -> Experience:
+        """The experience with its tokens' labels, where the method asks for them; ConfigError if nobody has them."""
+        if not self.method.labels:
+            return experience
+        if self.label is None:
+            cause = f"{self.cell.method} needs labels of tokens, which world {self.cell.world} does not have"
+            raise ConfigError(f"cell {self.cell.name}", cause, "leave it out, or run it in the micro world")
+        responses, tokenizer = experience.responses, self.policy.processor.tokenizer
+        asked = [problems[owner] for owner in responses.owner.tolist()]
+        labelled = with_labels(experience.rollouts, asked, responses.truncated, tokenizer, self.label)
+        return replace(experience, rollouts=labelled)
 
     def _updates(self, experience: Experience, step: int) -> tuple[list[Update], Tensor]:
         """The updates, and what each token (B, T) got: its credit, or its divergence when its update was made."""
@@ -114,7 +130,7 @@ class Trainer:
 
 def train(
     cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: SharedSettings,
-    sampler: Sampler = roll_out,
+    sampler: Sampler = roll_out, label: Label | None = None,
 ) -> None:  # fmt: skip
     """Train ``cell`` on ``data`` from ``base``; leaves adapter/, train.jsonl, rollouts.parquet and run.json in ``out``.
 
@@ -131,7 +147,7 @@ def train(
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
         with clock.phase("load"):
-            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler)
+            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler, label)
             validator = Validator(
                 trainer.policy, method, grader, load_problems(validation), settings, cell.seed, sampler
             )

@@ -44,6 +44,7 @@ def as_rollouts(
         logp={"student": responses.logp},
         has={},
         seed=seed,
+        entropy=responses.entropy,
     )
 
 

@@ -53,6 +53,8 @@ class MethodSource:
     name: str
     options: dict[str, Option]
     presets: dict[str, dict[str, OptionValue]]
+    control: bool = False  # a control, not one of "all methods"
+    labels: bool = False  # needs labels of tokens, which only some worlds have
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
@@ -75,7 +77,8 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        method = MethodSource(path.stem, options, _presets(root, module, classes[0], options))
+        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels"))
+        method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), *flags)
         for preset, values in _preset_table(_parse(root, module)).items():
             for key, value in (method.presets[preset] | values).items():
                 place = f"methods/{path.name}: {PRESETS}.{preset}.{key}"
@@ -164,6 +167,14 @@ def _options(root: Path, module: str, node: ast.ClassDef) -> Iterator[Option]:
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and not _is_class_variable(field):
             yield _option(field, field.target.id, f"{_parse(root, module).path}:{field.lineno}")
+
+
+def _flag(root: Path, module: str, node: ast.ClassDef, name: str) -> bool:
+    """The class variable ``name``, which the class or one it inherits from sets to True or False."""
+    for field in node.body:
+        if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == name and _is_class_variable(field):
+            return isinstance(field.value, ast.Constant) and field.value.value is True
+    return any(_flag(root, where, base, name) for where, base in _bases(root, module, node))
 
 
 def _is_class_variable(field: ast.AnnAssign) -> bool:

@@ -12,11 +12,11 @@ from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
-from methods.shared.limits import check_engine_option, check_limits
+from methods.shared.limits import check_engine_labels, check_engine_option, check_limits
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, Variant
-from workflows.lib.dag.recipes import Recipes
+from workflows.lib.dag.recipes import LABELS, Recipes
 
 BASE = "base"  # the untrained model, as a method
 DEFAULT = "default"
@@ -91,7 +91,7 @@ class Grid:
         seeds = own or self.config.seeds
         found = []
         for number, arm in enumerate(experiment.arms):
-            methods = arm.methods or self.config.methods or list(self.methods)
+            methods = arm.methods or self.config.methods or self._rivals()
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
                 found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
@@ -127,6 +127,7 @@ class Grid:
                 raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"use '{DEFAULT}'")
             return key
         method = self._method(key.method, place)
+        self._check_labels(method, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
@@ -157,8 +158,11 @@ class Grid:
             seed=key.seed,
             model_name=config.model_name(key.scale),
             options=self._options(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale),
+            digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
         )
+
+    def _labelled(self, method: str) -> bool:
+        return method != BASE and self.methods[method].labels
 
     def _options(self, method: str, variant: str) -> dict[str, OptionValue]:
         """Defaults, options.all, options.<method>, the preset, the world's own for it, the variant: later ones win."""
@@ -189,6 +193,19 @@ class Grid:
 
     def _method(self, name: str, place: str) -> MethodSource:
         return self.methods[known(name, self.methods, "method", place, "; a method is a file in methods/")]
+
+    def _rivals(self) -> list[str]:
+        """What "all methods" means where the config does not say: every one but the controls."""
+        return [name for name, method in self.methods.items() if not method.control]
+
+    def _check_labels(self, method: MethodSource, place: str) -> None:
+        """ConfigError where ``method`` needs labels of tokens and nobody can give them."""
+        if not method.labels:
+            return
+        if self.config.world not in LABELS:
+            cause = f"{method.name} needs labels of tokens, which world {self.config.world} does not have"
+            raise ConfigError(place, cause, f"leave {method.name} out, or use world: {' or '.join(LABELS)}")
+        check_engine_labels(self.config.engine, method.name, place)
 
     def _check_section(self, section: str) -> None:
         place = self.source.place

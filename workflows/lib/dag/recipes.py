@@ -14,6 +14,7 @@ from workflows.lib.cache.digest import canonical, code_digest, lock_digest, valu
 from workflows.lib.config.schema import MICRO, Config
 
 LOCK = ROOT / "envs" / "local.txt"
+LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 # Settings of the engine that decide nothing of the outcome.
@@ -84,15 +85,19 @@ class Recipes:
         chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}}
         return micro.model_copy(update=chosen).model_dump_json()
 
-    def cell_digests(self, method: str, scale: str) -> dict[str, str]:
-        """Digests of what decides a cell besides its options; the untrained base has its model only."""
+    def cell_digests(self, method: str, scale: str, labels: bool = False) -> dict[str, str]:
+        """Digests of what decides a cell besides its options; the untrained base has its model only.
+
+        ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
+        """
         env = self.env if method == "base" else self._trained_in()
         base = {"base": value_digest(self.base(scale)), "env": env}
         if method == "base":
             return base
+        trainer = training_module(self.config.engine, self._engine_settings())
         return base | {
             "data": value_digest(self.problems()),
-            "code": code_digest(f"methods.{method}", training_module(self.config.engine, self._engine_settings())),
+            "code": code_digest(f"methods.{method}", trainer, *([LABELS[self.config.world]] if labels else [])),
             "engine": value_digest(self._engine_settings()),
         }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contracts.errors import ConfigError
 from contracts.records import Cell
+from contracts.rollouts import Label
 from methods.base import load_method
 from methods.engines.local import train as plain
 from methods.engines.local.vllm.rollout import VllmRollouts
@@ -15,7 +16,10 @@ from methods.shared.limits import check_engine_option
 SETTINGS = LocalSettings  # what ``train`` is told
 
 
-def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: LocalSettings) -> None:
+def train(
+    cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: LocalSettings,
+    label: Label | None = None,
+) -> None:  # fmt: skip
     """As ``train.train``: the same files and errors; rollouts and validation answers come from vLLM."""
     method = load_method(cell.method, dict(cell.options))
     check_engine_option("local", "lora_rank", method.lora_rank)
@@ -24,4 +28,4 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")
     longest = method.max_prompt
     with VllmRollouts(base, settings.vllm, settings.dtype, cell.device, method.lora_rank, longest) as sampler:
-        plain.train(cell, data, validation, base, out, settings, sampler)
+        plain.train(cell, data, validation, base, out, settings, sampler, label)

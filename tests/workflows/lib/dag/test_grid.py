@@ -237,3 +237,34 @@ def test_lock_is_part_of_every_recipe(tmp_path: Path):
     assert first.problems() != second.problems()
     assert first.base("small") != second.base("small")
     assert first.cell_digests("cepo", "small") != second.cell_digests("cepo", "small")
+
+
+def test_controls_are_cells_but_not_among_all_methods():
+    made = grid(methods=None)
+    assert {k.method for k in made.wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
+    named = {"mine": {"title": "", "arms": [{"methods": ["oracle", "anti_oracle", "entropy"]}]}}
+    assert len(grid(named, experiments=["mine"]).wanted) == 3 * 2 * 2
+
+
+def test_labels_of_tokens_are_refused_where_there_are_none():
+    named = {"mine": {"title": "", "arms": [{"methods": ["grpo", "oracle"]}]}}
+    with pytest.raises(ConfigError) as error:
+        grid(named, experiments=["mine"], engine="easyr1")
+    assert str(error.value) == (
+        "experiments/mine.yaml: arms.0: oracle needs labels of tokens, easyr1 has none; use engine: local"
+    )
+    file = ROOT / "workflows" / "configs" / "paper.yaml"
+    raw = yaml.safe_load(file.read_text()) | {"experiments": ["mine"], "engine": "local"}
+    config, known = load_config(raw, {}, SOURCE), {"mine": Experiment(**named["mine"])}
+    with pytest.raises(ConfigError, match="oracle needs labels of tokens, which world paper does not have"):
+        Grid(config, known, read_methods(), Recipes(config), SOURCE).check()
+
+
+def test_the_code_that_reads_labels_decides_cells_that_train_on_them(monkeypatch):
+    def code(*modules: str) -> str:
+        return " ".join(modules)
+
+    monkeypatch.setattr("workflows.lib.dag.recipes.code_digest", code)
+    digests = {name: grid().cell(key(f"{name}/small/default/s1")).digests["code"] for name in ("oracle", "entropy")}
+    assert "methods.micro.labels" in digests["oracle"]
+    assert "methods.micro.labels" not in digests["entropy"]

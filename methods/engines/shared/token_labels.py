@@ -1,0 +1,36 @@
+"""The labels of tokens that a method may ask for, from a function that reads a world's chains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from contracts.rollouts import Label
+from methods.base import Rollouts
+from methods.engines.shared.problems import Problem
+
+
+def with_labels(
+    rollouts: Rollouts, problems: Sequence[Problem], truncated: Bool[Tensor, " B"], tokenizer: PreTrainedTokenizerBase,
+    label: Label,
+) -> Rollouts:  # fmt: skip
+    """``rollouts`` with ``labels``; ``problems`` is the problem of each rollout.
+
+    A response that ``label`` cannot read has no labels: it is 0 in all three.
+    """
+    labels = {name: torch.zeros_like(rollouts.mask) for name in ("decisive", "slipped", "filler")}
+    for row, (problem, cut) in enumerate(zip(problems, truncated.tolist(), strict=True)):
+        ids = rollouts.tokens[row, : int(rollouts.mask[row].sum())].tolist()
+        texts = tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
+        read = label(problem.id, texts, bool(cut))
+        if read is None:
+            continue
+        decisive, slipped = (torch.tensor(flags, device=rollouts.mask.device) for flags in read)
+        for name, marked in (("decisive", decisive), ("slipped", slipped), ("filler", ~(decisive | slipped))):
+            labels[name][row, : len(ids)] = marked.to(rollouts.mask.dtype)
+    return replace(rollouts, labels=labels)

@@ -1,0 +1,168 @@
+"""Gradients of all methods on the same rollouts: equal to those of training, and what is kept of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.errors import ConfigError, DataError
+from contracts.gradients import read_gradients, write_gradients
+from methods.base import load_method
+from methods.engines.local import gradients
+from methods.engines.local.adapter_folder import save_adapter
+from methods.engines.local.batch_gradients import Objective, batch_gradients, differentiated, policy_gradient
+from methods.engines.local.gradients import GradientMeter, GradientSettings, gram_matrix, load_adapter
+from methods.engines.local.passes import chunks
+from methods.engines.local.policy import Policy
+from methods.engines.local.update import credit_loss, matching_loss
+from methods.engines.shared.experience import Experience
+from methods.engines.shared.problems import Problem, load_problems
+from methods.shared.advantage import group_advantage
+from methods.shared.rewards import Grader
+from methods.shared.surrogate import token_weights
+from tests.helpers.method_batches import random_rollouts
+
+OPTIONS = {"max_response": 16}
+NAMES = ("grpo", "cepo", "opsd", "sdpo", "oracle", "anti_oracle", "entropy")
+SETTINGS = GradientSettings(batches=3, prompts=4, group_size=4, dimension=2048)
+
+
+def read_all(problem: str, tokens: list[str], truncated: bool) -> tuple[list[bool], list[bool]]:
+    """Labels for a base that writes no chains: every other token decides, every third of the rest slips."""
+    decisive = [i % 2 == 0 for i in range(len(tokens))]
+    return decisive, [i % 3 == 0 and not d for i, d in enumerate(decisive)]
+
+
+@pytest.fixture
+def policy(tiny_base: Path) -> Policy:
+    """With an adapter that does something."""
+    made = Policy(tiny_base, load_method("grpo", OPTIONS), "cpu", "float32", 0)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in made.trainable.values():
+        parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return made
+
+
+@pytest.fixture
+def meter(policy: Policy, micro_data: Path):
+    methods = {name: load_method(name, OPTIONS) for name in NAMES}
+    with Grader() as grader:
+        problems = load_problems(micro_data / "train.parquet")
+        yield GradientMeter(policy, methods, problems, grader, SETTINGS, 1, read_all)
+
+
+def mixed(meter: GradientMeter, batch: int) -> tuple[list[Problem], Experience]:
+    """Rollouts of which every other one counts as right: the untrained base never is."""
+    problems, experience = meter.experience(batch)
+    rollouts = experience.rollouts
+    reward = (torch.arange(len(rollouts.reward)) % 2).float()
+    advantage = group_advantage(reward, rollouts.group)
+    return problems, replace(experience, rollouts=replace(rollouts, reward=reward, advantage=advantage))
+
+
+@pytest.mark.parametrize("name", ["grpo", "cepo", "oracle", "entropy", "opsd", "sdpo"])
+def test_it_is_the_gradient_of_the_first_update(meter, name):
+    problems, experience = mixed(meter, 0)
+    found = meter.gradients(0, problems, experience)[list(meter.methods).index(name)]
+    method, policy = meter.methods[name], meter.policy
+    if method.teachers():
+        asked = (problems, gradients.look_at(policy, problems), experience.members, experience.responses)
+        seed = gradients.seeding.stream(1, "rollout", 0)
+        rollouts, hidden = meter.gatherers[name].ask_teachers(*asked, experience.rollouts, seed, 0)
+        experience = replace(experience, rollouts=rollouts, teacher_hidden=hidden)
+    batch = experience.rollouts
+    if method.matches_distributions:
+        loss = matching_loss(policy, method, batch, experience.teacher_hidden)
+    else:
+        loss = credit_loss(policy, method, batch, method.credit(batch, 0))  # with ratio and clips, as in training
+    share, rows = token_weights(batch.mask, "token"), torch.arange(len(batch.mask))
+    with differentiated(policy) as weights:
+        for chunk in chunks(policy, experience.contexts, rows, experience.responses, 8):
+            (loss(chunk)[0] * share[chunk.rows, : chunk.mask.shape[1]]).sum().backward()
+    trained = torch.cat([weight.grad.flatten() for weight in weights])
+    assert trained.abs().max() > 0
+    torch.testing.assert_close(found, trained, rtol=1e-3, atol=1e-4 * float(trained.abs().max()))
+
+
+def test_the_policy_gradient_compares_a_rollout_with_the_others_of_its_group():
+    batch = replace(random_rollouts(0, groups=1, size=4), reward=torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    objective = policy_gradient(batch)
+    chunk = type("Chunk", (), {"rows": torch.arange(4)})()
+    credit = -objective.loss(chunk, batch.mask)  # log-probs of 1 everywhere
+    expected = torch.tensor([2 / 3, -2 / 3, -2 / 3, 2 / 3])[:, None] * batch.mask
+    torch.testing.assert_close(credit, expected)
+    torch.testing.assert_close(objective.share, batch.mask / 4)
+    with pytest.raises(ValueError, match="at least two rollouts"):
+        policy_gradient(random_rollouts(0, groups=2, size=1))
+
+
+def test_chunks_do_not_change_it(meter):
+    _, experience = mixed(meter, 0)
+    passes = (experience, 1.0, "float32")
+    objectives = [policy_gradient(experience.rollouts)]
+    ours, theirs = (
+        batch_gradients(meter.policy, objectives, passes[0], size, *passes[1:]) for size in (3, 64)
+    )  # fmt: skip
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_large_models_have_the_gradient_of_their_adapter(meter):
+    _, experience = mixed(meter, 0)
+    meter.policy.folding.small = False
+    found = batch_gradients(meter.policy, [policy_gradient(experience.rollouts)], experience, 64, 1.0, "float32")
+    assert found.shape == (1, sum(p.numel() for p in meter.policy.trainable.values()))
+    assert found.abs().max() > 0
+
+
+def test_nothing_moves_without_credit(meter):
+    _, experience = meter.experience(0)
+    still = Objective(lambda chunk, logp: logp, experience.rollouts.mask, torch.zeros(16, dtype=torch.bool))
+    assert not batch_gradients(meter.policy, [still], experience, 64, 1.0, "float32").any()
+
+
+def test_a_measurement_is_written_and_read(meter, tmp_path):
+    report, gram = meter.measure("base")
+    assert report.methods == [*NAMES, "pg"]
+    assert report.differentiated == "folded"
+    assert gram.shape == (3, 8, 3, 8)
+    problems, experience = meter.experience(1)
+    exact = meter.gradients(1, problems, experience).double()
+    np.testing.assert_allclose(gram[1, :, 1], exact @ exact.T, rtol=1e-9)  # within a batch nothing is sketched
+    write_gradients(tmp_path, report, gram)
+    again, products = read_gradients(tmp_path)
+    assert again == report
+    assert np.array_equal(products, gram)
+    (tmp_path / "gradients.safetensors").write_bytes(b"")
+    with pytest.raises(DataError, match="measure them again"):
+        read_gradients(tmp_path)
+
+
+def test_products_across_batches_are_those_of_the_sketches():
+    sketches = torch.arange(12.0, dtype=torch.float64).reshape(2, 2, 3)
+    exact = torch.tensor([[[1.0, 2.0], [2.0, 5.0]], [[7.0, 8.0], [8.0, 9.0]]], dtype=torch.float64)
+    gram = gram_matrix(sketches, exact)
+    assert torch.equal(gram[0, :, 0], exact[0])
+    assert torch.equal(gram[1, :, 1], exact[1])
+    assert gram[0, 1, 1, 0] == sketches[0, 1] @ sketches[1, 0]
+
+
+def test_labels_are_asked_for(policy, micro_data):
+    methods = {"oracle": load_method("oracle", OPTIONS)}
+    with Grader() as grader, pytest.raises(ConfigError, match="oracle need labels of tokens"):
+        GradientMeter(policy, methods, load_problems(micro_data / "train.parquet"), grader, SETTINGS, 1)
+
+
+def test_a_trained_adapter_comes_back(policy, tiny_base, tmp_path):
+    save_adapter(policy, tmp_path / "adapter")
+    fresh = Policy(tiny_base, load_method("grpo", OPTIONS), "cpu", "float32", 5)
+    load_adapter(fresh, tmp_path / "adapter")
+    for name, parameter in policy.trainable.items():
+        assert torch.equal(fresh.trainable[name], parameter)
+    with pytest.raises(DataError, match="train the cell again"):
+        load_adapter(
+            Policy(tiny_base, load_method("grpo", {"lora_rank": 4}), "cpu", "float32", 0), tmp_path / "adapter"
+        )
