@@ -113,7 +113,7 @@ def fetch(lock: Path, revision: str | None = None, repo: str = MODEL) -> str:
     """What fetching the model in a process of its own says: the hub's address is read when its library is imported."""
     code = f"""
 from pathlib import Path
-from workflows.lib.hub.needs import fetch
+from workflows.lib.hub import fetch
 from contracts.errors import DataError
 from workflows.lib.hub.needs import WEIGHTS, Need
 try:
