@@ -107,4 +107,4 @@ def _logits(difference: float, between: float) -> float:
     def missing(effect: float) -> float:
         return 100 * gained(effect, between, BASE) - difference
 
-    return float(optimize.brentq(missing, -5, 5))
+    return float(optimize.root_scalar(missing, bracket=(-5, 5)).root)

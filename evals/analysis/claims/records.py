@@ -25,7 +25,6 @@ class ClaimMeasure(Record):
     """What one part of a claim comes down to: a number, and where it should lie."""
 
     control: ClassVar[Controlled] = "accuracy"
-    kind: str
     scale: str = Field(description="scale of the cells; the paper's small is its 2B model, large its 4B model")
     ours: Arm
     expect: Expect = Field(description="of the number; similar: within the tolerance of 0, or of 'than'")

@@ -38,21 +38,23 @@ from evals.analysis.rendering.layout import Part as TablePart
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Verdict
 
+GRADIENTS = "gradients/estimates.jsonl"  # beside the folder of tables
 OWN = "Methods that are not the paper's"
 RIVALS = ("base", "grpo", "cepo")  # what a method of one's own is compared with
 
 
-def write(cells: Sequence[Path], published: Path, out: Path, gradients: Path | None = None) -> list[Path]:
+def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     """Write ``claims`` as .md, .csv, .tex, .html and .json to the folder ``out``; returns the paths.
 
-    ``cells``: finished cell folders of one world. ``published``: the folder with claims.yaml. ``gradients``: the file
-    estimates.jsonl. A claim whose cells were not run, or whose gradients were not measured, is undecided and says so.
-    Raises DataError if a file is broken.
+    ``cells``: finished cell folders of one world. ``published``: the folder with claims.yaml. Measured gradients are
+    read from ``gradients/estimates.jsonl`` beside ``out`` where that file exists. A claim whose cells were not run, or
+    whose gradients were not measured, is undecided and says so. Raises DataError if a file is broken.
     """
     claims, arms = load_claims(published), read_arms(cells)
     world = arms[0].folders[0].cell.world
     known = {(arm.scale, arm.method, arm.variant): arm for arm in arms}
-    evidence = ClaimEvidence(known, read_lines(GradientLine, gradients) if gradients else ())
+    estimates = out.parent / GRADIENTS
+    evidence = ClaimEvidence(known, read_lines(GradientLine, estimates) if estimates.exists() else ())
     judged = [judge(claim, evidence) for claim in [*claims.claims, *own_claims(arms)]]
     paths = write_document(
         out, "claims", _words(judged, arms, world), [_table(judged, world)], _frame(judged, claims, world)

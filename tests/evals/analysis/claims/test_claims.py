@@ -238,3 +238,15 @@ def test_a_broken_file_is_one_line(tmp_path: Path, old: str, new: str, message: 
     with pytest.raises(DataError, match=r"claims\.yaml") as error:
         load_claims(tmp_path)
     assert message in str(error.value)
+
+
+def test_gradients_beside_the_tables_are_read(tmp_path: Path) -> None:
+    cells = write_grid(tmp_path / "cells", ("grpo", "cepo"))
+    line = {"scale": "small", "state": "base", "seed": 1, "method": "opsd", "quantity": "direction"}
+    (tmp_path / "gradients").mkdir()
+    (tmp_path / "gradients" / "estimates.jsonl").write_text(
+        json.dumps(line | {"value": 0.1, "low": 0.0, "high": 0.2, "n": 32}) + "\n"
+    )
+    record = json.loads(write(cells, PUBLISHED, tmp_path / "tables")[4].read_text())
+    (claim_,) = [one for one in record["claims"] if one["id"] == "matching_redirects_the_gradient"]
+    assert [part["value"] for part in claim_["parts"]] == [0.1, None]

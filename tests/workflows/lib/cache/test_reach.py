@@ -153,7 +153,7 @@ def test_the_bias_that_bars_tokens_of_vllm_decides_what_vllm_samples(copy: Path)
     text = path.read_text()
     assert "BIAS = -100.0" in text
     moved = moved_by(path, text.replace("BIAS = -100.0", "BIAS = -1.0"), copy, before)
-    assert moved == {"evaluate with vLLM", "train local, rollouts by vLLM"}
+    assert moved == {"evaluate with vLLM", "train local, rollouts by vLLM", "train easyr1"}
 
 
 @pytest.mark.parametrize(("starter", "started"), STARTED.items())
