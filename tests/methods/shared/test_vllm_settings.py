@@ -25,7 +25,7 @@ def made(**config: object) -> tuple[str, str, str]:
     """Digest of a cell, how it is evaluated, and the settings its evaluation is told."""
     found = study(minimal(**config))
     cell = found.grid.cell(KEY)
-    return cell.digest, found.recipes.evaluation(cell), found.evaluation_settings
+    return cell.digest, found.recipes.evaluation(cell), found.cells.evaluation_settings
 
 
 def test_settings_of_vllm_change_nothing_where_it_is_not_chosen():
