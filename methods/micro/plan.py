@@ -15,7 +15,7 @@ from typing import Literal
 
 Operator = Literal["+", "-", "*", "/"]
 SlipKind = Literal["fact", "read", "operate", "calculate"]
-KINDS: dict[SlipKind, int] = {"fact": 1, "read": 3, "operate": 2, "calculate": 4}  # how often each happens, if it can
+KINDS: dict[SlipKind, int] = {"fact": 1, "read": 1, "operate": 1, "calculate": 9}  # how often each happens, if it can
 WRONG_OPERATORS: dict[Operator, Operator] = {"-": "+", "+": "-", "*": "+", "/": "-"}
 LARGEST = 9  # every number of a chain has one digit, 1 to 9
 

@@ -22,13 +22,13 @@ from methods.micro.settings import MicroSettings
 from methods.references import Reference
 
 # Given its final answer, how likely a chain is does not depend on how many chains slip; wrong ones teach more.
-HINTED_SLIP_RATE = 0.8
+HINTED_SLIP_RATE = 0.7
 # Share of hints that are the answer of another chain to the same problem. A teacher meets such pairs: a wrong rollout
 # beside the right answer. They teach a model to calculate on after a slip and not to write what it was shown.
 STRAY_RATE = 0.15
 # Share of hinted demonstrations at the start of training whose results are any digits, so that only the hint tells
 # them: this is how a model finds out early that hints can be read. It falls to 0 half way.
-SCRAMBLED = 0.6
+SCRAMBLED = 0.7
 BLANK = Image.new("RGB", (8, 8))  # stands for a diagram where only the words of a prompt are wanted
 
 

@@ -28,7 +28,7 @@ class BaseTraining(Strict):
     vision_steps: int = Field(default=120, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(default=4e-3, gt=0)
-    steps: int = Field(default=560, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(default=700, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=2, ge=0, description="rows of plain calculations per step")
     lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
@@ -53,9 +53,9 @@ class MicroSettings(Strict):
     train: int = Field(default=1600, gt=0, description="training problems")
     validation: int = Field(default=256, gt=0)
     test: int = Field(default=256, gt=0)
-    slip_rate: float = Field(default=0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
+    slip_rate: float = Field(default=0.5, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
-        default=0.75, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+        default=0.65, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
     )
     bench_rate: float = Field(
         default=0.25, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"

@@ -136,8 +136,8 @@ def test_text_outside_the_grammar_is_not_parsed(text: str):
 
 
 def test_flags_reach_the_tokens_that_hold_the_characters():
-    demonstration = close(chain(SIDES, Slip("read", 0, 4)), "06", "boxed")
-    at = demonstration.text.index("+4") + 1
+    demonstration = close(chain(SIDES, Slip("read", 0, 1)), "46", "boxed")
+    at = demonstration.text.index("1+1") + 2
     decisive, slipped = merge(demonstration.pieces, [(0, 3), (at - 1, at), (at, at + 1), (at + 1, at + 2)])
     assert decisive == [False, True, True, False]
     assert slipped == [False, False, True, False]
