@@ -48,7 +48,9 @@ def measure_evidence(policy: Policy, problems: Sequence[Problem], style: Style, 
     """
     rng = Random(f"evidence-{seed}")  # noqa: S311 - not for secrets
     slips = [draw_slip(p.plan, rng) for p in problems]
-    wrong = [close(chain(p.plan, s, rng), str(answer(p.plan, s)), "boxed") for p, s in zip(problems, slips, strict=True)]
+    wrong = [
+        close(chain(p.plan, s, rng), str(answer(p.plan, s)), "boxed") for p, s in zip(problems, slips, strict=True)
+    ]
     responses, decisive, slipped = encode(policy, wrong)
     right = logp(policy, problems, [p.answer for p in problems], style, responses)
     against = logp(policy, problems, [w.final for w in wrong], style, responses) - right

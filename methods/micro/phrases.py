@@ -29,7 +29,7 @@ class Choice:
 
 
 OPENINGS = Choice(("", "Let us see. ", "Look here. ", "We start. ", "Well. "), (45, 20, 15, 12, 8))
-CONNECTIVES = Choice(("", "So ", "Then ", "Now ", "Thus "), (60, 17, 11, 7, 5))  # before a calculation
+CONNECTIVES = Choice(("", "So ", "Then ", "Now ", "Thus "), (52, 19, 13, 9, 7))  # before a calculation
 REMARKS = Choice(("", ", as wanted", ", which is clear", ", that is all"), (60, 18, 12, 10))  # after the last one
 WORDINGS = (6, 3, 2)  # weights of the first, second and third wording of a fact
 

@@ -39,7 +39,9 @@ def show(axes: Axes, canvas: Canvas, title: str, below: str) -> None:
 def problems() -> Figure:
     """One training problem of each family."""
     figure, grid = plt.subplots(2, 6, figsize=(9.4, 4.2), layout="constrained")
-    for axes, problem in zip(grid.flat, draw_problems(list(TRAINING.values()), "train", len(TRAINING), 0), strict=False):
+    for axes, problem in zip(
+        grid.flat, draw_problems(list(TRAINING.values()), "train", len(TRAINING), 0), strict=False
+    ):
         show(axes, problem.canvas, problem.question, f"{problem.family}: {problem.answer}")
     grid.flat[len(TRAINING)].axis("off")
     return figure

@@ -123,7 +123,11 @@ def near(value: int) -> list[int]:
 
 @lru_cache(maxsize=2**16)
 def slips(plan: Plan, kind: SlipKind) -> tuple[Slip, ...]:
-    """Every slip of one kind that keeps the chain in range and changes its answer."""
+    """Every slip of one kind that keeps the chain in range and changes its answer.
+
+    A wrong result is the last one of its place, so that a digit of the answer tells it: in the middle of a place no
+    base of this size learned to find it (AUROC .73 against .92).
+    """
     right = run(plan)
     if right is None:
         raise ValueError(f"{plan} leaves the range of the micro world")
@@ -133,7 +137,7 @@ def slips(plan: Plan, kind: SlipKind) -> tuple[Slip, ...]:
     for i, (step, line) in enumerate(zip(plan.steps, right[1], strict=True)):
         if kind == "operate":
             found.append(Slip("operate", i, WRONG_OPERATORS[step.op]))
-        if kind == "calculate":
+        if kind == "calculate" and i in plan.ends:
             found += [Slip("calculate", i, wrong) for wrong in near(line.result)]
         if kind == "read" and isinstance(step.left, int):
             found += [Slip("read", i, wrong, "left") for wrong in near(step.left)]

@@ -14,7 +14,7 @@ from methods.micro.families import TRAINING
 from methods.micro.items import FAMILIES
 from methods.micro.parse import parse
 from methods.micro.phrases import CONNECTIVES, OPENINGS, REMARKS, WORDINGS, Choice, wording
-from methods.micro.plan import KINDS, LARGEST, Line, Plan, Slip, answer, calculate, draw_slip, run, slips
+from methods.micro.plan import KINDS, LARGEST, Line, Plan, Slip, answer, calculate, draw_slip, run, scramble, slips
 from methods.micro.rules import HALF_REST, SUM, TWICE_SUM
 
 PAIRS = ("The number of equal pairs is", "Count the equal pairs")
@@ -113,13 +113,23 @@ def test_what_is_written_is_read_back_with_the_same_flags(number: int, seed: int
     assert any(p.slipped for p in read) == (slip is not None)
 
 
+def test_a_wrong_result_is_the_last_of_its_place():
+    assert {slip.step for slip in slips(SIDES, "calculate")} == {1, 3} == set(SIDES.ends)
+
+
+def test_scrambled_results_are_what_the_answer_says():
+    wrong = scramble(SIDES, Random(0))  # noqa: S311
+    assert [slip.step for slip in wrong] == [1, 3]
+    assert str(answer(SIDES, wrong)) == "".join(str(slip.wrong) for slip in wrong)
+
+
 def test_flags_by_hand():
     text = "Well. Count the equal pairs 2.\nSo 1+2=4.\n4*2=8.\nThen 2+1=3.\n3*2=6, as wanted.\n\\boxed{86}"
     pieces = parse(SIDES, text)
     assert pieces is not None
     assert [p.text for p in pieces if p.slipped] == ["4"]
     decisive = "".join(p.text for p in pieces if p.decisive)
-    assert decisive == "2" "1+24" "*8" "2+13" "*6" "86"
+    assert decisive == "21+24*82+13*686"
 
 
 def test_a_final_answer_that_is_not_made_of_the_results_is_a_slip():
