@@ -12,8 +12,8 @@ from datasets import Features, Image, List, Value
 from methods.micro.data import image_cell, write_table
 from methods.micro.demonstration import chain
 from methods.micro.families import Family
-from methods.micro.rules import Numbers
 from methods.micro.items import FAMILIES, LETTERS, NO_OPTION, Bench, Item, held_out, options, questions
+from methods.micro.rules import Numbers
 from methods.micro.settings import MicroSettings
 
 TEXT, NUMBER, PICTURE, TEXTS = Value("string"), Value("int64"), Image(), List(Value("string"))

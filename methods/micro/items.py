@@ -11,12 +11,12 @@ from typing import Literal
 from methods.micro.canvas import Canvas
 from methods.micro.demonstration import Style
 from methods.micro.families import Family
-from methods.micro.rules import Numbers
 from methods.micro.families_dynamath import DYNAMATH
 from methods.micro.families_puzzles import LOGICVISTA, MATHVISION
 from methods.micro.families_steps import MMMU, WEMATH
 from methods.micro.plan import answer
 from methods.micro.problems import Problem, pose, split_of
+from methods.micro.rules import Numbers
 
 Bench = Literal["dynamath", "logicvista", "wemath", "mathvision", "mmmu"]
 FAMILIES: dict[Bench, dict[str, Family]] = {

@@ -81,8 +81,10 @@ class Solutions:
         prompt = self.context(self.problems[image].question, str(answer(plan, shown)) if hinted else None, style)
         return answered(prompt, encode_response(self.tokenizer, demonstration.text), image)
 
-    def _slips(self, plan: Plan, progress: float, rng: Random) -> tuple[Slips, Slips]:
-        """What goes wrong in a hinted demonstration, and what gave the answer that is shown."""
+    def _slips(self, plan: Plan, progress: float, rng: Random, hinted: bool) -> tuple[Slips, Slips]:
+        """What goes wrong in a demonstration, and what gave the answer that a hint shows."""
+        if not hinted:
+            return maybe_slip(plan, self.settings.slip_rate, rng), None
         if rng.random() < SCRAMBLED * (1 - 2 * progress):
             return (scrambled := scramble(plan, rng)), scrambled
         slip = maybe_slip(plan, HINTED_SLIP_RATE, rng)

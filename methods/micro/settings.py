@@ -42,9 +42,7 @@ class BaseTraining(Strict):
 class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
-    seed: int = Field(
-        default=0, ge=0, description="decides every problem and benchmark item; base models draw their own"
-    )
+    seed: int = Field(default=0, ge=0, description="decides problems and items, not a base's draw")
     vocabulary: int = Field(default=700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
     pool: int = Field(
         default=9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
