@@ -53,7 +53,7 @@ class MicroSettings(Strict):
     train: int = Field(default=1600, gt=0, description="training problems")
     validation: int = Field(default=256, gt=0)
     test: int = Field(default=256, gt=0)
-    slip_rate: float = Field(default=0.5, ge=0, le=1, description="share of demonstrations with one wrong step")
+    slip_rate: float = Field(default=0.55, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
         default=0.65, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
     )
