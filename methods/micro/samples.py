@@ -73,9 +73,7 @@ class Solutions:
         image = rng.randrange(len(self.problems))
         plan = self.problems[image].plan
         hinted = rng.random() < self.settings.hint_rate
-        slip, shown = (
-            self._slips(plan, progress, rng) if hinted else (maybe_slip(plan, self.settings.slip_rate, rng),) * 2
-        )
+        slip, shown = self._slips(plan, progress, rng, hinted)
         demonstration = close(chain(plan, slip, rng), str(answer(plan, slip)), "boxed")
         style: Style = "inline" if rng.random() < 0.5 else "user_turn"
         prompt = self.context(self.problems[image].question, str(answer(plan, shown)) if hinted else None, style)
