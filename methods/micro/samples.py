@@ -25,10 +25,10 @@ from methods.references import Reference
 HINTED_SLIP_RATE = 0.7
 # Share of hints that are the answer of another chain to the same problem. A teacher meets such pairs: a wrong rollout
 # beside the right answer. They teach a model to calculate on after a slip and not to write what it was shown.
-STRAY_RATE = 0.15
+STRAY_RATE = 0.08
 # Share of hinted demonstrations at the start of training whose results are any digits, so that only the hint tells
 # them: this is how a model finds out early that hints can be read. It falls to 0 half way.
-SCRAMBLED = 0.7
+SCRAMBLED = 0.8
 BLANK = Image.new("RGB", (8, 8))  # stands for a diagram where only the words of a prompt are wanted
 
 

@@ -53,9 +53,9 @@ class MicroSettings(Strict):
     train: int = Field(default=1600, gt=0, description="training problems")
     validation: int = Field(default=256, gt=0)
     test: int = Field(default=256, gt=0)
-    slip_rate: float = Field(default=0.55, ge=0, le=1, description="share of demonstrations with one wrong step")
+    slip_rate: float = Field(default=0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
-        default=0.65, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+        default=0.7, ge=0, le=1, description="share of demonstrations whose context carries a final answer"
     )
     bench_rate: float = Field(
         default=0.25, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
@@ -66,4 +66,4 @@ class MicroSettings(Strict):
             "large": ModelShape(name="Micro-VL-L", hidden=128, layers=3, intermediate=384),
         }
     )
-    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining()})
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=450)})
