@@ -15,10 +15,10 @@ from methods.micro.families import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
 from methods.micro.model import build_model, build_processor, save
-from methods.micro.plan import answer
 from methods.micro.problems import Problem, draw_problems
 from methods.micro.samples import Exchange, Formats, Sample, Solutions, draw_exchanges
 from methods.micro.settings import MicroSettings
+from methods.micro.solution_plan import answer
 from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
 from methods.micro.vision import look_at_all, train_vision
 

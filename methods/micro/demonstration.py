@@ -7,7 +7,7 @@ from random import Random
 from typing import Literal
 
 from methods.micro.phrases import CONNECTIVES, OPENINGS, REMARKS, wording
-from methods.micro.plan import Plan, Ref, Slips, run, slip_at
+from methods.micro.solution_plan import Plan, Ref, Slips, run, slip_at
 
 Style = Literal["boxed", "tags", "letter"]  # \boxed{7}; <think>..</think><answer>7</answer>; The answer is B.
 

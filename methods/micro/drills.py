@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 from methods.micro.benchmarks import listed
 from methods.micro.demonstration import CLOSINGS
 from methods.micro.items import CHOICE, STYLES, letter
-from methods.micro.plan import Plan, run
 from methods.micro.samples import Sample, maybe_slip
+from methods.micro.solution_plan import Plan, run
 
 LINES = 6  # calculations in a row
 LOOKUPS = 4  # letters in a row

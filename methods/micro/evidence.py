@@ -24,8 +24,8 @@ from methods.engines.local.prompts import make_prompt
 from methods.engines.local.rollout import Responses
 from methods.micro.demonstration import Demonstration, chain, close, merge
 from methods.micro.families import TRAINING
-from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import Problem, draw_problems
+from methods.micro.solution_plan import answer, draw_slip
 from methods.references import Reference
 
 ROWS = 256  # chains in one pass

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from methods.micro import figures
+from methods.micro import diagrams
 from methods.micro.canvas import Canvas
-from methods.micro.plan import Plan
 from methods.micro.rules import (
     HALF_REST,
     HALF_SUM,
@@ -22,6 +21,7 @@ from methods.micro.rules import (
     TWICE_SUM,
     Draw,
 )
+from methods.micro.solution_plan import Plan
 
 Asked = tuple[str, Plan]
 
@@ -57,7 +57,7 @@ TRAINING: dict[str, Family] = {}
 @family(TRAINING, SUM.numbers(1, 2, 3))
 def segment(canvas: Canvas, a: int, b: int) -> Asked:
     """Two parts of a segment give the whole."""
-    figures.segment(canvas, a, b, "x")
+    diagrams.segment(canvas, a, b, "x")
     return "Find the segment x.", SUM.plan(PARTS, a, b)
 
 
@@ -65,7 +65,7 @@ def segment(canvas: Canvas, a: int, b: int) -> Asked:
 def remainder(canvas: Canvas, whole: int, part: int) -> Asked:
     """A whole side and a part of it give the other part."""
     canvas.polygon([(6, 44), (58, 44), (50, 12), (14, 12)], by=2)
-    figures.labels(canvas, (24, 54, whole), (8, 34, part), (42, 34, "x"))
+    diagrams.labels(canvas, (24, 54, whole), (8, 34, part), (42, 34, "x"))
     return "Find the rest x of the side.", REST.plan(TAKE, whole, part)
 
 
@@ -74,7 +74,7 @@ def exterior(canvas: Canvas, a: int, b: int) -> Asked:
     """Two inner angles of a triangle give the outer angle at the third corner."""
     canvas.polygon([(4, 50), (40, 50), (20, 8)], by=2)
     canvas.line((40, 50), (62, 50))
-    figures.labels(canvas, (4, 42, a), (20, 18, b), (48, 38, "x"))
+    diagrams.labels(canvas, (4, 42, a), (20, 18, b), (48, 38, "x"))
     far = ("The outer angle is the sum of the far angles", "Add the two far angles", "Both far angles count")
     return "Find the exterior angle x.", SUM.plan(far, a, b)
 
@@ -82,30 +82,30 @@ def exterior(canvas: Canvas, a: int, b: int) -> Asked:
 @family(TRAINING, SUM_OF_THREE.numbers(1, 2, 3))
 def triangle(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Three sides of a triangle give its perimeter."""
-    figures.triangle(canvas)
-    figures.labels(canvas, (0, 28, a), (42, 28, b), (26, 60, c))
+    diagrams.triangle(canvas)
+    diagrams.labels(canvas, (0, 28, a), (42, 28, b), (26, 60, c))
     return "Find the perimeter of the triangle.", SUM_OF_THREE.plan(PARTS, a, b, c)
 
 
 @family(TRAINING, REST_OF_TWO.numbers(1, 2, 3))
 def third_side(canvas: Canvas, around: int, a: int, b: int) -> Asked:
     """The perimeter of a triangle and two of its sides give the third."""
-    figures.triangle(canvas)
-    figures.labels(canvas, (26, 40, around), (0, 24, a), (42, 24, b), (28, 60, "x"))
+    diagrams.triangle(canvas)
+    diagrams.labels(canvas, (26, 40, around), (0, 24, a), (42, 24, b), (28, 60, "x"))
     return "The perimeter is inside. Find the side x.", REST_OF_TWO.plan(TAKE, around, a, b)
 
 
 @family(TRAINING, TWICE_SUM.numbers(1, 2, 3))
 def rectangle(canvas: Canvas, width: int, height: int) -> Asked:
     """Twice the sum of width and height."""
-    figures.rectangle(canvas, width, height)
+    diagrams.rectangle(canvas, width, height)
     return "Find the perimeter of the rectangle.", TWICE_SUM.plan(PAIRS, width, height)
 
 
 @family(TRAINING, HALF_REST.numbers(1, 2, 3))
 def height(canvas: Canvas, around: int, width: int) -> Asked:
     """The perimeter and the width of a rectangle give its height."""
-    figures.rectangle(canvas, width, "x", around)
+    diagrams.rectangle(canvas, width, "x", around)
     return "The perimeter is inside. Find the height x.", HALF_REST.plan(HALVES, around, width)
 
 
@@ -113,14 +113,14 @@ def height(canvas: Canvas, around: int, width: int) -> Asked:
 def middle_line(canvas: Canvas, top: int, bottom: int) -> Asked:
     """The line half way between the parallel sides of a trapezoid."""
     canvas.polygon([(4, 52), (60, 52), (46, 14), (18, 14)], by=1)
-    figures.labels(canvas, (24, 6, top), (24, 60, bottom), (28, 32, "x"))
+    diagrams.labels(canvas, (24, 6, top), (24, 60, bottom), (28, 32, "x"))
     return "Find the middle line x of the trapezoid.", HALF_SUM.plan(HALVES, top, bottom)
 
 
 @family(TRAINING, THRICE_REST.numbers(1, 2, 3))
 def fence(canvas: Canvas, side: int, gate: int) -> Asked:
     """Three equal sides without a gate."""
-    figures.polygon(canvas, 3, side)
+    diagrams.polygon(canvas, 3, side)
     canvas.label(26, 34, gate)
     return "Go around the equal sides without the part inside.", THRICE_REST.plan(ROWS, side, gate)
 
@@ -130,7 +130,7 @@ def overlap(canvas: Canvas, a: int, b: int, shared: int) -> Asked:
     """Two segments that share a part, from end to end."""
     canvas.line((4, 28), (40, 28))
     canvas.line((24, 36), (60, 36))
-    figures.labels(canvas, (8, 18, a), (42, 48, b), (28, 32, shared))
+    diagrams.labels(canvas, (8, 18, a), (42, 48, b), (28, 32, shared))
     both = ("The shared part counts once", "Add both and leave the shared part out", "Do not count it twice")
     return "Two segments overlap. How long are they together?", SUM_REST.plan(both, a, b, shared)
 
@@ -139,5 +139,5 @@ def overlap(canvas: Canvas, a: int, b: int, shared: int) -> Asked:
 def quadrilateral(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """Four sides of a quadrilateral give its perimeter."""
     canvas.polygon([(14, 50), (52, 50), (46, 14), (18, 14)])
-    figures.labels(canvas, (24, 6, a), (48, 30, b), (24, 60, c), (0, 30, d))
+    diagrams.labels(canvas, (24, 6, a), (48, 30, b), (24, 60, c), (0, 30, d))
     return "Find the perimeter of the quadrilateral.", SUM_OF_FOUR.plan(PARTS, a, b, c, d)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from methods.micro import figures
+from methods.micro import diagrams
 from methods.micro.canvas import Canvas
 from methods.micro.families import HALVES, PAIRS, PARTS, TAKE, Asked, Family, family
 from methods.micro.rules import (
@@ -34,7 +34,7 @@ ROWS_TAKE = ("Each row takes away", "The right number is the rest", "Take away a
 @family(MATHVISION, SUM_OF_FOUR.numbers(1, 2))
 def pyramid(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """All bricks of a wall."""
-    figures.boxes(canvas, (a,), (b, c), (d, "?"))
+    diagrams.boxes(canvas, (a,), (b, c), (d, "?"))
     return "All bricks with a number fall down. What do they add to?", SUM_OF_FOUR.plan(PARTS, a, b, c, d)
 
 
@@ -43,7 +43,7 @@ def scale(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Two weights balance a third and an unknown one."""
     canvas.line((32, 40), (24, 60), (40, 60), (32, 40))
     canvas.line((4, 40), (60, 40))
-    figures.labels(canvas, (2, 28, a), (2, 12, b), (42, 28, c), (42, 12, "?"))
+    diagrams.labels(canvas, (2, 28, a), (2, 12, b), (42, 28, c), (42, 12, "?"))
     return "The scale is in balance. How heavy is the other box?", SUM_REST.plan(BALANCE, a, b, c)
 
 
@@ -53,21 +53,21 @@ def flower(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     canvas.circle(32, 30, 9)
     for x, y in ((12, 14), (50, 14), (32, 54)):
         canvas.circle(x, y, 10)
-    figures.labels(canvas, (4, 10, a), (42, 10, b), (28, 52, c), (28, 28, "?"))
+    diagrams.labels(canvas, (4, 10, a), (42, 10, b), (28, 52, c), (28, 28, "?"))
     return "The petals add to the middle. What is in the middle?", SUM_OF_THREE.plan(PARTS, a, b, c)
 
 
 @family(MATHVISION, TWICE_REST.numbers(1, 2, 3))
 def machine(canvas: Canvas, a: int, b: int) -> Asked:
     """A machine doubles a number, then takes another away."""
-    figures.boxes(canvas, (a,), (b,), ("?",))
+    diagrams.boxes(canvas, (a,), (b,), ("?",))
     return "Double the first box, take away the second. What is left?", TWICE_REST.plan(PAIRS, a, b)
 
 
 @family(MATHVISION, THRICE_REST.numbers(1, 2, 3))
 def wall(canvas: Canvas, tiles: int, hole: int) -> Asked:
     """Three rows of tiles with some missing."""
-    figures.rectangle(canvas, tiles, None, hole)
+    diagrams.rectangle(canvas, tiles, None, hole)
     rows = ("The number of rows is", "Count the rows", "Each row comes this often")
     return "Three equal rows have a hole inside. How many tiles are left?", THRICE_REST.plan(rows, tiles, hole)
 
@@ -75,21 +75,21 @@ def wall(canvas: Canvas, tiles: int, hole: int) -> Asked:
 @family(MATHVISION, HALF_SUM.numbers(1, 2, 3))
 def middle(canvas: Canvas, a: int, b: int) -> Asked:
     """The number half way between two others."""
-    figures.segment(canvas, a, b, "?")
+    diagrams.segment(canvas, a, b, "?")
     return "Which number is in the middle of the two?", HALF_SUM.plan(HALVES, a, b)
 
 
 @family(MATHVISION, REST_OF_TWO.numbers(1, 2))
 def shop(canvas: Canvas, money: int, first: int, second: int) -> Asked:
     """What is left after paying two prices."""
-    figures.boxes(canvas, (money,), (first, second))
+    diagrams.boxes(canvas, (money,), (first, second))
     return "Pay both prices from the top box. What is left?", REST_OF_TWO.plan(TAKE, money, first, second)
 
 
 @family(MATHVISION, TWICE_SUM.numbers(1, 2, 3))
 def double_row(canvas: Canvas, a: int, b: int) -> Asked:
     """Two pairs of equal sticks."""
-    figures.boxes(canvas, (a, b), (a, b))
+    diagrams.boxes(canvas, (a, b), (a, b))
     return "Both rows are equal. What do all boxes add to?", TWICE_SUM.plan(PAIRS, a, b)
 
 
@@ -107,41 +107,41 @@ def sequence(rng: Random) -> Numbers:
 @family(LOGICVISTA, sequence)
 def growing(canvas: Canvas, b: int, a: int, c: int) -> Asked:
     """The next number of a growing sequence."""
-    figures.boxes(canvas, (a, b), (c, "?"))
+    diagrams.boxes(canvas, (a, b), (c, "?"))
     return "Which number comes next?", REST_SUM.plan(STEPS, b, a, c)
 
 
 @family(LOGICVISTA, REST_OF_TWO.numbers(2))
 def shrinking(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """A number without two others."""
-    figures.boxes(canvas, (a, "?"), (b, c))
+    diagrams.boxes(canvas, (a, "?"), (b, c))
     return "The lower boxes are cut from the top one. Which number is missing?", REST_OF_TWO.plan(TAKE, a, b, c)
 
 
 @family(LOGICVISTA, TWICE.numbers(3, 4))
 def doubling(canvas: Canvas, start: int) -> Asked:
     """The next number of a sequence that doubles."""
-    figures.boxes(canvas, (start, "?"))
+    diagrams.boxes(canvas, (start, "?"))
     return "Each number doubles. Which comes next?", TWICE.plan(PAIRS, start)
 
 
 @family(LOGICVISTA, lambda rng: (*SUM.numbers(2)(rng), *SUM.numbers(2)(rng)))
 def row_sum(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """The right of each row is the sum of the other two."""
-    figures.boxes(canvas, (a, b, a + b), (c, d, "?"))
+    diagrams.boxes(canvas, (a, b, a + b), (c, d, "?"))
     return "Both rows follow one rule. Which number is missing?", SUM.plan(ROWS_ADD, c, d)
 
 
 @family(LOGICVISTA, lambda rng: (*REST.numbers(2)(rng), *REST.numbers(2)(rng)))
 def row_difference(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
     """The right of each row is the difference of the other two."""
-    figures.boxes(canvas, (a, b, a - b), (c, d, "?"))
+    diagrams.boxes(canvas, (a, b, a - b), (c, d, "?"))
     return "Each row takes away. Which number is missing?", REST.plan(ROWS_TAKE, c, d)
 
 
 @family(LOGICVISTA, SUM_REST.numbers(2))
 def equal_columns(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Two columns with the same sum; one number is hidden."""
-    figures.boxes(canvas, (a, c), (b, "?"))
+    diagrams.boxes(canvas, (a, c), (b, "?"))
     same = ("The columns are equal", "Both columns add to the same", "Left and right give one sum")
     return "The columns add to the same. Which number is missing?", SUM_REST.plan(same, a, b, c)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.micro import figures
+from methods.micro import diagrams
 from methods.micro.canvas import Canvas
 from methods.micro.families import HALVES, PAIRS, PARTS, TAKE, Asked, Family, family
 from methods.micro.rules import (
@@ -26,7 +26,7 @@ MMMU: dict[str, Family] = {}
 @family(WEMATH, TWICE_SUM.numbers(2))
 def garden(canvas: Canvas, width: int, height: int) -> tuple[Asked, ...]:
     """Around a garden."""
-    figures.rectangle(canvas, width, height)
+    diagrams.rectangle(canvas, width, height)
     return (
         ("What do two sides of the garden add to?", SUM.plan(PARTS, width, height)),
         (f"Two sides add to {width + height}. How long is the fence?", TWICE.plan(PAIRS, width + height)),
@@ -38,7 +38,7 @@ def garden(canvas: Canvas, width: int, height: int) -> tuple[Asked, ...]:
 def ramp(canvas: Canvas, whole: int, a: int, b: int) -> tuple[Asked, ...]:
     """What is left of a ramp."""
     canvas.polygon([(4, 54), (44, 54), (4, 10)], by=1)
-    figures.labels(canvas, (40, 20, whole), (26, 44, a), (8, 60, b))
+    diagrams.labels(canvas, (40, 20, whole), (26, 44, a), (8, 60, b))
     return (
         ("Take the number in the ramp from the one above it.", REST.plan(TAKE, whole, a)),
         (f"The ramp is {whole - a}. What is left without the part below?", REST.plan(TAKE, whole - a, b)),
@@ -49,7 +49,7 @@ def ramp(canvas: Canvas, whole: int, a: int, b: int) -> tuple[Asked, ...]:
 @family(WEMATH, SUM_REST.numbers(2))
 def wire(canvas: Canvas, left: int, right: int, cut: int) -> tuple[Asked, ...]:
     """What is left of two wires."""
-    figures.segment(canvas, left, right, cut)
+    diagrams.segment(canvas, left, right, cut)
     return (
         ("How long are the two wires?", SUM.plan(PARTS, left, right)),
         (f"The wires have {left + right}. What is left without the cut?", REST.plan(TAKE, left + right, cut)),
@@ -61,7 +61,7 @@ def wire(canvas: Canvas, left: int, right: int, cut: int) -> tuple[Asked, ...]:
 def roof(canvas: Canvas, a: int, b: int, c: int, d: int) -> tuple[Asked, ...]:
     """Four beams of a roof."""
     canvas.polygon([(6, 56), (58, 56), (32, 16)])
-    figures.labels(canvas, (4, 30, a), (46, 30, b), (28, 60, c), (28, 40, d))
+    diagrams.labels(canvas, (4, 30, a), (46, 30, b), (28, 60, c), (28, 40, d))
     return (
         ("How long are the left and the right beam?", SUM.plan(PARTS, a, b)),
         (f"Two beams have {a + b}. How long are they with the lowest?", SUM.plan(PARTS, a + b, c)),
@@ -73,7 +73,7 @@ def roof(canvas: Canvas, a: int, b: int, c: int, d: int) -> tuple[Asked, ...]:
 @family(WEMATH, HALF_REST.numbers(2))
 def field(canvas: Canvas, around: int, width: int) -> tuple[Asked, ...]:
     """The height of a field with known perimeter and width."""
-    figures.rectangle(canvas, width, "?", around)
+    diagrams.rectangle(canvas, width, "?", around)
     half = int("".join(str(int(digit) // 2) for digit in str(around)))
     return (
         ("The fence is inside. How long is half of it?", HALF.plan(HALVES, around)),
@@ -86,7 +86,7 @@ def field(canvas: Canvas, around: int, width: int) -> tuple[Asked, ...]:
 def completes(canvas: Canvas, whole: int, part: int) -> Asked:
     """What completes an angle to another."""
     canvas.line((8, 20), (8, 56), (60, 56))
-    figures.labels(canvas, (28, 30, part), (40, 8, whole))
+    diagrams.labels(canvas, (28, 30, part), (40, 8, whole))
     return "Which angle completes the inner one to the outer one?", REST.plan(TAKE, whole, part)
 
 
@@ -94,7 +94,7 @@ def completes(canvas: Canvas, whole: int, part: int) -> Asked:
 def turned(canvas: Canvas, a: int, b: int) -> Asked:
     """Two turns in a row."""
     canvas.circle(32, 32, 26)
-    figures.labels(canvas, (24, 20, a), (24, 40, b))
+    diagrams.labels(canvas, (24, 20, a), (24, 40, b))
     return "Which turn do the two turns give?", SUM.plan(PARTS, a, b)
 
 
@@ -102,7 +102,7 @@ def turned(canvas: Canvas, a: int, b: int) -> Asked:
 def loads(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """Three loads on a beam."""
     canvas.line((4, 52), (60, 52))
-    figures.labels(canvas, (2, 40, a), (24, 20, b), (44, 40, c))
+    diagrams.labels(canvas, (2, 40, a), (24, 20, b), (44, 40, c))
     return "Which load does the beam carry?", SUM_OF_THREE.plan(PARTS, a, b, c)
 
 
@@ -133,5 +133,5 @@ def doubled(canvas: Canvas, a: int) -> Asked:
 @family(MMMU, SUM.numbers(3))
 def both(canvas: Canvas, a: int, b: int) -> Asked:
     """The sum of two marked numbers."""
-    figures.boxes(canvas, (a,), (b,))
+    diagrams.boxes(canvas, (a,), (b,))
     return "What do the two marks add to?", SUM.plan(PARTS, a, b)

@@ -14,9 +14,9 @@ from methods.micro.families import Family
 from methods.micro.families_dynamath import DYNAMATH
 from methods.micro.families_puzzles import LOGICVISTA, MATHVISION
 from methods.micro.families_steps import MMMU, WEMATH
-from methods.micro.plan import answer
 from methods.micro.problems import Problem, pose, split_of
 from methods.micro.rules import Numbers
+from methods.micro.solution_plan import answer
 
 Bench = Literal["dynamath", "logicvista", "wemath", "mathvision", "mmmu"]
 FAMILIES: dict[Bench, dict[str, Family]] = {

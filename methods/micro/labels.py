@@ -9,8 +9,8 @@ from itertools import accumulate, pairwise
 from methods.micro.demonstration import merge
 from methods.micro.families import TRAINING
 from methods.micro.parse import parse
-from methods.micro.plan import Plan
 from methods.micro.problems import find_problem
+from methods.micro.solution_plan import Plan
 
 
 def label(problem: str, tokens: Sequence[str], truncated: bool) -> tuple[list[bool], list[bool]] | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from methods.micro.demonstration import Piece
-from methods.micro.plan import Operand, Plan, Ref, Step, calculate
+from methods.micro.solution_plan import Operand, Plan, Ref, Step, calculate
 
 _CLOSINGS = r"(\n\\boxed\{)(\d+)(\})|(</think><answer>)(\w+)(</answer>)|(\nThe answer is )(\w+)(\.)"
 _LINES = r"(?:\.\n[^\d\n]*?\d+[-+*/]\d+=\d+)*"

@@ -19,8 +19,8 @@ from methods.micro.canvas import Canvas
 from methods.micro.demonstration import chain, close
 from methods.micro.families import TRAINING
 from methods.micro.items import CHOICE, FAMILIES, STYLES, Item
-from methods.micro.plan import answer, draw_slip
 from methods.micro.problems import draw_problems, find_problem
+from methods.micro.solution_plan import answer, draw_slip
 from workflows.lib.files import replacing
 
 STYLE: dict[Any, Any] = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}

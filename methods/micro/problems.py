@@ -10,8 +10,8 @@ from typing import Literal
 
 from methods.micro.canvas import Canvas
 from methods.micro.families import Family
-from methods.micro.plan import Plan, answer
 from methods.micro.rules import Numbers
+from methods.micro.solution_plan import Plan, answer
 
 Split = Literal["base", "train", "validation", "test"]
 SHARES: dict[Split, int] = {"base": 60, "train": 20, "validation": 10, "test": 10}  # per cent of all (family, numbers)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from methods.micro.plan import FACT, LARGEST, Operand, Operator, Plan, Ref, Step, calculate
+from methods.micro.solution_plan import FACT, LARGEST, Operand, Operator, Plan, Ref, Step, calculate
 
 Numbers = tuple[int, ...]
 Draw = Callable[[Random], Numbers]

@@ -16,9 +16,9 @@ from methods.micro.demonstration import chain, close
 from methods.micro.formats import messages, prompt_ids
 from methods.micro.items import FAMILIES, STYLES, Bench, Item, questions
 from methods.micro.model import IMAGE_TOKENS
-from methods.micro.plan import Plan, Slip, Slips, answer, draw_slip, scramble
 from methods.micro.problems import Problem, draw_numbers
 from methods.micro.settings import MicroSettings
+from methods.micro.solution_plan import Plan, Slip, Slips, answer, draw_slip, scramble
 from methods.references import Reference
 
 # Given its final answer, how likely a chain is does not depend on how many chains slip; wrong ones teach more.

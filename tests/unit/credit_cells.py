@@ -13,7 +13,7 @@ from evals.credit import score_rollouts
 from methods.micro.demonstration import chain, close
 from methods.micro.families import TRAINING
 from methods.micro.labels import label
-from methods.micro.plan import answer, draw_slip
+from methods.micro.solution_plan import answer, draw_slip
 from methods.micro.problems import Problem, draw_problems
 from workflows.lib.rollouts import SCHEMA, read_rollouts, write_rollouts
 

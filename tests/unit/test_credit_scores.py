@@ -11,7 +11,7 @@ from methods.micro.data import draw_problems
 from methods.micro.demonstration import Demonstration, chain, close
 from methods.micro.families import TRAINING
 from methods.micro.labels import label
-from methods.micro.plan import answer, draw_slip
+from methods.micro.solution_plan import answer, draw_slip
 from workflows.lib.rollouts import Rollout
 
 TOKENS = ["add ", "9", "=", "7", "<|im_end|>"]

@@ -14,8 +14,20 @@ from methods.micro.families import TRAINING
 from methods.micro.items import FAMILIES
 from methods.micro.parse import parse
 from methods.micro.phrases import CONNECTIVES, OPENINGS, REMARKS, WORDINGS, Choice, wording
-from methods.micro.plan import KINDS, LARGEST, Line, Plan, Slip, answer, calculate, draw_slip, run, scramble, slips
 from methods.micro.rules import HALF_REST, SUM, TWICE_SUM
+from methods.micro.solution_plan import (
+    KINDS,
+    LARGEST,
+    Line,
+    Plan,
+    Slip,
+    answer,
+    calculate,
+    draw_slip,
+    run,
+    scramble,
+    slips,
+)
 
 PAIRS = ("The number of equal pairs is", "Count the equal pairs")
 RECTANGLE = TWICE_SUM.plan(PAIRS, 12, 23)  # twice the sum of 12 and 23, place by place

@@ -18,11 +18,11 @@ from methods.micro.drills import calculations, encode_drill, lookups
 from methods.micro.families import TRAINING
 from methods.micro.language import LanguageTrainer
 from methods.micro.model import IMAGE_TOKENS, build_model
-from methods.micro.plan import calculate
 from methods.micro.problems import draw_problems
 from methods.micro.rules import TWICE_SUM
 from methods.micro.samples import Sample, Solutions
 from methods.micro.settings import BaseTraining, MicroSettings
+from methods.micro.solution_plan import calculate
 from methods.micro.vision import look_at_all, train_vision
 
 BRIEF = BaseTraining(vision_steps=2, vision_batch=4, steps=3, batch=6, calculations=2, lookups=1, part=5)
