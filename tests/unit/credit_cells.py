@@ -13,8 +13,8 @@ from evals.credit import score_rollouts
 from methods.micro.demonstration import chain, close
 from methods.micro.families import TRAINING
 from methods.micro.labels import label
-from methods.micro.solution_plan import answer, draw_slip
 from methods.micro.problems import Problem, draw_problems
+from methods.micro.solution_plan import answer, draw_slip
 from workflows.lib.rollouts import SCHEMA, read_rollouts, write_rollouts
 
 SHARPNESS = {"rlsd": 0.3, "cepo": 0.6}  # nats of evidence on decisive tokens
