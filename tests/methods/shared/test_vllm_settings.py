@@ -39,8 +39,8 @@ def test_another_backend_is_another_evaluation_of_the_same_cell():
     plain, other = made(), made(evaluation=VLLM)
     assert other[0] == plain[0] and other[1] != plain[1]
     assert Evaluation.model_validate_json(other[2]).vllm.data_parallel == 4
-    assert study(minimal(evaluation=VLLM)).evaluation_script.endswith("evaluate_vllm.py")
-    assert study(minimal()).evaluation_script.endswith("evaluate.py")
+    assert study(minimal(evaluation=VLLM)).cells.evaluation_script.endswith("evaluate_vllm.py")
+    assert study(minimal()).cells.evaluation_script.endswith("evaluate.py")
 
 
 def test_rollouts_by_vllm_are_another_cell_wherever_its_python_is():
