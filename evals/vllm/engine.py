@@ -54,7 +54,7 @@ def ask(engine: Engine, messages: list[Any], params: list[Params], template: str
 
 def moves(engine: Engine, lora: Lora) -> bool:
     """Whether the adapter changes any log-prob of a few tokens: vLLM leaves out weights it cannot place."""
-    from vllm import SamplingParams
+    from vllm import SamplingParams  # pyright: ignore[reportAttributeAccessIssue]
 
     params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
     prompt = {"prompt_token_ids": list(range(1, 9))}
@@ -107,7 +107,7 @@ def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str]) -> N
     """
     os.environ.update(environment)
     try:
-        from vllm import LLM
+        from vllm import LLM  # pyright: ignore[reportAttributeAccessIssue]
 
         engine = LLM(**options)
         pipe.send(None)  # the model is loaded: CepoVllm waits for this message before it asks

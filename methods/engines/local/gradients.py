@@ -109,12 +109,13 @@ class GradientMeter:
     def measure(self, state: str) -> tuple[GradientReport, Float[np.ndarray, "K M K M"]]:
         """All batches: the report, and the products of their gradients; ``state`` names the policy's."""
         begun, sketches, exact, seen = time.perf_counter(), [], [], list[tuple[float, ...]]()
+        sketch, length = None, 0
         for batch in range(self.settings.batches):
             problems, experience = self.experience(batch)
             gradients = self.gradients(batch, problems, experience)
-            if batch == 0:
-                length, device = gradients.shape[1], gradients.device
-                sketch = CountSketch(length, self.settings.dimension, self.seed, device)
+            if sketch is None:
+                sketch = CountSketch(gradients.shape[1], self.settings.dimension, self.seed, gradients.device)
+            length = gradients.shape[1]
             sketches.append(sketch(gradients).double().cpu())
             exact.append(exact_products(gradients).cpu())
             seen.append(_facts(experience))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from methods.base import Method, Rollouts, Teacher
 from methods.engines.shared.prompts import Prompt, Vision, make_prompt
@@ -64,7 +64,7 @@ def choose_references(
 
 
 def teacher_context(
-    tokenizer: PreTrainedTokenizerBase, method: Method, teacher: Teacher, text: str, visions: Sequence[Vision],
+    tokenizer: PreTrainedTokenizerFast, method: Method, teacher: Teacher, text: str, visions: Sequence[Vision],
     reference: Reference | None,
 ) -> Prompt:  # fmt: skip
     """The prompt of a teacher: the reference written in, if there is one, and the image shown or not.
@@ -76,6 +76,6 @@ def teacher_context(
         ids = student_prompt(tokenizer, text, template, counts)
     else:
         ids = teacher_prompt(tokenizer, text, template, counts, reference, teacher.style)
-    image = tokenizer.convert_tokens_to_ids(IMAGE_PAD)
-    blind = None if teacher.image else tokenizer.pad_token_id
+    image: int = tokenizer.convert_tokens_to_ids(IMAGE_PAD)  # pyright: ignore[reportAssignmentType] - one token, one id
+    blind: int | None = None if teacher.image else tokenizer.pad_token_id  # pyright: ignore[reportAssignmentType]
     return make_prompt(ids, visions, image, teacher.positions, blind)

@@ -21,7 +21,7 @@ KEY = "CEPO_ROLLOUT_KEY"  # hex; proves to either side of the socket that the ot
 
 def serve(address: str) -> None:
     """Answer until the other side hangs up; a failure is sent as text, and raised here for the log."""
-    from vllm import LLM
+    from vllm import LLM  # pyright: ignore[reportAttributeAccessIssue]
 
     with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as pipe:
         try:
@@ -43,7 +43,7 @@ def sample(engine: Any, asked: dict[str, Any]) -> list[tuple[list[int], list[flo
     ``prompts``, each with ``ids`` (one placeholder an image), ``features`` (tokens, hidden x (1 + DeepStack layers)) or
     None, and ``grid`` (images, 3) in patches; ``requests``, each (row of the prompt, seed, limit of tokens).
     """
-    from vllm import SamplingParams
+    from vllm import SamplingParams  # pyright: ignore[reportAttributeAccessIssue]
     from vllm.lora.request import LoRARequest
 
     lora = asked["adapter"] and LoRARequest(f"step{asked['adapter'][0]}", *asked["adapter"])
