@@ -1,6 +1,6 @@
 # Tables and figures from evaluated cells, marked for `snakemake --report`: a rule for each that evals/analysis lists.
 
-for exhibit in study.tables:
+for exhibit in study.exhibits:
 
     rule:
         name:
@@ -10,7 +10,7 @@ for exhibit in study.tables:
             results=exhibit.results,
             published=PUBLISHED,
         output:
-            report(exhibit.shown, caption=exhibit.caption, category="Tables"),
+            report(exhibit.shown, caption=exhibit.caption, category=exhibit.category),
             exhibit.others,
         log:
             f"<results>/logs/{exhibit.rule}.log",
@@ -19,11 +19,11 @@ for exhibit in study.tables:
         conda:
             "../../envs/local.yaml"
         params:
-            name=exhibit.name,
+            title=exhibit.title,
             module=exhibit.module,
             recipe=exhibit.recipe,
         script:
-            "../scripts/table.py"
+            "../scripts/exhibit.py"
 
 
 rule unknown_table:  # any other file of a table: Snakemake takes it only if none above makes that file
@@ -33,29 +33,3 @@ rule unknown_table:  # any other file of a table: Snakemake takes it only if non
         "<results>/tables/{table}.md",
     log:
         "<results>/logs/unknown_{table}.log",
-
-
-for exhibit in study.figures:
-
-    rule:
-        name:
-            exhibit.rule
-        input:
-            cells=exhibit.cells,
-            results=exhibit.results,
-            published=PUBLISHED,
-        output:
-            report(exhibit.shown, caption=exhibit.caption, category="Figures"),
-            exhibit.others,
-        log:
-            f"<results>/logs/{exhibit.rule}.log",
-        benchmark:
-            f"<results>/logs/{exhibit.rule}.time.tsv"
-        conda:
-            "../../envs/local.yaml"
-        params:
-            name=exhibit.name,
-            module=exhibit.module,
-            recipe=exhibit.recipe,
-        script:
-            "../scripts/figure.py"

@@ -13,7 +13,7 @@ from evals.analysis.claims.measuring import ClaimEvidence, compared, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Gradients, Part
 from evals.benchmarks import BENCHMARKS
-from evals.statistics.verdict_rule import decide
+from evals.statistics.verdict_rule import Expect, decide
 
 ORACLE, PARTNER = "oracle", "grpo"
 # Options that decide how much there is to learn from. The learning rate is not among them: each method has its own.
@@ -80,13 +80,12 @@ def _gradient_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
 CONTROLS = {"accuracy": _accuracy_control, "gradients": _gradient_control, "none": _no_control}
 
 
-def _judged(number: Measured | Missing, mark: float, words: str, expect: str = "higher") -> PositiveControl:
+def _judged(number: Measured | Missing, mark: float, words: str, expect: Expect = "higher") -> PositiveControl:
     if isinstance(number, Missing):
         return PositiveControl(f"no control was run ({number.reason})", works=False)
     if number.low is None or number.high is None:
         return PositiveControl("the control has no interval", works=False, measured=number)
-    side = "higher" if expect == "higher" else "lower"
-    supported = decide(side, number.low - mark, number.high - mark, 0.0)[0] == "supported"
+    supported = decide(expect, number.low - mark, number.high - mark, 0.0)[0] == "supported"
     works = supported and number.seeds > 1
     state = f"{words.format(number.value, number.low, number.high)}, {number.seeds} seed{'s' * (number.seeds > 1)}"
     return PositiveControl(f"{state}: {'works' if works else 'not supported'}", works, measured=number)

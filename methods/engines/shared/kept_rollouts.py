@@ -18,6 +18,7 @@ from contracts.rollouts import SCHEMA, write_rollouts
 from methods.base import Method, Rollouts, TokenCredit
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem
+from methods.engines.shared.responses import token_texts
 
 
 def keep(
@@ -43,7 +44,7 @@ def keep(
                 "correct": bool(rollouts.correct[row]),
                 "advantage": advantage,
                 "truncated": bool(responses.truncated[row]),
-                "tokens": tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False),
+                "tokens": token_texts(tokenizer, ids),
                 "credit": None if method.matches_distributions else per_token,
                 "divergence": per_token if method.matches_distributions else None,
                 "evidence": None if evidence is None or advantage == 0 else evidence[row, : len(ids)].tolist(),

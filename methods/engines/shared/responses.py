@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -22,3 +24,8 @@ class Responses:
     def ids(self, row: int) -> tuple[int, ...]:
         """Token ids of one response, end-of-turn token included."""
         return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
+
+
+def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
+    """The text of each token by itself, as the tokenizer's decoder writes it."""
+    return tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from contracts.rollouts import Label
 from methods.base import Rollouts
 from methods.engines.shared.problems import Problem
+from methods.engines.shared.responses import token_texts
 
 
 def with_labels(
@@ -26,7 +27,7 @@ def with_labels(
     labels = {name: torch.zeros_like(rollouts.mask) for name in ("decisive", "slipped", "filler")}
     for row, (problem, cut) in enumerate(zip(problems, truncated.tolist(), strict=True)):
         ids = rollouts.tokens[row, : int(rollouts.mask[row].sum())].tolist()
-        texts = tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
+        texts = token_texts(tokenizer, ids)
         read = label(problem.id, texts, bool(cut))
         if read is None:
             continue

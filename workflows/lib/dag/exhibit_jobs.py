@@ -46,6 +46,16 @@ class ExhibitJob:
         return f"{self.kind}_{self.name}"
 
     @property
+    def title(self) -> str:
+        """What its log and its errors call it."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def category(self) -> str:
+        """Its heading in a report."""
+        return f"{self.kind.capitalize()}s"
+
+    @property
     def shown(self) -> list[str]:
         """Its files that a report shows."""
         return [path for path in self._made if path.endswith(SHOWN)]

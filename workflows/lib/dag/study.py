@@ -105,14 +105,9 @@ class Study:
         return TrackingJobs(self.files)
 
     @property
-    def tables(self) -> list[ExhibitJob]:
-        """Every table that is listed: a rule each."""
-        return exhibit_jobs.tables(self.files)
-
-    @property
-    def figures(self) -> list[ExhibitJob]:
-        """Every module of figures that is listed: a rule each."""
-        return exhibit_jobs.figures(self.files)
+    def exhibits(self) -> list[ExhibitJob]:
+        """Every table and every module of figures that is listed: a rule each."""
+        return exhibit_jobs.tables(self.files) + exhibit_jobs.figures(self.files)
 
     def products(self, wildcards: Wildcards) -> list[str]:
         """Input of the target ``all``: tables and figures of the chosen experiments, and the check of the bases."""
