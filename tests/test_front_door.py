@@ -66,7 +66,7 @@ def test_every_make_target_on_a_page_exists(page: str):
 def made(*arguments: str) -> subprocess.CompletedProcess[str]:
     """What make says, also where another make runs these tests."""
     alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    command = ["make", "READY=Makefile", *arguments]
+    command = ["make", "-o", ".venv/.ready", *arguments]  # as if everything were installed
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=alone)
 
 
