@@ -80,7 +80,10 @@ class TrainingStep(Record):
     entropy: float = Field(description="mean nats per response token at rollout")
     delta_w: float = Field(description="Frobenius norm of the LoRA update summed over layers, sqrt of sum of squares")
     seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update, keep")
-    tokens: int = Field(description="response tokens sampled in this step")
+    tokens: int = Field(description="response tokens of the rollouts that this step trains on")
+    extra_tokens: int | None = Field(
+        None, description="response tokens sampled besides: groups drawn again and continuations of prefixes"
+    )
     val_accuracy: float | None = Field(None, description="accuracy on validation problems after this step, sampled")
 
 
@@ -95,7 +98,7 @@ class Run(Record):
     device: str
     machine: str
     threads: int
-    seeds: dict[str, int] = Field(description="named substreams: data, init, rollout, reference, minibatch, validation")
+    seeds: dict[str, int] = Field(description="named substreams of the cell's seed, methods/shared/seeding.py")
     started: str = Field(description="UTC, ISO 8601")
     wall_seconds: float
     seconds: dict[str, float] = Field(description="by phase, summed over steps, plus load, validate, save")

@@ -73,6 +73,22 @@ class Teacher:
     style: Literal["inline", "user_turn"] = "inline"  # where the reference is written; methods/shared/contexts.py
 
 
+class Mark(Protocol):
+    """Picks the tokens after which a method wants to know the value; methods/shared/prefixes.py holds some."""
+
+    def __call__(self, batch: Rollouts) -> Bool[Tensor, "B T"]:
+        """True at token t: the value of the prompt and the tokens up to and including t is wanted."""
+        ...
+
+
+@dataclass(frozen=True)
+class PrefixValues:
+    """Values of prefixes of the rollouts: the mean reward of responses that the policy samples from there on."""
+
+    mark: Mark
+    continuations: int  # responses sampled from each prefix, and from each problem's prompt
+
+
 @dataclass(frozen=True)
 class Rollouts:
     """What a hook sees: B rollouts of one step, or a slice of them (for ``loss``); all padding is 0."""
@@ -88,6 +104,11 @@ class Rollouts:
     seed: int  # of this cell and step, for hooks that draw (shuffled evidence)
     entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; there for ``credit``, not for ``loss``
     labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
+    line_ends: Bool[Tensor, "B T"] | None = None  # tokens that hold a line break; for methods that ask for values
+    values: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # for methods that ask: "known" (B, T) bool, "prefix" (B, T)
+    # mean reward after each known token and 0 elsewhere, and "start" (B,) mean reward from the problem's prompt
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
         """Nats under teacher ``name``, and under the student where that teacher has no reference."""
@@ -100,6 +121,7 @@ class Method:
 
     control: ClassVar[bool] = False  # True: a control beside the methods, not one of "all methods"
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only some worlds can give
+    valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
 
     lr: float = 1e-6  # peak learning rate of AdamW
     lr_schedule: Literal["cosine", "constant"] = "cosine"  # paper Table 6; released code: constant
@@ -142,6 +164,18 @@ class Method:
     def needs_teachers(self, step: int) -> bool:
         """Whether the teachers can change the update of 0-based rollout ``step`` at all; False skips their passes."""
         return bool(self.teachers())
+
+    def prefix_values(self) -> PrefixValues | None:
+        """Values of prefixes that this method needs in ``Rollouts.values``; they cost rollouts of their own."""
+        return None
+
+    def draws(self) -> int:
+        """How often a step may draw further problems in place of groups that are all right or all wrong; 1: never."""
+        return 1
+
+    def shaped_reward(self, reward: Float[Tensor, " B"], length: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """The reward that the group advantage is computed from; ``length`` is in response tokens."""
+        return reward
 
     def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
         """Token advantages for the clipped surrogate; padding is 0. ``step`` counts rollout steps from 0."""

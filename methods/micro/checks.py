@@ -72,7 +72,7 @@ def rollouts(base: Path, problems: Sequence[Problem], seed: int) -> list[Member]
         sampling = Sampling(METHOD.temperature, METHOD.max_response, METHOD.group_size)
         responses = roll_out(policy, prompts, sampling, seed, SIZE)
         owners = [problems[o] for o in responses.owner.tolist()]
-        return read_members(policy, METHOD, grader, responses, owners)[0]
+        return read_members(policy, METHOD, grader, responses.every_id(), owners)[0]
 
 
 def check_benchmarks(scores: Sequence[Path]) -> dict[str, dict[str, float]]:

@@ -30,6 +30,13 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "lam": (0, 1),  # beyond 1 a token's credit could change sign
     "decay_steps": (1, math.inf),
     "share": (0, 1),
+    "continuations": (1, math.inf),
+    "cut_interval": (1, math.inf),
+    "cut_probability": (0, 1),
+    "max_draws": (1, math.inf),
+    "wrong_reward": (-math.inf, 0.999),  # below the reward of a right answer, 1
+    "overlong_share": (0, 1),
+    "overlong_penalty": (0, math.inf),
     "eps_w": (0, 1),  # beyond 1 a token's weight could change sign
     "cot_k": (1, math.inf),
     "beta": (0.001, 0.999),  # 0 and 1 are the forward and the reverse KL
@@ -55,8 +62,18 @@ def check_engine_labels(engine: str, method: str, place: str = "") -> None:
         raise ConfigError(place or "engine", f"{method} needs labels of tokens, easyr1 has none", "use engine: local")
 
 
+def check_engine_values(engine: str, method: str, place: str = "") -> None:
+    """Raise ConfigError where ``engine`` gives no values of prefixes, which ``method`` needs."""
+    if engine == "easyr1":
+        cause = f"{method} needs values of prefixes, which easyr1 does not sample"
+        raise ConfigError(place or "engine", cause, "use engine: local")
+
+
 def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:
     """Raise ConfigError for an option's value that ``engine`` cannot train with; ``place`` as above."""
     if engine == "local" and name == "lora_rank" and value == 0:
         cause = "0 trains the model's own weights, the local engine trains an adapter"
         raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or a rank of at least 1")
+    if engine == "easyr1" and name == "dynamic_sampling" and value:
+        cause = "true draws groups again, for which easyr1 has no hook"
+        raise ConfigError(place or f"options.{name}", cause, "set it to false, or use engine: local")

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-STREAMS = ("data", "init", "rollout", "reference", "minibatch", "validation", "hook")
+STREAMS = ("data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation")
 
 
 def stream(seed: int, name: str, step: int = 0) -> int:

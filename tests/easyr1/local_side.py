@@ -69,7 +69,7 @@ def one_step(
             tensor.mul_(shadow_scale)
     with Grader() as grader:
         owners = [problems[i] for i in responses.owner.tolist()]
-        members, _ = read_members(policy, method, grader, responses, owners)
+        members, _ = read_members(policy, method, grader, responses.every_id(), owners)
         rollouts = graded(method, responses, members, seeding.stream(seed, "hook", 0))
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(0):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from methods.base import Rollouts
+from methods.base import Method, Rollouts
 from methods.shared.advantage import group_advantage
 from methods.shared.references import Member
 
@@ -35,7 +35,22 @@ def random_rollouts(seed: int, groups: int = 3, size: int = 4, length: int = 6) 
         seed=seed,
         entropy=torch.rand(rows, length, generator=g) * mask,
         labels=random_labels(mask, g),
+        line_ends=(torch.rand(rows, length, generator=g) < 0.4) & mask.bool(),
     )
+
+
+def with_values(method: Method, batch: Rollouts) -> Rollouts:
+    """The batch with random values where ``method`` asks for them, as an engine would give them."""
+    wanted = method.prefix_values()
+    if wanted is None:
+        return batch
+    g = torch.Generator().manual_seed(batch.seed)
+    known = wanted.mark(batch)
+    assert known.dtype == torch.bool
+    assert not (known & (batch.mask == 0)).any()
+    prefix = torch.rand(batch.mask.shape, generator=g) * known
+    start = torch.rand(len(batch.group.unique()), generator=g)[batch.group]
+    return replace(batch, values={"known": known, "prefix": prefix, "start": start})
 
 
 def random_labels(mask: torch.Tensor, g: torch.Generator) -> dict[str, torch.Tensor]:
@@ -47,17 +62,19 @@ def random_labels(mask: torch.Tensor, g: torch.Generator) -> dict[str, torch.Ten
 
 def take(batch: Rollouts, rows: torch.Tensor) -> Rollouts:
     """The given rows, in the given order."""
-    names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy")
+    names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy", "line_ends")
     taken = {name: getattr(batch, name)[rows] for name in names}
-    logp, has, labels = ({k: v[rows] for k, v in d.items()} for d in (batch.logp, batch.has, batch.labels))
-    return replace(batch, **taken, logp=logp, has=has, labels=labels)
+    dicts = (batch.logp, batch.has, batch.labels, batch.values)
+    logp, has, labels, values = ({k: v[rows] for k, v in d.items()} for d in dicts)
+    return replace(batch, **taken, logp=logp, has=has, labels=labels, values=values)
 
 
 def pad(batch: Rollouts, extra: int) -> Rollouts:
     """The same rollouts with ``extra`` more columns of padding."""
-    wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask", "entropy")}
+    wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask", "entropy", "line_ends")}
     logp, labels = ({k: _wider(v, extra) for k, v in d.items()} for d in (batch.logp, batch.labels))
-    return replace(batch, **wider, logp=logp, labels=labels)
+    values = {k: _wider(v, extra) if v.dim() == 2 else v for k, v in batch.values.items()}
+    return replace(batch, **wider, logp=logp, labels=labels, values=values)
 
 
 def _wider(values: torch.Tensor, extra: int) -> torch.Tensor:

@@ -12,7 +12,7 @@ from contracts.errors import ConfigError
 from contracts.versions import installed
 from methods.engines.easyr1.checkout import COMMIT
 from methods.engines.easyr1.job import TrainingJob
-from methods.shared.limits import check_engine_labels
+from methods.shared.limits import check_engine_labels, check_engine_option, check_engine_values
 
 # sha256 of its package verl at COMMIT, see source_digest
 EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
@@ -33,6 +33,10 @@ def check_job(job: TrainingJob) -> None:
     method, easyr1 = job.method, job.easyr1
     if method.labels:
         check_engine_labels("easyr1", job.cell.method)
+    if method.valued:
+        check_engine_values("easyr1", job.cell.method)
+    if method.draws() > 1:
+        check_engine_option("easyr1", "dynamic_sampling", True)
     if not method.student_image:
         cause = "vLLM counts the positions of a prompt without its image in another way than the updates would"
         raise ConfigError("option student_image", cause, "leave it true, or use engine: local")

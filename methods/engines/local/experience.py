@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from methods.base import Method, Rollouts, Teacher
+from methods.base import Method, PrefixValues, Rollouts, Teacher
 from methods.engines.local.clock import Clock
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampler, Sampling, roll_out
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
 from methods.engines.local.teacher_weights import AdapterTeachers, frozen
 from methods.engines.shared.experience import Experience, as_rollouts, choose_references, teacher_context
+from methods.engines.shared.prefix_values import asked_prefixes, completions, line_ends
 from methods.engines.shared.problems import Problem
-from methods.engines.shared.prompts import Prompt, Vision, make_prompt
+from methods.engines.shared.prompts import Prompt, Vision, continued, make_prompt
 from methods.engines.shared.responses import Responses
 from methods.shared import seeding
 from methods.shared.contexts import student_prompt
 from methods.shared.references import Member, Reference
 from methods.shared.rewards import Grader, boxed_answer, reward
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Problems with their rollouts, sampled and verified; group after group."""
+
+    problems: list[Problem]
+    visions: list[list[Vision]]
+    prompts: list[Prompt]  # the student's, one per problem
+    responses: Responses
+    members: list[Member]
+    timeouts: int  # gradings that came to no verdict
+    extra_tokens: int | None = None  # response tokens of groups that were drawn and given up
 
 
 class Gatherer:
@@ -37,28 +51,58 @@ class Gatherer:
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
         """Roll out ``group_size`` responses to each problem at 0-based ``step`` and score them."""
+        return self.score(self.sample(problems, step, seed, clock), step, seed, clock)
+
+    def sample(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock, stream: str = "rollout") -> Drawn:
+        """Roll out ``group_size`` responses to each problem and verify them; ``stream`` names the random numbers."""
         policy, method = self.policy, self.method
         with clock.phase("rollout"):
             visions = look_at(policy, problems)
             prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
-            limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
-            sampling = Sampling(method.temperature, *limits)
             with frozen(policy):
-                responses = self.sampler(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
+                responses = self.sampler(
+                    policy, prompts, rollout_sampling(method), seeding.stream(seed, stream, step), self.size
+                )
         with clock.phase("verify"):
-            owners = responses.owner.tolist()
-            members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
-        contexts = [prompts[o] for o in owners]
-        rollouts = graded(method, responses, members, seeding.stream(seed, "hook", step))
+            asked = [problems[o] for o in responses.owner.tolist()]
+            members, timeouts = read_members(policy, method, self.grader, responses.every_id(), asked)
+        return Drawn(list(problems), visions, prompts, responses, members, timeouts)
+
+    def score(self, drawn: Drawn, step: int, seed: int, clock: Clock) -> Experience:
+        """Rewards, advantages, the values and the teachers' log-probs that the method asks for."""
+        policy, method, responses = self.policy, self.method, drawn.responses
+        contexts = [drawn.prompts[o] for o in responses.owner.tolist()]
+        rollouts = graded(method, responses, drawn.members, seeding.stream(seed, "hook", step))
         if method.score_dtype != "float32":
             with clock.phase("score"):
                 logp = student_logp(policy, contexts, responses, method, self.size)
                 rollouts = replace(rollouts, logp={"student": logp})
-        hidden = torch.zeros(0)
+        hidden, extra = torch.zeros(0), drawn.extra_tokens
+        if (wanted := method.prefix_values()) is not None:
+            with clock.phase("values"):
+                rollouts, sampled = self.ask_values(wanted, drawn, rollouts, seeding.stream(seed, "continuation", step))
+                extra = (extra or 0) + sampled
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
-                rollouts, hidden = self.ask_teachers(problems, visions, members, responses, rollouts, seed, step)
-        return Experience(contexts, responses, members, rollouts, hidden, timeouts)
+                asked = (drawn.problems, drawn.visions, drawn.members, responses)
+                rollouts, hidden = self.ask_teachers(*asked, rollouts, seed, step)
+        return Experience(contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, extra)
+
+    def ask_values(self, wanted: PrefixValues, drawn: Drawn, rollouts: Rollouts, seed: int) -> tuple[Rollouts, int]:
+        """The rollouts with the values that the method asks for, and the response tokens sampled for them."""
+        policy, responses = self.policy, drawn.responses
+        rollouts = replace(rollouts, line_ends=line_ends(policy.processor.tokenizer, responses))
+        asked = asked_prefixes(wanted.mark(rollouts), responses, len(drawn.problems))
+        prompts = [continued(drawn.prompts[place], ids) for place, ids in asked.distinct]
+        sampling = replace(rollout_sampling(self.method), copies=wanted.continuations)
+        with frozen(policy):
+            sampled = self.sampler(policy, prompts, sampling, seed, self.size)
+        finished = completions(asked, sampled, self.method.max_response, wanted.continuations)
+        problems = [drawn.problems[place] for place, _ in asked.distinct for _ in range(wanted.continuations)]
+        members, _ = read_members(policy, self.method, self.grader, finished, problems)
+        rewards = torch.tensor([m.reward for m in members], device=policy.device)
+        means = rewards.view(len(asked.distinct), wanted.continuations).mean(1)
+        return replace(rollouts, values=asked.spread(means)), int(sampled.mask.sum())
 
     def ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
@@ -98,6 +142,12 @@ class Gatherer:
         return contexts
 
 
+def rollout_sampling(method: Method) -> Sampling:
+    """How the method's rollouts are sampled, ``group_size`` per problem."""
+    limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
+    return Sampling(method.temperature, *limits)
+
+
 def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
     """Vision features of each problem's images, all looked at in one pass."""
     seen = iter(policy.look([image for p in problems for image in p.open_images()]))
@@ -113,13 +163,13 @@ def student_context(policy: Policy, method: Method, problem: Problem, visions: S
 
 
 def read_members(
-    policy: Policy, method: Method, grader: Grader, responses: Responses, problems: Sequence[Problem]
+    policy: Policy, method: Method, grader: Grader, ids: Sequence[tuple[int, ...]], problems: Sequence[Problem]
 ) -> tuple[list[Member], int]:
     """Decode, find the boxed answer, grade and reward each response; also how many gradings came to no verdict.
 
-    An answer the verifier came to no verdict on counts as wrong.
+    ``ids``: the tokens of each response; ``problems``: the problem that it answers. An answer the verifier came to no
+    verdict on counts as wrong.
     """
-    ids = [responses.ids(row) for row in range(len(problems))]
     texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
     boxed = [boxed_answer(text) for text in texts]
     verdicts = grader.grade(boxed, [p.answer for p in problems])

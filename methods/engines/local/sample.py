@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from methods.engines.local.kv_cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.shared.prompts import Prompt, pad_prompts
-from methods.engines.shared.responses import Responses
+from methods.engines.shared.responses import Responses, stacked
 from methods.shared.divergence import tempered
 
 
@@ -58,20 +57,7 @@ def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed
         owner = torch.arange(len(batch.ids), device=policy.device).repeat_interleave(copies)
         rows = uniforms[start * copies : (start + len(batch.ids)) * copies]
         parts.append(_Loop(policy, prefix, owner, sampling, rows).run())
-    return _join(parts, copies)
-
-
-def _join(parts: list[Responses], copies: int) -> Responses:
-    """Parts put one below the other, padded to the longest."""
-    length = max(part.tokens.shape[1] for part in parts)
-
-    def stack(name: str) -> Tensor:
-        return torch.cat([pad(getattr(p, name), (0, length - p.tokens.shape[1])) for p in parts])
-
-    tokens = stack("tokens")
-    owner = torch.arange(len(tokens) // copies, device=tokens.device).repeat_interleave(copies)
-    truncated = torch.cat([p.truncated for p in parts])
-    return Responses(tokens, stack("mask"), stack("logp"), stack("entropy"), owner, truncated)
+    return stacked(parts)
 
 
 class _Loop:

@@ -23,6 +23,7 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
+from methods.engines.local.redraw import draw_until_mixed
 from methods.engines.local.sample import Sampler, roll_out
 from methods.engines.local.step_record import step_record
 from methods.engines.local.teacher_weights import AdapterTeachers, update_norm
@@ -71,8 +72,9 @@ class Trainer:
             group["lr"] = lr
         self.teachers.start_step(step)
         rows = step_rows(self.cell.seed, step, method.prompts, len(self.problems))
-        problems = [self.problems[r] for r in rows]
-        experience = self._labelled(self.gatherer.gather(problems, step, self.cell.seed, clock), problems)
+        drawn = draw_until_mixed(self.gatherer, self.problems, rows, step, self.cell.seed, clock)
+        problems = drawn.problems
+        experience = self._labelled(self.gatherer.score(drawn, step, self.cell.seed, clock), problems)
         with clock.phase("update"):
             updates, token_values = self._updates(experience, step)
         self.teachers.moved("step")

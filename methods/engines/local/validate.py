@@ -47,5 +47,5 @@ class Validator:
         sampling = Sampling(self.method.temperature, self.method.max_response)
         with frozen(self.policy):
             responses = self.sampler(self.policy, self.prompts, sampling, self.seed, self.settings.micro_batch)
-        members, _ = read_members(self.policy, self.method, self.grader, responses, self.problems)
+        members, _ = read_members(self.policy, self.method, self.grader, responses.every_id(), self.problems)
         return sum(m.correct for m in members) / len(members)

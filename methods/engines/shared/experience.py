@@ -28,6 +28,7 @@ class Experience:
     rollouts: Rollouts
     teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching in the local engine only, else empty
     grade_timeouts: int
+    extra_tokens: int | None = None  # response tokens sampled besides those of the rollouts
 
 
 def as_rollouts(
@@ -38,7 +39,11 @@ def as_rollouts(
         group=responses.owner,
         reward=reward,
         correct=correct,
-        advantage=group_advantage(reward, responses.owner, correct=correct if method.drop_all_wrong else None),
+        advantage=group_advantage(
+            method.shaped_reward(reward, responses.mask.sum(1).long()),
+            responses.owner,
+            correct=correct if method.drop_all_wrong else None,
+        ),
         tokens=responses.tokens,
         mask=responses.mask,
         logp={"student": responses.logp},

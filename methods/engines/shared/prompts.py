@@ -82,6 +82,14 @@ def make_prompt(
     return Prompt(tuple(blind_pad if i == image_token else i for i in ids), (), where)
 
 
+def continued(prompt: Prompt, response: Sequence[int]) -> Prompt:
+    """The prompt with the beginning of a response behind it, which counts as text does."""
+    if not response:
+        return prompt
+    where = torch.arange(len(response)).expand(3, -1) + prompt.positions.max() + 1
+    return Prompt((*prompt.ids, *response), prompt.images, torch.cat([prompt.positions, where], dim=1))
+
+
 def pad_prompts(prompts: Sequence[Prompt], pad_token: int, device: torch.device) -> PromptBatch:
     """Left-pad to the longest; padding is masked and has position 0."""
     length = max(len(p.ids) for p in prompts)

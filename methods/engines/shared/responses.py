@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerBase
 
 
@@ -24,6 +27,24 @@ class Responses:
     def ids(self, row: int) -> tuple[int, ...]:
         """Token ids of one response, end-of-turn token included."""
         return tuple(self.tokens[row, : int(self.mask[row].sum())].tolist())
+
+    def every_id(self) -> list[tuple[int, ...]]:
+        """Token ids of all B responses."""
+        return [self.ids(row) for row in range(len(self.mask))]
+
+
+def stacked(parts: Sequence[Responses]) -> Responses:
+    """Parts put one below the other, padded to the longest response; ``owner`` goes on counting from part to part."""
+    length = max(1, *(int(part.mask.sum(1).max()) for part in parts))
+
+    def stack(name: str) -> Tensor:
+        fitted = [getattr(part, name)[:, :length] for part in parts]
+        return torch.cat([pad(values, (0, length - values.shape[1])) for values in fitted])
+
+    firsts = accumulate((int(part.owner.max()) + 1 for part in parts[:-1]), initial=0)
+    owner = torch.cat([part.owner + first for part, first in zip(parts, firsts, strict=True)])
+    truncated = torch.cat([part.truncated for part in parts])
+    return Responses(stack("tokens"), stack("mask"), stack("logp"), stack("entropy"), owner, truncated)
 
 
 def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:

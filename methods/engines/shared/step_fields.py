@@ -27,6 +27,7 @@ def rollout_fields(method: Method, experience: Experience, step: int) -> dict[st
         "evidence": _evidence(method, rollouts, step),
         "entropy": float(responses.entropy.sum() / responses.mask.sum()),
         "tokens": int(lengths.sum()),
+        "extra_tokens": experience.extra_tokens,
     }
 
 

@@ -55,6 +55,7 @@ class MethodSource:
     presets: dict[str, dict[str, OptionValue]]
     control: bool = False  # a control, not one of "all methods"
     labels: bool = False  # needs labels of tokens, which only some worlds have
+    valued: bool = False  # needs values of prefixes, which only some engines give
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
@@ -77,7 +78,7 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels"))
+        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels", "valued"))
         method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), *flags)
         for preset, values in _preset_table(_parse(root, module)).items():
             for key, value in (method.presets[preset] | values).items():

@@ -12,7 +12,7 @@ from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
-from methods.shared.limits import check_engine_labels, check_engine_option, check_limits
+from methods.shared.limits import check_engine_labels, check_engine_option, check_engine_values, check_limits
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, Variant
@@ -128,6 +128,8 @@ class Grid:
             return key
         method = self._method(key.method, place)
         self._check_labels(method, place)
+        if method.valued:
+            check_engine_values(self.config.engine, method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
@@ -173,6 +175,9 @@ class Grid:
             resolved[name] = source.option(name, place).parse(value, place)
             check_limits({name: resolved[name]}, place)
             check_engine_option(self.config.engine, name, resolved[name], place)
+        for name in source.options.keys() - resolved.keys():
+            place = self.source.place("options", source.name, name)
+            check_engine_option(self.config.engine, name, source.options[name].default, place)
         return {name: option.default for name, option in source.options.items()} | resolved
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
@@ -195,8 +200,11 @@ class Grid:
         return self.methods[known(name, self.methods, "method", place, "; a method is a file in methods/")]
 
     def _rivals(self) -> list[str]:
-        """What "all methods" means where the config does not say: every one but the controls."""
-        return [name for name, method in self.methods.items() if not method.control]
+        """What "all methods" means where the config does not say: all that the engine can train, but the controls."""
+        served = [
+            name for name, method in self.methods.items() if not (method.valued and self.config.engine == "easyr1")
+        ]
+        return [name for name in served if not self.methods[name].control]
 
     def _check_labels(self, method: MethodSource, place: str) -> None:
         """ConfigError where ``method`` needs labels of tokens and nobody can give them."""
