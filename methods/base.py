@@ -105,10 +105,9 @@ class Rollouts:
     entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; there for ``credit``, not for ``loss``
     labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
     line_ends: Bool[Tensor, "B T"] | None = None  # tokens that hold a line break; for methods that ask for values
-    values: dict[str, Tensor] = field(
-        default_factory=dict
-    )  # for methods that ask: "known" (B, T) bool, "prefix" (B, T)
-    # mean reward after each known token and 0 elsewhere, and "start" (B,) mean reward from the problem's prompt
+    # For methods that ask for values: "known" (B, T) bool, "prefix" (B, T) mean reward after each known token and 0
+    # elsewhere, "start" (B,) mean reward from the problem's prompt.
+    values: dict[str, Tensor] = field(default_factory=dict)
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
         """Nats under teacher ``name``, and under the student where that teacher has no reference."""

@@ -34,8 +34,8 @@ def segment_advantage(
 ) -> Float[Tensor, "B T"]:
     """V(end of the token's segment) - V(its start), on each response token; segments end at known tokens.
 
-    ``prefix`` holds the value after each known token, ``start`` that of the prompt; the value of a whole response is its
-    reward. Summed once per segment the advantages of a response telescope to reward - start. Padding is 0.
+    ``prefix`` holds the value after each known token, ``start`` that of the prompt; the value of a complete response is
+    its reward. Summed once per segment the advantages of a response telescope to reward - start. Padding is 0.
     VinePPO (arXiv:2410.01679, section 4) with gamma = 1; SPO (arXiv:2505.23564, section 4).
     """
     last = mask.sum(1).long() - 1

@@ -36,7 +36,7 @@ def check_teachers(method: Method) -> None:
 
 
 def check_credit(method: Method, batch: Rollouts, step: int) -> None:
-    """Padding and, without values, zero advantages get 0; neither more padding nor another order of the rollouts changes a value."""
+    """Padding and, without values, zero advantages get 0; neither padding nor the rollouts' order changes a value."""
     credit = method.credit(batch, step)
     assert credit.shape == batch.mask.shape
     assert credit.isfinite().all()

@@ -54,7 +54,7 @@ def test_a_new_file_in_methods_is_in_table_2_without_further_edits():
     made = Grid(config, read_experiments(), known | {"mine": known["grpo"]}, Recipes(config), SOURCE)
     names = {k.name for k in made.of_experiment("table2")}
     assert names >= {"mine/small/default/s1", "mine/large/default/s1", "cepo/large/default/s1"}
-    assert len(names) == 14
+    assert len(names) == 2 * (len([m for m in known.values() if not m.control]) + 2)  # mine and the base besides
 
 
 def test_experiments_restrict_extend_and_share_cells():
@@ -241,7 +241,8 @@ def test_lock_is_part_of_every_recipe(tmp_path: Path):
 
 def test_controls_are_cells_but_not_among_all_methods():
     made = grid(methods=None)
-    assert {k.method for k in made.wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
+    rivals = {"grpo", "opsd", "sdpo", "rlsd", "cepo", "dapo", "vineppo", "spo"}
+    assert {k.method for k in made.wanted} == rivals | {"base"}
     named = {"mine": {"title": "", "arms": [{"methods": ["oracle", "anti_oracle", "entropy"]}]}}
     assert len(grid(named, experiments=["mine"]).wanted) == 3 * 2 * 2
 
@@ -268,3 +269,9 @@ def test_the_code_that_reads_labels_decides_cells_that_train_on_them(monkeypatch
     digests = {name: grid().cell(key(f"{name}/small/default/s1")).digests["code"] for name in ("oracle", "entropy")}
     assert "methods.micro.labels" in digests["oracle"]
     assert "methods.micro.labels" not in digests["entropy"]
+
+
+def test_values_of_prefixes_are_refused_where_the_engine_samples_none():
+    named = {"mine": {"title": "", "arms": [{"methods": ["grpo", "vineppo"]}]}}
+    with pytest.raises(ConfigError, match="vineppo needs values of prefixes, which easyr1 does not sample; use engine"):
+        grid(named, experiments=["mine"], engine="easyr1")
