@@ -15,6 +15,7 @@ TABLES: dict[str, Table] = {
     "tuning": Table(),
     "noise": Table(),
     "credit": Table(cells="all", reads_credit=True),
-    "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json")),
+    "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json"), reads_gradients=True),
+    "gradients": Table(reads_gradients=True),
     "publishedcheck": Table(),
 }

@@ -83,7 +83,10 @@ class Experiment(Model):
     """One file of ``workflows/configs/experiments/``."""
 
     title: str = Field(description="one line, printed when the experiment runs")
-    arms: list[ExperimentArm] = Field(min_length=1)
+    arms: list[ExperimentArm] = Field(default=[], description="cells that are trained, evaluated and shown")
+    gradients: list[ExperimentArm] = Field(
+        default=[], description="arms whose gradients are measured; methods: null means all of the config and controls"
+    )
     scales: list[str] | None = Field(default=None, description="null: all of the config")
     seeds: list[int] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
@@ -92,6 +95,28 @@ class Experiment(Model):
     repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
     tables: list[Name] = Field(default=[], description="tables of these cells; evals/analysis/tables lists them")
     figures: list[Name] = Field(default=[], description="figures of these cells; evals/analysis/figures lists them")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Experiment:
+        if not self.arms and not self.gradients:
+            raise ValueError("name 'arms' to train, or 'gradients' to measure")
+        return self
+
+
+class GradientSection(Model):
+    """How gradients are measured: section ``gradients`` of the config."""
+
+    batches: int = Field(default=32, ge=2, description="batches of fresh rollouts at each state, K")
+    prompts: int = Field(default=8, ge=1, description="problems of a batch")
+    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
+    states: list[Name] = Field(
+        default=["base"],
+        min_length=1,
+        description="policies: 'base' is untrained, any other is a variant of GRPO, at the end of its training",
+    )
+    dimension: int = Field(
+        default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
+    )
 
 
 class Progress(Model):
@@ -134,6 +159,7 @@ class Resources(Model):
     base: Reserved = Field(default_factory=Reserved, description="making a base model, and what it can do untrained")
     train: Reserved = Field(default_factory=Reserved, description="training one cell")
     evaluate: Reserved = Field(default_factory=Reserved, description="one cell's answers to every benchmark")
+    gradients: Reserved = Field(default_factory=Reserved, description="gradients at one state of the policy")
 
 
 class Config(Model):
@@ -158,6 +184,7 @@ class Config(Model):
     )
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    gradients: GradientSection = Field(default_factory=GradientSection)
     engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")

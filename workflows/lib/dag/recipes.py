@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from workflows.lib.config.schema import MICRO, Config
 
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
+MEASURES_GRADIENTS = "methods.engines.local.measure_gradients"  # whatever engine trains
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
 # Settings of the engine that decide nothing of the outcome.
@@ -126,6 +127,20 @@ class Recipes:
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""
         return canonical([cell.digest, code_digest("evals.credit_scores", "methods.micro.labels")])
+
+    def gradient_digests(self, methods: Sequence[str], scale: str, labels: bool) -> dict[str, str]:
+        """Digests of what decides measured gradients besides the options of ``methods`` and the policy's adapter."""
+        modules = [f"methods.{name}" for name in methods] + ([LABELS[self.config.world]] if labels else [])
+        return {
+            "base": value_digest(self.base(scale)),
+            "data": value_digest(self.problems()),
+            "code": code_digest(MEASURES_GRADIENTS, *modules),
+            "env": self.env,
+        }
+
+    def estimates(self, plans: Sequence[str]) -> str:
+        """How numbers are made from measured gradients."""
+        return canonical([code_digest("evals.gradient_estimates"), value_digest(list(plans))])
 
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""

@@ -18,7 +18,7 @@ class Kind(NamedTuple):
     """Jobs that take about as long as each other."""
 
     rule: str
-    subject: str = ""  # method/scale of a cell, scale of a base model, name of a table
+    subject: str = ""  # method/scale of a cell, scale/state of measured gradients, scale of a base model, table's name
 
 
 Values = dict[Kind, list[float]]
@@ -36,6 +36,8 @@ class Past:
 
 def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
+    if "state" in wildcards:
+        return Kind(rule, f"{wildcards['scale']}/{wildcards['state']}")
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
     kind, _, name = rule.partition("_")
@@ -94,6 +96,8 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
     for model in sorted(results.glob("models/*/base.json")):
         yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
         yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
+    for report in sorted(results.glob("gradients/*/*/s*/gradients.json")):
+        yield Kind("gradients", "/".join(report.parts[-4:-2])), _number(_json(report).get("seconds"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 
