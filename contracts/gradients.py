@@ -44,7 +44,8 @@ class GradientPlan(Record):
     prompts: int
     group_size: int
     dimension: int
-    micro_batch: int
+    micro_batch: int = Field(description="rollouts in one forward and backward pass")
+    sampled_at_once: int = Field(description="rollouts that are sampled side by side")
     grade_deadline: float
     digests: dict[str, str] = Field(description="of the base model, its adapter, data, code and environment")
 

@@ -1,10 +1,11 @@
-# The only rule that opens MLflow: it copies what the cells' files say, so cells from the cache appear too.
+# The only rule that opens MLflow: it copies what finished files say, so what comes from the cache appears too.
 
 
 rule track:
     input:
         cells=study.tracking.cells,
         results=study.tracking.results,
+        gradients=study.tracking.gradients,
     output:
         "<results>/tracked.json",
         update(study.tracking.store_files),  # filled again if it was deleted; never deleted by Snakemake: it holds other runs too

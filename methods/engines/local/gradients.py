@@ -53,7 +53,8 @@ class GradientSettings:
     prompts: int = 8  # problems of a batch
     group_size: int = 8  # rollouts to each problem
     dimension: int = 32768  # of the sketch; the relative error of a product is about sqrt(2 / dimension)
-    micro_batch: int = 256  # rollouts in one pass
+    micro_batch: int = 256  # rollouts in one forward and backward pass
+    sampled_at_once: int = 64  # rollouts; sampling keeps no activations
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class GradientMeter:
         self.problems = short_enough(problems, first, lambda problem: prompt_length(policy, first, problem, limit))
         self.teachers = SharedTeachers(policy, self.methods, settings.micro_batch)
         nobody = AdapterTeachers(policy, set())
-        self.sampling = Gatherer(policy, _without_teachers(first), grader, nobody, settings.micro_batch)
+        self.sampling = Gatherer(policy, _without_teachers(first), grader, nobody, settings.sampled_at_once)
         self._sketch: CountSketch | None = None
 
     @property

@@ -151,7 +151,8 @@ def _meter(task: GradientTask) -> GradientMeter:
     keep_freed_memory()
     forget_products()
     plan, methods = task.plan, {arm.name: load_method(arm.method, arm.options) for arm in task.plan.arms}
-    settings = GradientSettings(plan.batches, plan.prompts, plan.group_size, plan.dimension, plan.micro_batch)
+    chosen = ("batches", "prompts", "group_size", "dimension", "micro_batch", "sampled_at_once")
+    settings = GradientSettings(**plan.model_dump(include=set(chosen)))
     first = next(iter(methods.values()))
     check_engine_option("local", "lora_rank", first.lora_rank)
     policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))

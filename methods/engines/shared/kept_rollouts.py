@@ -47,6 +47,7 @@ def keep(
                 "tokens": token_texts(tokenizer, ids),
                 "credit": None if method.matches_distributions else per_token,
                 "divergence": per_token if method.matches_distributions else None,
+                "entropy": responses.entropy[row, : len(ids)].tolist(),
                 "evidence": None if evidence is None or advantage == 0 else evidence[row, : len(ids)].tolist(),
             }
         )

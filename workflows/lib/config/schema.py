@@ -114,6 +114,10 @@ class GradientSection(Model):
         min_length=1,
         description="policies: 'base' is untrained, any other is a variant of GRPO, at the end of its training",
     )
+    micro_batch: int | None = Field(
+        default=None, ge=1, description="rollouts in one forward and backward pass; null: that of engine_settings"
+    )
+    sampled_at_once: int = Field(default=64, ge=1, description="rollouts that are sampled side by side")
     dimension: int = Field(
         default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
     )

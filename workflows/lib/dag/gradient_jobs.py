@@ -138,7 +138,8 @@ class GradientJobs:
             prompts=section.prompts,
             group_size=section.group_size,
             dimension=section.dimension,
-            micro_batch=settings.micro_batch,
+            micro_batch=section.micro_batch or settings.micro_batch,
+            sampled_at_once=section.sampled_at_once,
             grade_deadline=settings.grade_deadline,
             digests=digests | ({"adapter": grid.cell(trained).digest} if trained else {}),
         )

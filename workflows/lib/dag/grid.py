@@ -159,6 +159,7 @@ class Grid:
             model_name=config.model_name(key.scale),
             options=self._options(key.method, key.variant),
             digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
+            control=key.method != BASE and self.methods[key.method].control,
         )
 
     def _labelled(self, method: str) -> bool:

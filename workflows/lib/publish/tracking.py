@@ -1,4 +1,4 @@
-"""Copies finished cells into MLflow: one writer, one run per cell digest, however often it is called."""
+"""Copies finished cells and measured gradients into MLflow: one writer, one run per digest, however often called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
-from workflows.lib.publish.measures import params_of, points_of, started_at, tags_of
+from workflows.lib.publish.gradient_measures import gradient_runs
+from workflows.lib.publish.measures import cell_run
+from workflows.lib.publish.tracked_run import TrackedRun
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
@@ -21,27 +23,37 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
-DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell, and which state of its files
+DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell or measurement, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
 OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
-Known = Mapping[str, tuple[str, str | None]]  # cell digest -> run id, content digest
+Known = Mapping[str, tuple[str, str | None]]  # digest -> run id, content digest
 
 
 def track(
-    folders: Sequence[Path], experiment: str, membership: Mapping[str, Sequence[str]], uri: str, artifacts: Path
-) -> dict[str, str]:
-    """Make the store ``uri`` hold one run per cell folder; returns cell name -> run id.
+    folders: Sequence[Path], experiment: str, membership: Mapping[str, Sequence[str]], uri: str, artifacts: Path,
+    measured: Path | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Make the store ``uri`` hold one run per cell folder, and one per policy whose gradients lie below ``measured``.
 
-    A run is found again by the digest of its cell. It is left alone if the cell's files are the same, and replaced if
-    they changed. ``membership``: experiment -> names of its cells. Raises ConfigError for a store that cannot be used.
+    Returns name -> run id. A run is found again by its digest. It is left alone if its files are the same, and replaced
+    if they changed. ``membership``: experiment -> names of its cells. Raises ConfigError for a store that cannot be
+    used.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
     with usable(uri):
         client = MlflowClient(uri)
         store = _experiment(client, experiment, artifacts)
         known = dict(_runs(client, store))
-        return dict(_upsert(client, store, CellFolder(folder), members, known) for folder in folders)
+        return {run.name: _upsert(client, store, run, known) for run in _tracked(folders, members, measured)}
+
+
+def _tracked(
+    folders: Sequence[Path], members: Mapping[str, frozenset[str]], measured: Path | None
+) -> Iterator[TrackedRun]:
+    for cell in map(CellFolder, folders):
+        yield cell_run(cell, [name for name, cells in members.items() if cell.cell.name in cells])
+    if measured is not None:
+        yield from gradient_runs(measured)
 
 
 @contextmanager
@@ -70,7 +82,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
 
 
 def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Every active run of a cell: digest -> run id and content digest."""
+    """Every active run: digest -> run id and content digest."""
     token = None
     while True:
         page = client.search_runs([experiment], max_results=BATCH, page_token=token)
@@ -82,34 +94,30 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[st
             return
 
 
-def _upsert(
-    client: MlflowClient, experiment: str, cell: CellFolder, members: Mapping[str, frozenset[str]], known: Known
-) -> tuple[str, str]:
-    name = cell.cell.name
-    tags = tags_of(cell) | {f"experiment/{e}": "true" for e, cells in members.items() if cell.cell.name in cells}
-    files = [cell.path / file for file in FILES if (cell.path / file).exists()]
-    content = hashlib.sha256(repr(sorted(tags.items())).encode() + b"".join(f.read_bytes() for f in files)).hexdigest()
-    run, seen = known.get(cell.cell.digest, (None, None))
+def _upsert(client: MlflowClient, experiment: str, tracked: TrackedRun, known: Known) -> str:
+    tags = dict(tracked.tags) | {DIGEST: tracked.digest}
+    state = repr(sorted(tags.items())).encode() + b"".join(f.read_bytes() for f in tracked.files) + tracked.more
+    content = hashlib.sha256(state).hexdigest()
+    run, seen = known.get(tracked.digest, (None, None))
     if run is not None and seen == content:
-        return name, run
+        return run
     if run is not None:
         client.delete_run(run)
-    run = _create(client, experiment, cell, tags)
-    for file in files:
+    run = _create(client, experiment, tracked, tags)
+    for file in tracked.files:
         client.log_artifact(run, str(file))
     client.set_tag(run, CONTENT, content)  # last: a run without it was not finished and is replaced next time
-    return name, run
+    return run
 
 
-def _create(client: MlflowClient, experiment: str, cell: CellFolder, tags: Mapping[str, str]) -> str:
-    start = started_at(cell)
-    run = client.create_run(experiment, start_time=start, tags=dict(tags), run_name=cell.cell.name).info.run_id
-    client.log_batch(run, params=[Param(key, value) for key, value in params_of(cell).items()])
+def _create(client: MlflowClient, experiment: str, tracked: TrackedRun, tags: dict[str, str]) -> str:
+    start = tracked.started()
+    run = client.create_run(experiment, start_time=start, tags=tags, run_name=tracked.name).info.run_id
+    client.log_batch(run, params=[Param(key, value) for key, value in tracked.params().items()])
     metrics = [
-        Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in points_of(cell)
+        Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in tracked.points()
     ]
     for first in range(0, len(metrics), BATCH):
         client.log_batch(run, metrics=metrics[first : first + BATCH])
-    wall = cell.run.wall_seconds if cell.run is not None else 0.0
-    client.set_terminated(run, "FINISHED", end_time=start + round(1000 * wall))
+    client.set_terminated(run, "FINISHED", end_time=start + round(1000 * tracked.seconds))
     return run

@@ -96,8 +96,9 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
     for model in sorted(results.glob("models/*/base.json")):
         yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
         yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
-    for report in sorted(results.glob("gradients/*/*/s*/gradients.json")):
-        yield Kind("gradients", "/".join(report.parts[-4:-2])), _number(_json(report).get("seconds"))
+    for line in _text(results / "gradients" / "measurements.jsonl").splitlines():
+        report = _fields(line)
+        yield Kind("gradients", f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 

@@ -22,14 +22,14 @@ APART = 0.22  # rows between two states of the same arm
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
-    """Write ``gradients`` (.svg, .png) to the folder ``out``; returns the paths.
+    """Write ``gradient_signal`` (.svg, .png) to the folder ``out``; returns the paths.
 
     Numbers are read from the folder ``gradients`` beside ``out``; ``cells`` and ``published`` are not needed. Raises
     DataError if no gradients were measured or a file is broken. The same numbers give the same bytes.
     """
     measured = read_measured(out.parent)
     with rc_context(SETTINGS):
-        return save(draw_gradients(measured), out, "gradients")
+        return save(draw_gradients(measured), out, "gradient_signal")
 
 
 def draw_gradients(measured: MeasuredGradients) -> Figure:
