@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from evals.statistics.variance import quantile_of
 
 FOLDER = "gradients"  # beside the folders of tables and figures
 LEVEL = 0.95
+Key = tuple[str, str, str, str, str | None]  # scale, state, quantity, arm, the arm it is compared with
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,14 @@ class MeasuredGradients:
     ) -> GradientNumber | None:
         """One number over all seeds; None where it was not measured or could not be computed."""
         wanted = (scale, state, quantity, arm(method), theirs and arm(theirs))
-        return over_seeds([line for line in self.lines if _key(line) == wanted])
+        return over_seeds(self._by_key.get(wanted, []))
+
+    @cached_property
+    def _by_key(self) -> dict[Key, list[GradientLine]]:
+        found: dict[Key, list[GradientLine]] = {}
+        for line in self.lines:
+            found.setdefault(_key(line), []).append(line)
+        return found
 
 
 def read_measured(results: Path) -> MeasuredGradients:
@@ -108,5 +117,5 @@ def _parts(name: str) -> tuple[str, str]:
     return method, variant or "default"
 
 
-def _key(line: GradientLine) -> tuple[str, str, str, str, str | None]:
+def _key(line: GradientLine) -> Key:
     return line.scale, line.state, line.quantity, arm(line.method), line.theirs and arm(line.theirs)

@@ -147,7 +147,9 @@ def plan(**changed: object) -> GradientPlan:
     arms = [GradientArm(name=n, method=n, options=OPTIONS) for n in ("grpo", "oracle")]
     given = {"world": "micro", "scale": "small", "model_name": "tiny", "state": "base", "seed": 1, "device": "cpu"}
     given |= {"dtype": "float32", "arms": arms, "batches": 3, "prompts": 2, "group_size": 2, "dimension": 1024}
-    return GradientPlan(**given | {"micro_batch": 64, "sampled_at_once": 64, "grade_deadline": 5.0, "digests": {}} | changed)
+    return GradientPlan(
+        **given | {"micro_batch": 64, "sampled_at_once": 64, "grade_deadline": 5.0, "digests": {}} | changed
+    )
 
 
 @pytest.fixture

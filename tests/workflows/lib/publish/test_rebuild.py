@@ -17,6 +17,7 @@ from evals.analysis.cells import CellFolder
 from evals.analysis.tables.table2 import write as write_table2
 from tests.helpers.analysis_cells import write_experiment, write_grid
 from tests.helpers.credit_cells import write_credit
+from tests.helpers.measured_gradients import write_measured
 from workflows.lib.publish.rebuild import rebuild
 
 PUBLISHED = ROOT / "results" / "published"
@@ -30,6 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for cell in (folder / "cells").glob("*/*/*/s*"):
         if cell.parts[-4] != "base":
             write_credit(cell, cell.parts[-4], int(cell.name[1:]))
+    write_measured(folder, states=("base", "default"))
     return folder
 
 
