@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,11 @@ def gram(seed: int) -> np.ndarray:
 
 
 def write_measured(
-    results: Path, scales: tuple[str, ...] = ("small",), states: tuple[str, ...] = ("base",), seeds: tuple[int, ...] = (1,)
-) -> Path:  # fmt: skip
+    results: Path,
+    scales: Sequence[str] = ("small",),
+    states: Sequence[str] = ("base",),
+    seeds: Sequence[int] = (1,),
+) -> Path:
     """The folder ``gradients`` of a results folder; returns it."""
     folders = []
     for number, (scale, state, seed) in enumerate((a, b, c) for a in scales for b in states for c in seeds):
