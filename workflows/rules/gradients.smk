@@ -4,7 +4,7 @@
 rule gradients:
     input:
         data="<results>/data/train.parquet",
-        base="<model>/model",
+        base=study.gradients.base,
         check=study.cells.base_check,
         adapter=study.gradients.adapter,
     output:

@@ -70,6 +70,10 @@ class GradientJobs:
         """Cores of a measurement; on a GPU one process has it all."""
         return 1 if self._grid.config.device == "cuda" else PROCESSES
 
+    def base(self, wildcards: GradientWildcards) -> str:
+        """Input of a measurement: the base model."""
+        return f"{self.files.root}/models/{wildcards.scale}/model"
+
     def adapter(self, wildcards: GradientWildcards) -> str | list[str]:
         """Input of a measurement: the adapter of the state's GRPO cell; the untrained base has none."""
         key = self._trained(_measurement(wildcards))
