@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from evals.statistics.variance import quantile_of
 
 FOLDER = "gradients"  # beside the folders of tables and figures
 LEVEL = 0.95
+RATIOS = ("snr", "samples")  # quantities that are positive
 Key = tuple[str, str, str, str, str | None]  # scale, state, quantity, arm, the arm it is compared with
 
 
@@ -85,16 +87,18 @@ def over_seeds(lines: Sequence[GradientLine]) -> GradientNumber | None:
     """Mean over seeds with Student's interval over them; with one seed, the interval over its batches.
 
     Seeds are what is repeated. Each seed's number also holds the chance of its batches, so the interval over seeds
-    covers both.
+    covers both. Of what is a ratio the logarithms are averaged, as in the interval over batches.
     """
     if not lines:
         return None
     if len(lines) == 1:
         return GradientNumber(lines[0].value, lines[0].low, lines[0].high, 1)
-    values = np.array([line.value for line in lines])
+    ratio = lines[0].quantity in RATIOS
+    values = np.array([math.log(line.value) if ratio else line.value for line in lines])
     half = quantile_of(len(values) - 1, LEVEL) * float(values.std(ddof=1)) / len(values) ** 0.5
     mean = float(values.mean())
-    return GradientNumber(mean, mean - half, mean + half, len(values))
+    ends = (math.exp(end) if ratio else end for end in (mean, mean - half, mean + half))
+    return GradientNumber(*ends, seeds=len(values))
 
 
 def arm(name: str) -> str:

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from contracts.gradients import TARGET
 from evals.analysis.figures.style import COLOURS, MARKERS, SETTINGS, save
@@ -91,6 +92,9 @@ def _frame(axes: Sequence[Axes], heading: str, names: Sequence[str]) -> None:
     samples.set_yticks(np.arange(len(names)), names)
     samples.set_ylim(len(names) - 0.4, -0.6)
     samples.set_xscale("log")
+    samples.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    samples.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    samples.xaxis.set_minor_formatter(NullFormatter())
     samples.axvline(1.0, color="#555555", linewidth=0.8)
     for mark in (0.0, 1.0):
         direction.axvline(mark, color="#555555", linewidth=0.8)

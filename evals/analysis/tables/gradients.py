@@ -14,7 +14,7 @@ from evals.analysis.claims.verdicts import judge
 from evals.analysis.display import listed
 from evals.analysis.gradient_results import GradientNumber, MeasuredGradients, arm_name, read_measured, state_name
 from evals.analysis.rendering.captions import Words, title
-from evals.analysis.rendering.cell_words import signed_two
+from evals.analysis.rendering.cell_words import MINUS
 from evals.analysis.rendering.document import write_document
 from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
 from evals.analysis.tables.claims import verdict_table
@@ -74,7 +74,7 @@ def _entries(measured: MeasuredGradients, scale: str, state: str, name: str) -> 
         for quantity, compared, _, _ in COLUMNS
     ]
     return [
-        _entry(number, mark, compared) if number else Entry("" if _is_itself(name, quantity) else ABSENT)
+        _entry(number, mark) if number else Entry("" if _is_itself(name, quantity) else ABSENT)
         for number, (quantity, compared, _, mark) in zip(found, COLUMNS, strict=True)
     ]
 
@@ -86,9 +86,9 @@ def _is_itself(name: str, quantity: str) -> bool:
     )
 
 
-def _entry(number: GradientNumber, mark: float | None, compared: bool) -> Entry:
+def _entry(number: GradientNumber, mark: float | None) -> Entry:
     def shown(value: float) -> str:
-        return signed_two(value) if compared and mark == 0.0 else f"{value:.3f}"
+        return f"{value:{'+' if mark == 0.0 else ''}.3f}".replace("-", MINUS)
 
     if number.low is None or number.high is None:
         return Entry(shown(number.value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -49,7 +50,11 @@ def test_numbers_are_means_over_seeds(results: Path):
     assert found is not None
     alone = [line for line in measured.lines if (line.scale, line.state, line.method) == ("small", "base", "cepo")]
     values = [line.value for line in alone if line.quantity == "snr"]
-    assert (len(values), found.seeds, found.value) == (3, 3, pytest.approx(sum(values) / 3))
+    assert (len(values), found.seeds, found.value) == (3, 3, pytest.approx(np.prod(values) ** (1 / 3)))
+    cosines = [line.value for line in alone if line.quantity == "direction"]
+    assert measured.number("small", "base", "direction", "cepo").value == pytest.approx(np.mean(cosines))
+    half = 4.302653 * np.std(np.log(values), ddof=1) / 3**0.5  # Student's t for three seeds
+    assert found.high == pytest.approx(found.value * np.exp(half))
     assert measured.number("small", "base", "samples", "cepo", "rlsd") is None
 
 
