@@ -18,7 +18,8 @@ from evals.inputs import check_environment, check_model, holds_model, read_bench
 from evals.run import check_settings, collect, write_raw
 from evals.samples import write_samples
 from evals.vllm.job import Failure, VllmJob
-from methods.shared.vllm import end_with_parent, versions
+from methods.shared.child_process import end_with_parent
+from methods.shared.vllm import versions
 
 
 def run(job: VllmJob) -> None:

@@ -3,11 +3,9 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,8 @@ from methods.engines.easyr1.checks import check_versions, installed_versions
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.kept_rollouts import join
 from methods.engines.shared.run_record import Started, run_record
+from methods.shared.child_process import end_with_parent
 
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARN", "NCCL_DEBUG": "WARN"}
 EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
@@ -122,7 +120,7 @@ def user_error(error: BaseException) -> UserError | None:
 
 def main(path: Path) -> int:
     """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
-    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    end_with_parent()
     job = TrainingJob.model_validate_json(path.read_text())
     try:
         run(job)
