@@ -71,11 +71,11 @@ def place(ablation: Ablation, arms: Sequence[Arm], published: Published) -> Plac
     against = _default(arms)
     placed: Placed = []
     for choice in ablation.choices:
-        placed = _find(choice, arms, against.get("default"))
+        by_key = _find(choice, arms, against.get("default"))
         for key, name in choice.rows.items():
-            arm = placed.get(key) or placed.get(choice.same.get(key, key))
+            arm = by_key.get(key) or by_key.get(choice.same.get(key, key))
             placed.append((key, PlannedRow(_name(name, arm), arm, against, _paper(ablation, key, arms[0], published))))
-        extra = {key: arm for key, arm in placed.items() if key not in choice.rows}
+        extra = {key: arm for key, arm in by_key.items() if key not in choice.rows}
         placed += [(key, PlannedRow(arm.name, arm, against)) for key, arm in extra.items()]
     shown = [line.arm for _, line in placed]
     return placed + [(None, PlannedRow(arm.name, arm, against)) for arm in arms if arm not in shown]
@@ -98,12 +98,12 @@ def _about(ablation: Ablation, arms: Sequence[Arm]) -> list[str]:
 
 def _find(choice: Choice, arms: Sequence[Arm], default: Arm | None) -> dict[Key, Arm]:
     """The first arm at each point; default variants come first."""
-    placed: dict[Key, Arm] = {}
+    by_key: dict[Key, Arm] = {}
     for arm in arms:
         fits = arm.method == "cepo" and (default is None or changes(arm, default).keys() <= choice.options)
         if fits and (key := choice.key(arm.options)) is not None:
-            placed.setdefault(key, arm)
-    return placed
+            by_key.setdefault(key, arm)
+    return by_key
 
 
 def _name(name: str, arm: Arm | None) -> str:
