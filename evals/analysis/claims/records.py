@@ -16,7 +16,7 @@ from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Expect
 
 FILE = "claims.yaml"
-Arm = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[^/ ]+)?$", description="<method> or <method>/<variant>")]
+ArmName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[^/ ]+)?$", description="<method> or <method>/<variant>")]
 Unit = Literal["points", "ratio", "cosine"]
 Controlled = Literal["accuracy", "gradients", "none"]  # which positive control a verdict needs
 
@@ -26,7 +26,7 @@ class ClaimMeasure(Record):
 
     control: ClassVar[Controlled] = "accuracy"
     scale: str = Field(description="scale of the cells; the paper's small is its 2B model, large its 4B model")
-    ours: Arm
+    ours: ArmName
     expect: Expect = Field(description="of the number; similar: within the tolerance of 0, or of 'than'")
     size: float | None = Field(
         default=None, description="the paper's number in the unit of the measure; null: not given"
@@ -55,7 +55,7 @@ class Accuracy(ClaimMeasure):
     """Accuracy of ``ours`` less that of ``theirs``, in points."""
 
     kind: Literal["accuracy"]
-    theirs: Arm
+    theirs: ArmName
     benchmarks: list[str] = Field(default=list(BENCHMARKS), min_length=1, description="weighed equally; default: all")
     beyond: list[str] = Field(default=[], description="benchmarks whose difference is taken off, weighed equally")
 
@@ -74,7 +74,7 @@ class Training(ClaimMeasure):
         pattern=r"^(evidence\.|credit\.)?[a-z_0-9]+$",
         description="field of train.jsonl, of its evidence (evidence.x), or of credit.jsonl (credit.x)",
     )
-    theirs: Arm | None = Field(default=None, description="arm whose mean is taken off, paired by step")
+    theirs: ArmName | None = Field(default=None, description="arm whose mean is taken off, paired by step")
     steps: tuple[int, int] = Field(description="first and last step, both counted")
     minus_steps: tuple[int, int] | None = Field(default=None, description="steps whose mean is taken off")
     than: float = Field(default=0.0, description="taken off the result, in points")
@@ -85,7 +85,7 @@ class Time(ClaimMeasure):
 
     control: ClassVar[Controlled] = "none"
     kind: Literal["time"]
-    theirs: Arm
+    theirs: ArmName
     than: float = Field(gt=0, description="the ratio it is held against")
 
     @property
@@ -108,7 +108,7 @@ class Gradients(ClaimMeasure):
         description="samples: rollouts that ours needs where theirs needs one; direction: cosine of the expected "
         "gradient with the policy gradient of accuracy; progress: expected cosine of one batch's gradient with it"
     )
-    theirs: Arm | None = Field(default=None, description="of samples: the arm it is a ratio to")
+    theirs: ArmName | None = Field(default=None, description="of samples: the arm it is a ratio to")
     state: str = Field(default="base", description="state of the policy that was measured; base: untrained")
     than: float = Field(description="the number it is held against")
 
@@ -135,8 +135,8 @@ class GradientLine(Record):
     scale: str
     state: str = Field(description="base, or a state along a run")
     seed: int = Field(description="of the base draw and the rollouts")
-    method: Arm
-    theirs: Arm | None = Field(default=None, description="of samples: the arm that needs one rollout")
+    method: ArmName
+    theirs: ArmName | None = Field(default=None, description="of samples: the arm that needs one rollout")
     quantity: str
     value: float
     low: float | None = Field(description="95 % interval over batches; null: not known")

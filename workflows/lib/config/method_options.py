@@ -20,15 +20,15 @@ KINDS: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 @dataclass(frozen=True)
 class Option:
-    """One option: what it may be, and what it is if nobody says otherwise."""
+    """One option of a method: its type, its allowed values and its default."""
 
     name: str
     kind: type
-    choices: tuple[OptionValue, ...]  # of a Literal; () means any value of the kind
+    choices: tuple[OptionValue, ...]  # values of a Literal; () means any value of the type
     default: OptionValue
 
     def parse(self, value: object, place: str) -> OptionValue:
-        """``value`` as this option's type (an int is fine for a float); ConfigError naming ``place`` otherwise."""
+        """Return ``value`` as this option's type (an int may stand for a float), or raise ConfigError at ``place``."""
         if self.kind is float and type(value) is int:
             value = float(value)
         if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
@@ -48,7 +48,7 @@ class Option:
 
 @dataclass(frozen=True)
 class MethodSource:
-    """What the workflow knows of a method."""
+    """What the workflow knows about a method."""
 
     name: str
     options: dict[str, Option]
@@ -208,9 +208,9 @@ def _kind(annotation: ast.expr, name: str, place: str) -> tuple[type, tuple[Opti
 def _presets(
     root: Path, module: str, node: ast.ClassDef, options: Mapping[str, Option]
 ) -> dict[str, dict[str, OptionValue]]:
-    """Presets of the class's file over those of the files it inherits from.
+    """Presets of the class's file, added to those of the files it inherits from.
 
-    A shared file may preset options that not every method has; each method takes those it has.
+    A shared file may preset options that not every method has. Each method takes those that it has.
     """
     found: dict[str, dict[str, OptionValue]] = {}
     for where, base in _bases(root, module, node):

@@ -56,7 +56,7 @@ class Machine:
 
 
 def free_mb(folder: Path) -> float:
-    """Free space on the disk that a folder is on, or would be."""
+    """Free space on the disk of a folder, which need not exist yet."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return shutil.disk_usage(existing).free / 1e6
 
@@ -73,7 +73,7 @@ def packages_of(python: str) -> dict[str, str] | None:
 
 
 def normal(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Normalise the name of a package as package indexes do."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
