@@ -1,6 +1,6 @@
-"""A verdict on every claim of the paper that the cells of one world can speak to, as a table and as JSON.
+"""A verdict on every claim of the paper from the cells of one world, as a table and as JSON.
 
-A verdict is about the world it was reached in: what the micro world says of a claim about Qwen3-VL is no reproduction.
+A verdict holds in the world of its cells. A verdict of the micro world on a claim about Qwen3-VL is no reproduction.
 """
 
 from __future__ import annotations
