@@ -213,6 +213,6 @@ class TokenCredit(SelfDistillation):
 def load_method(name: str, options: dict[str, Any]) -> Method:
     """Make the method defined in ``methods/<name>.py``. The workflow has checked the options."""
     module = importlib.import_module(f"methods.{name}")
-    found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Method) and v is not Method]
-    (cls,) = [c for c in found if c.__module__ == module.__name__]
+    classes = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Method) and v is not Method]
+    (cls,) = [c for c in classes if c.__module__ == module.__name__]
     return cls(**options)

@@ -158,11 +158,11 @@ def ratio_estimate(products: BatchProducts, measure: Measure, level: float = LEV
         value = measure(moments)
         return math.log(value) if value is not None and value > 0 else None
 
-    of_log = estimate(products, log_of, level)
-    if of_log is None:
+    logarithm = estimate(products, log_of, level)
+    if logarithm is None:
         return None
-    bounds = (None if bound is None else math.exp(bound) for bound in (of_log.low, of_log.high))
-    return GradientEstimate(math.exp(of_log.value), *bounds)
+    bounds = (None if bound is None else math.exp(bound) for bound in (logarithm.low, logarithm.high))
+    return GradientEstimate(math.exp(logarithm.value), *bounds)
 
 
 def _values_without_one(products: BatchProducts, measure: Measure) -> list[float | None]:

@@ -88,7 +88,7 @@ def _read(source: bytes, module: str, is_package: bool, root: Path) -> tuple[str
     """Digest of one module's code, and the project modules that it imports or starts."""
     tree = ast.parse(source)
     package = module if is_package else module.rpartition(".")[0]
-    imports = {found for name in _imports(tree, package) for found in _project_modules(name, root)}
+    imports = {target for name in _imports(tree, package) for target in _project_modules(name, root)}
     for node in ast.walk(tree):
         _drop_docstring(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))

@@ -67,7 +67,7 @@ class MethodSource:
 @cache
 def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
     """Every method: a file in ``methods/`` that defines one subclass of ``Method``."""
-    found = {}
+    methods: dict[str, MethodSource] = {}
     for path in sorted((root / "methods").glob("[a-z]*.py")):
         module = f"methods.{path.stem}"
         _refuse_old_imports(root, module)
@@ -83,8 +83,8 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
             for key, value in (method.presets[preset] | values).items():
                 place = f"methods/{path.name}: {PRESETS}.{preset}.{key}"
                 method.option(key, place).parse(value, place)
-        found[path.stem] = method
-    return found
+        methods[path.stem] = method
+    return methods
 
 
 @dataclass(frozen=True)
@@ -212,13 +212,13 @@ def _presets(
 
     A shared file may preset options that not every method has. Each method takes those that it has.
     """
-    found: dict[str, dict[str, OptionValue]] = {}
+    presets: dict[str, dict[str, OptionValue]] = {}
     for where, base in _bases(root, module, node):
         for preset, values in _presets(root, where, base, options).items():
-            found.setdefault(preset, {}).update(values)
+            presets.setdefault(preset, {}).update(values)
     for preset, values in _preset_table(_parse(root, module)).items():
-        found.setdefault(preset, {}).update({key: value for key, value in values.items() if key in options})
-    return found
+        presets.setdefault(preset, {}).update({key: value for key, value in values.items() if key in options})
+    return presets
 
 
 def _preset_table(source: _Module) -> dict[str, dict[str, OptionValue]]:

@@ -71,12 +71,12 @@ class Grid:
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """Variants of the config and of every experiment. ConfigError if a name has two meanings."""
-        found: dict[str, Variant] = dict(self.config.variants)
+        variants: dict[str, Variant] = dict(self.config.variants)
         for name, experiment in self.experiments.items():
             for variant, meaning in experiment.variants.items():
-                if found.setdefault(variant, meaning) != meaning:
+                if variants.setdefault(variant, meaning) != meaning:
                     raise ConfigError(f"experiments/{name}.yaml: variants.{variant}", "means something else elsewhere")
-        return found
+        return variants
 
     @cached_property
     def wanted(self) -> list[Key]:
@@ -89,13 +89,13 @@ class Grid:
         scales = experiment.scales or list(self.config.scales)
         own = None if self.config.every_seed else experiment.seeds
         seeds = own or self.config.seeds
-        found = []
+        keys = []
         for number, arm in enumerate(experiment.arms):
             methods = arm.methods or self.config.methods or self._rivals()
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
-                found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
-        return list(dict.fromkeys(found))
+                keys.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
+        return list(dict.fromkeys(keys))
 
     def fitting(self) -> dict[str, list[Key]]:
         """Cells of each experiment for which this config has all scales and variants."""

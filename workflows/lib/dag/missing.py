@@ -26,10 +26,10 @@ class MissingNeed:
 
 def missing(config: Config, lock: Lock) -> list[MissingNeed]:
     """List all that is missing for a config. ``lock`` says what was fetched from the hub."""
-    found = []
+    needed = []
     for need in needs(config):
         if cause := lacking(need, lock):
-            found.append(MissingNeed(need.place, f"{need.repo}: {cause}", FETCH))
+            needed.append(MissingNeed(need.place, f"{need.repo}: {cause}", FETCH))
     if config.engine == "easyr1" and (cause := checkout_lacking(Path(config.easyr1.checkout).expanduser())):
-        found.append(MissingNeed("easyr1.checkout", cause, FETCH))
-    return found
+        needed.append(MissingNeed("easyr1.checkout", cause, FETCH))
+    return needed

@@ -111,11 +111,11 @@ def _verify(path: Path, file: LockedFile) -> None:
 def digest(path: Path, kind: str) -> str:
     """``sha256:`` of the content, or ``git:``, the SHA-1 by which git names the blob."""
     header = b"" if kind == "sha256" else f"blob {path.stat().st_size}\0".encode()
-    found = hashlib.new("sha256" if kind == "sha256" else "sha1", header, usedforsecurity=False)
+    computed = hashlib.new("sha256" if kind == "sha256" else "sha1", header, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 22):
-            found.update(block)
-    return f"{kind}:{found.hexdigest()}"
+            computed.update(block)
+    return f"{kind}:{computed.hexdigest()}"
 
 
 def _check_disk(place: str, wanted: float) -> None:

@@ -69,7 +69,7 @@ def packages_of(python: str) -> dict[str, str] | None:
     except OSError:
         return None
     rows = [line.split(" ", 1) for line in done.stdout.splitlines()]
-    return {normal(name): found for name, found in rows} if done.returncode == 0 else None
+    return {normal(name): version for name, version in rows} if done.returncode == 0 else None
 
 
 def normal(name: str) -> str:
