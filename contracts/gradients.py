@@ -51,7 +51,7 @@ class GradientPlan(Record):
 
 
 class GradientReport(Record):
-    """``gradients.json``: what was measured, and on what."""
+    """``gradients.json``: which gradients were measured, at which state of the policy and on which rollouts."""
 
     methods: list[str] = Field(
         description="names of the arms, such as cepo or cepo/lam=1, in the order of the products; the last is 'pg'"
@@ -106,7 +106,7 @@ def write_gradients(folder: Path, report: GradientReport, gram: Float[np.ndarray
 
 
 def read_gradients(folder: Path) -> tuple[GradientReport, Float[np.ndarray, "K M K M"]]:
-    """What :func:`write_gradients` wrote; DataError naming the folder where it is missing or broken."""
+    """Read what :func:`write_gradients` wrote. Raises DataError, which names the folder, if it is missing or broken."""
     try:
         report = GradientReport.model_validate_json((folder / "gradients.json").read_text())
         gram = load_file(folder / "gradients.safetensors")["gram"]

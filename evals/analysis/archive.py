@@ -30,13 +30,13 @@ from evals.analysis.gradient_results import FOLDER
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
-BITS = ["correct", "parsed", "truncated"]  # in an answer's number, from the lowest bit
+BITS = ["correct", "parsed", "truncated"]  # bits of the number that stores an answer, from the lowest
 
 
 def pack(results: Path, out: Path) -> list[Path]:
     """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths.
 
-    Cells that were not evaluated are left out. DataError if none was.
+    Cells that were not evaluated are left out. Raises DataError if no cell was evaluated.
     """
     cells = sorted(path.parents[1] for path in (results / "cells").glob("*/*/*/*/eval/scores.json"))
     if not cells:
@@ -95,7 +95,7 @@ def _evaluations(cell: Path) -> Iterator[str]:
 
 
 def _bits(folder: Path) -> pd.Series:
-    """Each answer of an evaluation as a number, by question."""
+    """Return each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
     number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
     return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
@@ -108,7 +108,7 @@ def _write(table: pa.Table, path: Path) -> Path:
 
 
 def main() -> None:
-    """Pack the results named first into the folder named second."""
+    """Pack the results folder given first into the folder given second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
     try:

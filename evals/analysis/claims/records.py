@@ -22,7 +22,7 @@ Controlled = Literal["accuracy", "gradients", "none"]  # which positive control 
 
 
 class ClaimMeasure(Record):
-    """What one part of a claim comes down to: a number, and where it should lie."""
+    """One part of a claim: a number that can be measured, and where it should lie."""
 
     control: ClassVar[Controlled] = "accuracy"
     scale: str = Field(description="scale of the cells; the paper's small is its 2B model, large its 4B model")
@@ -41,7 +41,7 @@ class ClaimMeasure(Record):
 
     @property
     def mark(self) -> float:
-        """What the number is held against, in its unit."""
+        """The value with which the number is compared, in its unit."""
         return 0.0
 
     @property
@@ -52,7 +52,7 @@ class ClaimMeasure(Record):
 
 
 class Accuracy(ClaimMeasure):
-    """Accuracy of ``ours`` less that of ``theirs``, in points."""
+    """Accuracy of ``ours`` minus that of ``theirs``, in points."""
 
     kind: Literal["accuracy"]
     theirs: ArmName
@@ -95,7 +95,7 @@ class Time(ClaimMeasure):
 
     @property
     def mark(self) -> float:
-        """The ratio it is held against."""
+        """The ratio with which it is compared."""
         return self.than
 
 
@@ -125,7 +125,7 @@ class Gradients(ClaimMeasure):
 
     @property
     def mark(self) -> float:
-        """The number it is held against."""
+        """The number with which it is compared."""
         return self.than
 
 
@@ -174,5 +174,5 @@ def load_claims(folder: Path) -> Claims:
 
 
 def _json(text: str) -> str:
-    """YAML as JSON: pydantic's strict mode takes a list for a tuple only there."""
+    """Convert YAML to JSON, because pydantic's strict mode accepts a list as a tuple only in JSON."""
     return json.dumps(yaml.safe_load(text))

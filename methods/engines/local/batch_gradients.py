@@ -4,10 +4,10 @@ It is the gradient of a method's first update, with the batch as one mini-batch:
 ratio is 1 and clips nothing, so that the surrogate's gradient is that of -credit * log-probability. That is linear in
 credit: a method whose credit is a combination of other methods' needs no backward pass of its own.
 
-With respect to what: for small models in float32 the weights of the layers that have an adapter, with the adapter added
-(``folded``). A fresh adapter has B = 0, so that its A has no gradient at all, and what B's gradient shows depends on
-the random A; the layers' weights depend on neither. For real models those weights are too many and the gradient is that
-of the LoRA matrices (``adapter``).
+For small models in float32 gradients are taken with respect to the weights of the layers that have an adapter, with the
+adapter added (``folded``). Those do not depend on how the adapter starts: in a new adapter B = 0, so A has no gradient
+at all, and the gradient of B depends on the random A. For real models these weights are too many, and gradients are
+taken with respect to the LoRA matrices (``adapter``).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Objective = CreditObjective | MatchingObjective
 
 
 def objective_of(policy: Policy, method: Method, experience: Experience) -> Objective:
-    """The objective of ``method`` at rollout step 0, from the rollouts as its teachers and labels left them."""
+    """Return what ``method`` minimises at rollout step 0. Its teachers have been asked, its labels are there."""
     rollouts = experience.rollouts
     share = token_weights(rollouts.mask, method.loss_avg)
     if not method.matches_distributions:
@@ -68,7 +68,7 @@ def objective_of(policy: Policy, method: Method, experience: Experience) -> Obje
 def policy_gradient(rollouts: Rollouts) -> CreditObjective:
     """The policy gradient of the reward: its credit is the reward less the mean of the *other* members' rewards.
 
-    Without bias, unlike GRPO's: nothing is divided by a standard deviation or by a number of tokens.
+    It has no bias, unlike GRPO's gradient: nothing is divided by a standard deviation or by a number of tokens.
     """
     reward, group = rollouts.reward.double(), rollouts.group
     same = (group[:, None] == group[None, :]).double()
@@ -157,14 +157,14 @@ def _losses(
 
 
 def is_folded(policy: Policy, score_dtype: str) -> bool:
-    """Whether gradients are those of the layers' weights with the adapter added."""
+    """Whether gradients are taken with respect to the layers' weights, with the adapter added."""
     with autocast(policy, score_dtype):
         return policy.folding.small and policy.folding.applies(policy.device)
 
 
 @contextmanager
 def differentiated(policy: Policy) -> Iterator[list[Tensor]]:
-    """Within this block the policy runs on the tensors it yields, of which gradients are taken."""
+    """Yield the tensors with respect to which gradients are taken; within the block the policy computes with them."""
     if policy.folding.small and policy.folding.applies(policy.device):
         leaves = [weight.detach().requires_grad_() for weight in policy.folding.weights()]
         with policy.folding.running(leaves):

@@ -38,7 +38,7 @@ from methods.shared import seeding
 from methods.shared.advantage import group_mix
 from methods.shared.rewards import Grader
 
-# Options that decide the rollouts and how they are read; all methods get those of the first.
+# Options that decide the rollouts and how they are rewarded. All methods get the first method's values of these.
 OF_THE_ROLLOUTS = (
     "prompts", "group_size", "temperature", "max_prompt", "max_response", "max_model_len", "cut_adds_end",
     "student_image", "prompt_template", "reward", "drop_all_wrong", "score_dtype", "lora_rank", "lora_alpha",
@@ -69,7 +69,7 @@ class GradientBatch:
 
 
 class GradientMeter:
-    """The policy, the methods to measure and what they are measured on."""
+    """Measures the gradients of several methods on rollouts of one policy to given problems."""
 
     def __init__(
         self, policy: Policy, methods: Mapping[str, Method], problems: Sequence[Problem], grader: Grader,
@@ -95,7 +95,7 @@ class GradientMeter:
         return next(iter(self.methods.values()))
 
     def experience(self, batch: int) -> tuple[list[Problem], Experience]:
-        """Fresh rollouts of the 0-based ``batch``, before any teacher is asked."""
+        """Make new rollouts for the 0-based ``batch``. No teacher is asked yet."""
         rows = step_rows(self.seed, batch, self.settings.prompts, len(self.problems))
         problems = [self.problems[row] for row in rows]
         found = self.sampling.gather(problems, 0, seeding.stream(self.seed, "rollout", batch), Clock())
@@ -134,7 +134,7 @@ class GradientMeter:
 
 
 def on_same_rollouts(methods: Mapping[str, Method], settings: GradientSettings) -> dict[str, Method]:
-    """The methods with the first one's options that decide rollouts, and the batch of ``settings``."""
+    """Give all methods the first one's options that decide rollouts, and the batch size of ``settings``."""
     first = next(iter(methods.values()))
     shared = {name: getattr(first, name) for name in OF_THE_ROLLOUTS}
     shared |= {"prompts": settings.prompts, "group_size": settings.group_size}
@@ -142,7 +142,7 @@ def on_same_rollouts(methods: Mapping[str, Method], settings: GradientSettings) 
 
 
 def load_adapter(policy: Policy, folder: Path) -> None:
-    """Put a trained cell's adapter into the policy; DataError if it does not fit."""
+    """Load a trained cell's adapter into the policy. Raises DataError if it does not fit."""
     try:
         result = set_peft_model_state_dict(policy.model, load_file(folder / "adapter_model.safetensors"))
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -152,7 +152,7 @@ def load_adapter(policy: Policy, folder: Path) -> None:
 
 
 def gram_matrix(sketches: Float[Tensor, "K M D"], exact: Float[Tensor, "K M M"]) -> Float[Tensor, "K M K M"]:
-    """Products of all gradients: of different batches from their sketches, of one batch as they are."""
+    """Inner products of all gradients: between batches from the sketches, within a batch the exact ones."""
     batches, methods, _ = sketches.shape
     rows = sketches.double().reshape(batches * methods, -1)
     gram = (rows @ rows.T).reshape(batches, methods, batches, methods)
