@@ -1,4 +1,4 @@
-# Base models, one per scale, and what is required of them.
+# Base models and what is required of them: {base} is <scale>/s<seed> where seeds draw one each, else <scale>.
 
 
 rule base_model:

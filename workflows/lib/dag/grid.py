@@ -158,7 +158,7 @@ class Grid:
             seed=key.seed,
             model_name=config.model_name(key.scale),
             options=self._options(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
+            digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
         )
 
     def _labelled(self, method: str) -> bool:

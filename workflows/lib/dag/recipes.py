@@ -17,6 +17,7 @@ LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
 BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
+DATA_ONLY = {"train", "validation", "test"}  # the other way round
 # Settings of the engine that decide nothing of the outcome.
 FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
@@ -62,11 +63,11 @@ class Recipes:
             return canonical([[name, data[name].repo, self.commits.get(f"benchmark_data.{name}")] for name in data])
         return self._recipe("methods.micro.benchmarks", self.drawing())
 
-    def base(self, scale: str) -> str:
-        """How a base model comes about; the digest of this is a cell's ``base``."""
+    def base(self, scale: str, seed: int | None) -> str:
+        """How a base model comes about; the digest of this is a cell's ``base``. One of the hub has no seed."""
         model = self.config.scales[scale]
-        if model.is_micro:
-            return self._recipe("methods.micro.bases", self.building(scale))
+        if model.is_micro and seed is not None:
+            return self._recipe("methods.micro.bases", self.building(scale, seed))
         files = sorted(Path(model.base_model).expanduser().glob("*")) if model.is_folder else []
         return canonical([model.base_model, model.revision, [[f.name, f.stat().st_size] for f in files]])
 
@@ -78,20 +79,20 @@ class Recipes:
         """The settings that decide data, as JSON."""
         return self.config.micro.model_dump_json(exclude=BASE_MODEL_ONLY)
 
-    def building(self, scale: str) -> str:
-        """The settings that decide one base model, as JSON; other shapes are left out."""
+    def building(self, scale: str, seed: int) -> str:
+        """The settings that decide the base model of a seed, as JSON, and no others."""
         shape = self.config.scales[scale].base_model.removeprefix(MICRO)
         micro = self.config.micro
-        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}}
-        return micro.model_copy(update=chosen).model_dump_json()
+        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": seed}
+        return micro.model_copy(update=chosen).model_dump_json(exclude=DATA_ONLY)
 
-    def cell_digests(self, method: str, scale: str, labels: bool = False) -> dict[str, str]:
+    def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:
         """Digests of what decides a cell besides its options; the untrained base has its model only.
 
         ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
         """
         env = self.env if method == "base" else self._trained_in()
-        base = {"base": value_digest(self.base(scale)), "env": env}
+        base = {"base": value_digest(self.base(scale, seed)), "env": env}
         if method == "base":
             return base
         trainer = training_module(self.config.engine, self._engine_settings())
