@@ -18,6 +18,8 @@ rule base_model:
         scale=study.bases.settings,
         building=study.bases.building,
         recipe=study.bases.recipe,
+        digest=study.bases.digest,
+        ready=study.bases.ready,
     script:
         "../scripts/base_model.py"
 

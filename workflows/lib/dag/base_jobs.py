@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.errors import ConfigError
+from contracts.paths import ROOT
 from workflows.lib.dag.grid import BASE, DEFAULT, Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 
@@ -20,6 +21,17 @@ class BaseJobs:
         """``params`` of a base model: how it comes about."""
         return self.files.grid.recipes.base(*self._parts(wildcards))
 
+    def digest(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: digest of the recipe it is built by; empty for a model that is not built here."""
+        scale, seed = self._parts(wildcards)
+        return "" if seed is None else self.files.grid.recipes.built_base(scale, seed)
+
+    def ready(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: folder of the committed one of this recipe; empty if it is to be built."""
+        scale, seed = self._parts(wildcards)
+        made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
+        return "" if made is None else str(made.folder.relative_to(ROOT))
+
     def settings(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: its entry of the config, as JSON."""
         return self.files.grid.config.scales[self._parts(wildcards)[0]].model_dump_json()
@@ -34,6 +46,12 @@ class BaseJobs:
     def untrained_record(self, wildcards: Wildcards) -> str:
         """``params`` of the untrained base's record: the complete cell, as JSON."""
         return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
+
+    def built(self, wildcards: Wildcards) -> list[str]:
+        """What the target ``bases`` makes: every base model that the config's scales and seeds draw, with its check."""
+        config = self.files.grid.config
+        drawn = [scale for scale, settings in config.scales.items() if settings.is_micro]
+        return [f"{self.files.base(scale, seed)}/check.json" for scale in drawn for seed in config.seeds]
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
         """Input of the check of the bases that are used: their scores, by scale in the config's order."""

@@ -12,12 +12,19 @@ from evals.settings import EvalSettings
 from methods.engines.registry import ENGINES, SAMPLERS
 from workflows.lib.cache.digest import canonical, code_digest, lock_digest, value_digest
 from workflows.lib.config.schema import MICRO, Config
+from workflows.lib.ready_bases import ReadyBase, ready_bases
 
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
-BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
-DATA_ONLY = {"train", "validation", "test"}  # the other way round
+BASE_MODEL_ONLY = {
+    "shapes",
+    "training",
+    "ready_made_bases",
+}  # settings of the micro world that decide base models, not data
+NOT_OF_BASES = {"train", "validation", "test", "ready_made_bases"}  # and those that decide no base model
+# Packages that decide the weights of a base model. An update of another one leaves the committed ones valid.
+BUILDERS = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow", "jinja2", "lmms_eval")
 # Settings of the engine that decide nothing of the outcome.
 FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
@@ -28,6 +35,7 @@ class Recipes:
 
     config: Config
     lock: Path = LOCK
+    ready: Mapping[str, ReadyBase] = field(default_factory=ready_bases)  # by digest of the recipe
     commits: Mapping[str, str | None] = field(default_factory=dict)  # of the hub's datasets, by key of the config
 
     @property
@@ -67,9 +75,19 @@ class Recipes:
         """How a base model comes about; the digest of this is a cell's ``base``. One of the hub has no seed."""
         model = self.config.scales[scale]
         if model.is_micro and seed is not None:
-            return self._recipe("methods.micro.bases", self.building(scale, seed))
+            made = self.ready_base(scale, seed)
+            return canonical([self.built_base(scale, seed), made and made.weights])
         files = sorted(Path(model.base_model).expanduser().glob("*")) if model.is_folder else []
         return canonical([model.base_model, model.revision, [[f.name, f.stat().st_size] for f in files]])
+
+    def built_base(self, scale: str, seed: int) -> str:
+        """Digest of what decides the base model of a seed where it is built: its settings, code and packages."""
+        packages = lock_digest(self.lock, BUILDERS)
+        return value_digest([self.building(scale, seed), code_digest("methods.micro.bases"), packages])
+
+    def ready_base(self, scale: str, seed: int) -> ReadyBase | None:
+        """The committed base model that was built by the present recipe; None if it is to be built."""
+        return self.ready.get(self.built_base(scale, seed)) if self.config.micro.ready_made_bases else None
 
     def checks(self) -> str:
         """What is required of a base model."""
@@ -84,7 +102,7 @@ class Recipes:
         shape = self.config.scales[scale].base_model.removeprefix(MICRO)
         micro = self.config.micro
         chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": seed}
-        return micro.model_copy(update=chosen).model_dump_json(exclude=DATA_ONLY)
+        return micro.model_copy(update=chosen).model_dump_json(exclude=NOT_OF_BASES)
 
     def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:
         """Digests of what decides a cell besides its options; the untrained base has its model only.

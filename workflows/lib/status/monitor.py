@@ -17,7 +17,7 @@ from workflows.lib.status.remaining_time import JobTiming, seconds_left
 if TYPE_CHECKING:
     from snakemake.dag import DAG
 
-QUIET = ("cell", "all")  # targets, which do nothing
+QUIET = ("cell", "bases", "all")  # targets, which do nothing
 
 
 @dataclass
