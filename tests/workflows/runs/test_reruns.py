@@ -100,13 +100,8 @@ def test_a_new_base_model_starts_from_there(project: Project):
 
 
 def test_a_new_seed_draws_a_base_model_and_uses_no_other(project: Project):
-    second = {
-        "base_model tiny/s2",
-        "train cepo tiny default 2",
-        "evaluate cepo tiny default 2",
-        "score cepo tiny default 2",
-    }
-    assert project.planned("cell", "--config", "cell=cepo/tiny/default/s2") == second | {"credit cepo tiny default 2"}
+    second = cell("cepo tiny default 2", "train", "evaluate", "score") | {"base_model tiny/s2"}
+    assert project.planned("cell", "--config", "cell=cepo/tiny/default/s2") == second
 
 
 def test_a_lost_cell_comes_from_the_cache(project: Project):

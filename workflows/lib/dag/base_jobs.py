@@ -48,10 +48,11 @@ class BaseJobs:
         return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
 
     def built(self, wildcards: Wildcards) -> list[str]:
-        """What the target ``bases`` makes: every base model that the config's scales and seeds draw, with its check."""
+        """What the target ``bases`` makes: every base model that the config's scales and seeds draw, checked if asked."""
         config = self.files.grid.config
+        last = "check.json" if config.check_bases else "base.json"
         drawn = [scale for scale, settings in config.scales.items() if settings.is_micro]
-        return [f"{self.files.base(scale, seed)}/check.json" for scale in drawn for seed in config.seeds]
+        return [f"{self.files.base(scale, seed)}/{last}" for scale in drawn for seed in config.seeds]
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
         """Input of the check of the bases that are used: their scores, by scale in the config's order."""

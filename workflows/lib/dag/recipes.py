@@ -17,12 +17,9 @@ from workflows.lib.ready_bases import ReadyBase, ready_bases
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
-BASE_MODEL_ONLY = {
-    "shapes",
-    "training",
-    "ready_made_bases",
-}  # settings of the micro world that decide base models, not data
-NOT_OF_BASES = {"train", "validation", "test", "ready_made_bases"}  # and those that decide no base model
+# Settings of the micro world that decide no data, and those that decide no base model.
+BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}
+NOT_OF_BASES = {"train", "validation", "test", "ready_made_bases"}
 # Packages that decide the weights of a base model. An update of another one leaves the committed ones valid.
 BUILDERS = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow", "jinja2", "lmms_eval")
 # Settings of the engine that decide nothing of the outcome.
