@@ -48,7 +48,7 @@ class BaseJobs:
         return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
 
     def built(self, wildcards: Wildcards) -> list[str]:
-        """What the target ``bases`` makes: every base model that the config's scales and seeds draw, checked if asked."""
+        """What the target ``bases`` makes: every base model that the config's scales and seeds draw."""
         config = self.files.grid.config
         last = "check.json" if config.check_bases else "base.json"
         drawn = [scale for scale, settings in config.scales.items() if settings.is_micro]
