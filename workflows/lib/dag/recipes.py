@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from contracts.paths import ROOT
@@ -79,8 +80,15 @@ class Recipes:
 
     def built_base(self, scale: str, seed: int) -> str:
         """Digest of what decides the base model of a seed where it is built: its settings, code and packages."""
-        packages = lock_digest(self.lock, BUILDERS)
-        return value_digest([self.building(scale, seed), code_digest("methods.micro.bases"), packages])
+        if (scale, seed) not in self._built:
+            how = [code_digest("methods.micro.bases"), lock_digest(self.lock, BUILDERS)]
+            self._built[scale, seed] = value_digest([self.building(scale, seed), *how])
+        return self._built[scale, seed]
+
+    @cached_property
+    def _built(self) -> dict[tuple[str, int], str]:
+        """Digests that were asked for: a dozen cells share a base model."""
+        return {}
 
     def ready_base(self, scale: str, seed: int) -> ReadyBase | None:
         """The committed base model that was built by the present recipe; None if it is to be built."""
