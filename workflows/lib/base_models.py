@@ -1,4 +1,4 @@
-"""Puts a base model where the cells expect it: ready-made, built here, from a folder, or as fetched from the hub."""
+"""Put a base model where the cells expect it: copy a ready-made one, build it, or link a folder or the hub's files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CPU = ("model name", "cpu family", "model")  # lines of /proc/cpuinfo
 
 
 def provide(scale: ScaleSettings, building: str, model: Path, report: Path, recipe: str = "", ready: str = "") -> None:
-    """Fill the folder ``model`` and write the ``report`` of how that was done.
+    """Make the folder ``model`` and write the ``report`` that says how it was made.
 
-    ``building``: for a model of the micro world its MicroSettings as JSON, for one of the hub the path of the lock that
-    says what was fetched. ``recipe``: digest of what decides a model of the micro world; ``ready``: folder of a
+    ``building``: for a model of the micro world its MicroSettings as JSON, for one of the hub the path of the lock with
+    the fetched files. ``recipe``: digest of what decides a model of the micro world; ``ready``: folder of a
     committed model of that recipe, empty if there is none. Raises DataError if a model is not complete.
     """
     if ready:
@@ -71,7 +71,7 @@ def processor() -> str:
 
 
 def _link(source: Path, model: Path) -> None:
-    """A folder of links to the files of ``source``: weights are big, and the original stays as it is."""
+    """Make a folder of links to the files of ``source``, because weights are large."""
     files = sorted({path for pattern in WEIGHTS for path in source.glob(pattern)})
     if not any(path.suffix == ".safetensors" for path in files):
         raise DataError(str(source), "holds no weights as safetensors", "save the model with save_pretrained")

@@ -1,4 +1,8 @@
-"""How every file of the results is made: settings and digests. As the rules' ``params`` they decide reruns."""
+"""Recipes: how every file of the results is made, as settings and digests. They decide what is made again.
+
+They are the ``params`` of the rules: a job runs again if its recipe changed, and only then. What decides a cell is in
+:meth:`Recipes.cell_digests` and in its options.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,20 @@ from workflows.lib.config.schema import MICRO, Config
 from workflows.lib.ready_bases import ReadyBase, ready_bases
 
 LOCK = ROOT / "envs" / "local.txt"
-LABELS = {"micro": "methods.micro.labels"}  # the worlds whose chains can be read, and the code that reads them
-ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; decides nothing of the outcome
+LABELS = {"micro": "methods.micro.labels"}  # worlds whose chains can be read: the code that reads them
+ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; this decides no result
 # Settings of the micro world that decide no data, and those that decide no base model.
 BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}
 NOT_OF_BASES = {"train", "validation", "test", "ready_made_bases"}
 # Packages that decide the weights of a base model. An update of another one leaves the committed ones valid.
 BUILDERS = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow", "jinja2", "lmms_eval")
-# Settings of the engine that decide nothing of the outcome.
+# Settings of the engine that decide no result.
 FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
 
 @dataclass(frozen=True)
 class Recipes:
-    """The recipes of one config. Nothing here depends on a single cell, so 5,000 cells cost what one costs."""
+    """The recipes of one config. Digests are computed once for all cells, so 5,000 cells take as long as one."""
 
     config: Config
     lock: Path = LOCK
@@ -53,24 +57,24 @@ class Recipes:
 
     @property
     def evaluation_module(self) -> str:
-        """The code that evaluates, and all that it imports."""
+        """The module that evaluates; its digest covers all that it imports."""
         return "evals.run" if self.config.evaluation.backend == "local" else "evals.vllm.run"
 
     def problems(self) -> str:
-        """How problems are drawn, or which the hub's are; the digest of this is a cell's ``data``."""
+        """How problems are drawn, or which ones of the hub are used. Its digest is ``data`` in the record of a cell."""
         if self.config.problems is not None:
             return canonical([self.config.problems.repo, self.config.problems.splits, self.commits.get("problems")])
         return self._recipe("methods.micro.data", self.drawing())
 
     def benchmarks(self) -> str:
-        """How benchmark items are drawn, or which the hub's are."""
+        """How benchmark items are drawn, or which ones of the hub are used."""
         if self.config.benchmark_data:
             data = self.config.benchmark_data
             return canonical([[name, data[name].repo, self.commits.get(f"benchmark_data.{name}")] for name in data])
         return self._recipe("methods.micro.benchmarks", self.drawing())
 
     def base(self, scale: str, seed: int | None) -> str:
-        """How a base model comes about; the digest of this is a cell's ``base``. One of the hub has no seed."""
+        """How a base model is made. Its digest is ``base`` in the record of a cell. One of the hub has no seed."""
         model = self.config.scales[scale]
         if model.is_micro and seed is not None:
             made = self.ready_base(scale, seed)
@@ -110,7 +114,7 @@ class Recipes:
         return micro.model_copy(update=chosen).model_dump_json(exclude=NOT_OF_BASES)
 
     def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:
-        """Digests of what decides a cell besides its options; the untrained base has its model only.
+        """Digests of all that decides a cell besides its options. For the untrained base that is its model only.
 
         ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
         """
@@ -126,7 +130,7 @@ class Recipes:
         }
 
     def _trained_in(self) -> str:
-        """Digest of the packages that train; vLLM's are others than the local engine's."""
+        """Digest of the packages with which cells are trained. Those of vLLM differ from the local engine's."""
         own = self._locked(self.train_role)
         return value_digest([own, self._locked("eval")]) if self.config.engine_settings.rollouts == "vllm" else own
 
@@ -137,12 +141,12 @@ class Recipes:
         return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
 
     def repeated(self, repeat: int) -> EvalSettings:
-        """Settings of the evaluation after ``repeat`` others: the same but for the seed of the sampler."""
+        """Settings of further evaluation number ``repeat``; only the seed of the sampler differs."""
         settings = self.config.evaluation.deciding()
         return settings.model_copy(update={"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
-        """How a cell is evaluated, for the first time or after ``repeat`` other evaluations."""
+        """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``."""
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
         return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
