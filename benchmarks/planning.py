@@ -1,4 +1,4 @@
-"""Seconds to plan the workflow, by the number of cells: of the clock, and of a processor, which a busy machine moves less.
+"""Seconds to plan the workflow, by the number of cells: of the clock, and of a processor.
 
 .venv/bin/python benchmarks/planning.py --seeds 1 100 417
 """
@@ -19,7 +19,7 @@ PLAN = ("-m", "snakemake", "--workflow-profile", "workflows/profiles/local", "-n
 
 
 def seconds(seeds: int) -> tuple[float, float]:
-    """Seconds of the clock and of a processor to plan Table 2 with seeds 1 to ``seeds`` into an empty results folder."""
+    """Seconds (clock, processor) of planning Table 2 with seeds 1 to ``seeds`` into an empty results folder."""
     with tempfile.TemporaryDirectory() as results:
         config = ["experiments=[table2]", f"seeds={list(range(1, seeds + 1))}", f"results_dir={results}"]
         began, used = time.perf_counter(), processor_seconds()
