@@ -1,4 +1,4 @@
-"""Seconds to plan the workflow, by the number of cells: of the clock, and of a processor.
+"""Measure the seconds to plan the workflow for several numbers of cells: of the clock, and of a processor.
 
 .venv/bin/python benchmarks/planning.py --seeds 1 100 417
 """

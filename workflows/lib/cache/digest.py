@@ -1,8 +1,8 @@
-"""Digests of what decides an outcome: code without comments and docstrings, settings, the lock of the environment.
+"""Digests of all that decides an outcome: code without comments and docstrings, settings, pinned packages.
 
 Code is followed from a module to all that it imports from ``contracts``, ``methods`` and ``evals``, and to the modules
-that it names in a string to start them as a process. ``workflows`` is not followed: it moves files and checks them.
-Code that decides a number must therefore lie in one of the other three packages.
+that it names in a string to start them as a process. ``workflows`` is not followed, because it only moves and checks
+files. Code that decides a number must therefore lie in one of the other three packages.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def code_digest(*modules: str, root: Path = ROOT) -> str:
 
 
 def followed(*modules: str, root: Path = ROOT) -> dict[str, str]:
-    """Digest of each module's own code, by name: of ``modules`` and of all that they import or start, transitively."""
+    """Digest of the code of each module, by name: ``modules``, and all modules that they import or start."""
     seen: dict[str, str] = {}
     waiting = [*modules, *(package for module in modules for package in _project_modules(module, root))]
     while waiting:
@@ -85,7 +85,7 @@ def _dump(value: object) -> object:
 def _read(source: bytes, module: str, is_package: bool, root: Path) -> tuple[str, tuple[str, ...]]:
     """Digest of one module's code, and the project modules that it imports or starts."""
     code = read_code(source, module, is_package, root)
-    return code.digest, tuple(sorted({found for name in code.names for found in _project_modules(name, root)}))
+    return code.digest, tuple(sorted({target for name in code.names for target in _project_modules(name, root)}))
 
 
 def _path(module: str, root: Path) -> Path:
@@ -94,7 +94,7 @@ def _path(module: str, root: Path) -> Path:
 
 
 def _project_modules(name: str, root: Path) -> Iterator[str]:
-    """The module ``name`` points into, and the packages around it, whose ``__init__`` runs too."""
+    """Yield the module that ``name`` is or lies in, and the packages around it, whose ``__init__`` runs too."""
     parts = name.split(".")
     if parts[0] not in FOLLOWED:
         return

@@ -82,7 +82,7 @@ def _keep(kept: Path, entry: Kept) -> ModuleCode:
 
 
 def _names(nodes: list[ast.AST], package: str) -> Iterator[str]:
-    """Dotted names that may be modules.
+    """Yield dotted names that may be modules.
 
     ``import a.b`` and ``from a import b`` give a.b; the string "a.b" too, as in ``python -m a.b``; the string "b.py"
     gives the script b beside this module.
