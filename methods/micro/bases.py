@@ -63,7 +63,6 @@ def sampler(
     exchanges: Sequence[Exchange],
     settings: MicroSettings,
     scale: str,
-    draw: int,
 ) -> Callable[[int], list[Sample]]:
     """The samples of each step: demonstrations, a share of them in the benchmarks' formats, and drills."""
     budget = settings.training[scale]
@@ -72,7 +71,7 @@ def sampler(
     plans = [p.plan for p in problems] + [one.item.problem.plan for one in exchanges]
 
     def samples(step: int) -> list[Sample]:
-        rng = Random(f"samples-{settings.seed}-{draw}-{step}")  # noqa: S311 - not for secrets
+        rng = Random(f"samples-{settings.seed}-{step}")  # noqa: S311 - not for secrets
         in_format = sum(rng.random() < settings.bench_rate for _ in range(budget.batch))
         return [
             *(formats.draw(settings.slip_rate, rng) for _ in range(in_format)),
@@ -87,29 +86,24 @@ def sampler(
     return samples
 
 
-def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path, draw: int = 0) -> dict[str, object]:
-    """Writes the Hugging Face folder of base ``scale`` and returns the report of how it was built.
-
-    ``settings.seed`` decides the problems and the tokenizer. ``draw`` decides the first weights and what is learned
-    when; bases of other draws are as good as each other, and differ as two trainings by two people would.
-    """
+def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path) -> dict[str, object]:
+    """Writes the Hugging Face folder of base ``scale`` and returns the report of how it was built."""
     start, budget = time.perf_counter(), settings.training[scale]
     reporter = Reporter(progress, budget.vision_steps + budget.steps)
     problems = draw_problems(list(TRAINING.values()), "base", settings.pool, settings.seed)
     exchanges = draw_exchanges(settings.bench_pool, settings)
     tokenizer = train_tokenizer(corpus(problems[:2000], exchanges[:2000]), instructions(), settings.vocabulary)
-    model = build_model(settings.shapes[scale], tokenizer, draw)
+    model = build_model(settings.shapes[scale], tokenizer, settings.seed)
     canvases = [p.canvas for p in problems] + [one.item.problem.canvas for one in exchanges]
-    glyphs = train_vision(model, canvases, budget, draw, lambda s, x: reporter.stage("vision", s, x))
+    glyphs = train_vision(model, canvases, budget, settings.seed, lambda s, x: reporter.stage("vision", s, x))
     loss = None
     if budget.steps:
-        samples = sampler(tokenizer, problems, exchanges, settings, scale, draw)
+        samples = sampler(tokenizer, problems, exchanges, settings, scale)
         features = look_at_all(model, canvases)
         loss = train_language(model, features, samples, budget, lambda s, x: reporter.stage("language", s, x))
     save(model, build_processor(tokenizer), folder)
     return {
         "scale": scale,
-        "draw": draw,
         "parameters": sum(p.numel() for p in model.parameters()),
         "glyph_accuracy": glyphs,
         "loss": loss,

@@ -22,6 +22,7 @@ from methods.engines.local.teacher_weights import frozen
 from methods.engines.shared.problems import Problem, load_problems
 from methods.micro.entropy_shares import entropy_shares
 from methods.micro.evidence import evidence_of
+from methods.micro.oracle_ratio import oracle_ratio
 from methods.shared.references import Member
 from methods.shared.rewards import Grader
 
@@ -35,7 +36,9 @@ SLIP_AUROC = 0.8  # least AUROC of evidence for the slip among the decisive toke
 HIGHEST = 0.8  # accuracy on a benchmark
 # What always giving the commonest letter would score at most; 0 for free answers. A test counts the letters.
 CHANCE = {"dynamath": 0.0, "mathvision": 0.0, "logicvista": 0.22, "wemath": 0.22, "mmmu": 0.20}
-METHOD = Method(max_prompt=256, max_response=96)  # prompt, group size and temperature of training
+ORACLE = 0.6  # most rollouts that oracle credit needs where GRPO needs one
+LIMITS = {"max_prompt": 256, "max_response": 96}  # as in workflows/configs/micro.yaml
+METHOD = Method(**LIMITS)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
 WAY_OUT = "change micro.training, micro.shapes, micro.slip_rate or micro.hint_rate in the config"
 
@@ -49,9 +52,11 @@ class Rolled:
 
 
 def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:
-    """What was measured of a base whose rollouts are as required and that knows what an answer says about its chain."""
+    """What was measured of a base whose rollouts, teachers and gradients are as required."""
     found = check_rollouts(base, validation)
-    return {**found, "evidence": judge_evidence(base, evidence_of(base, seed))}
+    evidence = judge_evidence(base, evidence_of(base, seed))
+    policy, problems = Policy(base, METHOD, "cpu", "float32", seed), load_problems(validation)
+    return {**found, "evidence": evidence, "oracle": judge_oracle(base, oracle_ratio(policy, problems, LIMITS, seed))}
 
 
 def check_rollouts(base: Path, validation: Path, limit: int = 256, seed: int = 0) -> dict[str, object]:
@@ -81,6 +86,14 @@ def judge_evidence(base: Path, evidence: dict[str, dict[str, float]]) -> dict[st
         _require(base, f"evidence on slips ({style}, nats)", one["slips"], SLIP_EVIDENCE, math.inf)
         _require(base, f"AUROC of slips ({style})", one["auroc"], SLIP_AUROC, 1.0)
     return evidence
+
+
+def judge_oracle(base: Path, ratio: dict[str, float]) -> dict[str, float]:
+    """``ratio``, if better credit can make the gradient of this base much clearer."""
+    if "samples" not in ratio:
+        raise DataError(str(base), "the gradients of GRPO and the oracle are too noisy for a samples ratio", WAY_OUT)
+    _require(base, "the oracle's samples ratio", ratio["samples"], 0.0, ORACLE)
+    return ratio
 
 
 def rollouts(base: Path, problems: Sequence[Problem], seed: int) -> Rolled:

@@ -28,7 +28,7 @@ class BaseTraining(Strict):
     vision_steps: int = Field(default=120, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(default=4e-3, gt=0)
-    steps: int = Field(default=700, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(default=600, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=2, ge=0, description="rows of plain calculations per step")
     lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
@@ -42,7 +42,7 @@ class BaseTraining(Strict):
 class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
-    seed: int = Field(default=0, ge=0, description="decides problems and items, not a base's draw")
+    seed: int = Field(default=0, ge=0, description="decides every problem, benchmark item and base model")
     vocabulary: int = Field(default=700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
     pool: int = Field(
         default=9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
@@ -66,4 +66,4 @@ class MicroSettings(Strict):
             "large": ModelShape(name="Micro-VL-L", hidden=128, layers=3, intermediate=384),
         }
     )
-    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=450)})
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=700)})

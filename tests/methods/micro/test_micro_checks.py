@@ -9,10 +9,22 @@ import numpy as np
 import pytest
 
 from contracts.errors import DataError
-from methods.micro.checks import Rolled, check_benchmarks, check_rollouts, judge, judge_evidence, rollouts
+from methods.engines.local.gradients import GradientSettings
+from methods.engines.local.policy import Policy
+from methods.micro.checks import (
+    METHOD,
+    Rolled,
+    check_benchmarks,
+    check_rollouts,
+    judge,
+    judge_evidence,
+    judge_oracle,
+    rollouts,
+)
 from methods.micro.data import write_splits
 from methods.micro.entropy_shares import shares
 from methods.micro.evidence import auroc_within, evidence_of, summary
+from methods.micro.oracle_ratio import oracle_ratio
 from methods.micro.settings import MicroSettings
 from methods.shared.references import Member
 
@@ -129,6 +141,24 @@ def test_a_base_whose_teachers_do_not_know_fails(weak, cause: str):
     with pytest.raises(DataError, match=cause) as error:
         judge_evidence(Path("model"), {"user_turn": GOOD, "inline": GOOD | weak})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "cause"), [({"samples": 0.61}, "oracle's samples ratio is 0.610"), ({}, "too noisy for a samples ratio")]
+)
+def test_a_base_that_credit_could_not_help_fails(ratio: dict[str, float], cause: str):
+    with pytest.raises(DataError, match=cause) as error:
+        judge_oracle(Path("model"), ratio)
+    assert "\n" not in str(error.value)
+    assert judge_oracle(Path("model"), {"samples": 0.5}) == {"samples": 0.5}
+
+
+def test_no_ratio_comes_of_a_base_that_is_never_right(tiny_base: Path, validation: Path):
+    from methods.engines.shared.problems import load_problems
+
+    policy = Policy(tiny_base, METHOD, "cpu", "float32", 0)
+    settings = GradientSettings(batches=2, prompts=2, group_size=2)
+    assert oracle_ratio(policy, load_problems(validation), {"max_response": 16}, 0, settings) == {}
 
 
 def test_shares_of_entropy_by_hand():
