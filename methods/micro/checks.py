@@ -20,9 +20,9 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
 from methods.engines.shared.problems import Problem, load_problems
-from methods.micro.entropy_shares import entropy_shares
-from methods.micro.evidence import evidence_of
-from methods.micro.oracle_ratio import oracle_ratio
+from methods.micro.measures.entropy_shares import entropy_shares
+from methods.micro.measures.evidence import evidence_of
+from methods.micro.measures.oracle_ratio import oracle_ratio
 from methods.shared.references import Member
 from methods.shared.rewards import Grader
 
@@ -48,7 +48,7 @@ class Rolled:
     """Whole groups of rollouts, problem by problem."""
 
     members: Sequence[Member]
-    entropy: dict[str, float]  # see methods/micro/entropy_shares.py
+    entropy: dict[str, float]  # see methods/micro/measures/entropy_shares.py
 
 
 def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:

@@ -22,9 +22,9 @@ from methods.micro.checks import (
     rollouts,
 )
 from methods.micro.data import write_splits
-from methods.micro.entropy_shares import shares
-from methods.micro.evidence import auroc_within, evidence_of, summary
-from methods.micro.oracle_ratio import oracle_ratio
+from methods.micro.measures.entropy_shares import shares
+from methods.micro.measures.evidence import auroc_within, evidence_of, summary
+from methods.micro.measures.oracle_ratio import oracle_ratio
 from methods.micro.settings import MicroSettings
 from methods.shared.references import Member
 
