@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
 from methods.engines.shared.problems import Problem, load_problems
-from methods.micro.measures.entropy_shares import entropy_shares
+from methods.micro.measures.entropy_shares import EntropyShares, entropy_shares
 from methods.micro.measures.evidence import evidence_of
 from methods.micro.measures.oracle_ratio import oracle_ratio
 from methods.shared.references import Member
@@ -37,7 +38,7 @@ HIGHEST = 0.8  # accuracy on a benchmark
 # What always giving the commonest letter would score at most; 0 for free answers. A test counts the letters.
 CHANCE = {"dynamath": 0.0, "mathvision": 0.0, "logicvista": 0.22, "wemath": 0.22, "mmmu": 0.20}
 ORACLE = 0.6  # most rollouts that oracle credit needs where GRPO needs one
-LIMITS = {"max_prompt": 256, "max_response": 96}  # as in workflows/configs/micro.yaml
+LIMITS: dict[str, Any] = {"max_prompt": 256, "max_response": 96}  # as in workflows/configs/micro.yaml
 METHOD = Method(**LIMITS)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
 WAY_OUT = "change micro.training, micro.shapes, micro.slip_rate or micro.hint_rate in the config"
@@ -48,7 +49,7 @@ class Rolled:
     """Whole groups of rollouts, problem by problem."""
 
     members: Sequence[Member]
-    entropy: dict[str, float]  # see methods/micro/measures/entropy_shares.py
+    entropy: EntropyShares
 
 
 def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:
@@ -74,9 +75,9 @@ def judge(base: Path, rolled: Rolled) -> dict[str, object]:
     _require(base, "rollout accuracy", accuracy, *ACCURACY)
     _require(base, "share of mixed groups", mixed, MIXED, 1.0)
     _require(base, "format rate", boxed, FORMAT, 1.0)
-    _require(base, "share of rollouts that can be read", rolled.entropy["read"], READ, 1.0)
-    _require(base, "share of entropy on filler", rolled.entropy["filler"], FILLER, 1.0)
-    found: dict[str, object] = {"accuracy": accuracy, "mixed": mixed, "format": boxed, "entropy": rolled.entropy}
+    _require(base, "share of rollouts that can be read", rolled.entropy.read, READ, 1.0)
+    _require(base, "share of entropy on filler", rolled.entropy.share["filler"], FILLER, 1.0)
+    found = {"accuracy": accuracy, "mixed": mixed, "format": boxed, "entropy": asdict(rolled.entropy)}
     return {**found, "problems": len(right), "group_size": METHOD.group_size}
 
 

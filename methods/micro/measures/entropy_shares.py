@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from methods.engines.shared.responses import Responses
+from methods.engines.shared.responses import Responses, token_texts
 from methods.micro.labels import label
 
+KINDS = ("filler", "decisive", "slipped")
 Labelled = tuple[Sequence[float], Sequence[bool], Sequence[bool]]  # entropy in nats, decisive, slipped; one per token
 
 
-def entropy_shares(
-    tokenizer: PreTrainedTokenizerFast, problems: Sequence[str], responses: Responses
-) -> dict[str, float]:
-    """Shares of the entropy of ``responses`` to the problems of these ids, and how many of them could be read."""
+@dataclass(frozen=True)
+class EntropyShares:
+    """The entropy of responses by kind of token; ``decisive`` are the decisive tokens that are right."""
+
+    share: dict[str, float]  # of all entropy; they add to 1
+    nats: dict[str, float]  # per token; a kind without a token is absent
+    read: float  # share of the responses whose chain can be read, so that its tokens have a kind
+
+
+def entropy_shares(tokenizer: PreTrainedTokenizerFast, problems: Sequence[str], responses: Responses) -> EntropyShares:
+    """The entropy of ``responses`` to the problems of these ids."""
     found: list[Labelled] = []
     for row, problem in enumerate(problems):
         ids = responses.ids(row)
-        texts = tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
-        flags = label(problem, texts, bool(responses.truncated[row]))
+        flags = label(problem, token_texts(tokenizer, ids), bool(responses.truncated[row]))
         if flags is not None:
             found.append((responses.entropy[row, : len(ids)].tolist(), *flags))
-    return {**shares(found), "read": len(found) / len(problems)}
+    return shares(found, len(found) / len(problems))
 
 
-def shares(rows: Iterable[Labelled]) -> dict[str, float]:
-    """Shares of all entropy that lie on filler, on decisive tokens that are right, and on slips; they add to 1."""
-    sums = {"filler": 0.0, "decisive": 0.0, "slipped": 0.0}
+def shares(rows: Iterable[Labelled], read: float) -> EntropyShares:
+    """The entropies of readable responses added up by kind."""
+    sums, counts = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
     for entropies, decisive, slipped in rows:
         for entropy, of_content, wrong in zip(entropies, decisive, slipped, strict=True):
-            sums["slipped" if wrong else "decisive" if of_content else "filler"] += entropy
+            kind = "slipped" if wrong else "decisive" if of_content else "filler"
+            sums[kind] += entropy
+            counts[kind] += 1
     total = sum(sums.values())
-    return {kind: value / total if total else 0.0 for kind, value in sums.items()}
+    share = {kind: value / total if total else 0.0 for kind, value in sums.items()}
+    return EntropyShares(share, {kind: sums[kind] / counts[kind] for kind in KINDS if counts[kind]}, read)

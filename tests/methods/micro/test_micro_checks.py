@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from methods.micro.checks import (
     rollouts,
 )
 from methods.micro.data import write_splits
-from methods.micro.measures.entropy_shares import shares
+from methods.micro.measures.entropy_shares import EntropyShares, shares
 from methods.micro.measures.evidence import auroc_within, evidence_of, summary
 from methods.micro.measures.oracle_ratio import oracle_ratio
 from methods.micro.settings import MicroSettings
@@ -88,7 +89,7 @@ def validation(tmp_path: Path) -> Path:
     return tmp_path / "validation.parquet"
 
 
-ENTROPY = {"filler": 0.6, "decisive": 0.3, "slipped": 0.1, "read": 1.0}
+ENTROPY = EntropyShares({"filler": 0.6, "decisive": 0.3, "slipped": 0.1}, {"filler": 0.4}, 1.0)
 GOOD = {"slips": 3.0, "decisive": 0.2, "other": 0.0, "auroc": 0.95}
 
 
@@ -117,7 +118,7 @@ def test_a_base_that_passes_is_measured():
         "accuracy": 0.375,
         "mixed": 1.0,
         "format": 1.0,
-        "entropy": ENTROPY,
+        "entropy": {"share": ENTROPY.share, "nats": {"filler": 0.4}, "read": 1.0},
         "problems": 4,
         "group_size": 8,
     }
@@ -126,11 +127,14 @@ def test_a_base_that_passes_is_measured():
 
 @pytest.mark.parametrize(
     ("entropy", "cause"),
-    [({"filler": 0.4}, "share of entropy on filler is 0.400"), ({"read": 0.8}, "rollouts that can be read is 0.800")],
+    [
+        ({"share": {"filler": 0.4}}, "share of entropy on filler is 0.400"),
+        ({"read": 0.8}, "rollouts that can be read is 0.800"),
+    ],
 )
 def test_a_base_that_is_sure_of_its_filler_or_cannot_be_read_fails(entropy, cause: str):
     with pytest.raises(DataError, match=cause):
-        judge(Path("model"), Rolled(group(3) * 4, ENTROPY | entropy))
+        judge(Path("model"), Rolled(group(3) * 4, replace(ENTROPY, **entropy)))
 
 
 @pytest.mark.parametrize(
@@ -163,8 +167,10 @@ def test_no_ratio_comes_of_a_base_that_is_never_right(tiny_base: Path, validatio
 
 def test_shares_of_entropy_by_hand():
     rows = [([0.5, 1.0, 0.25], [False, True, False], [False, False, False]), ([0.25, 0.0], [True, True], [True, False])]
-    assert shares(rows) == {"filler": 0.375, "decisive": 0.5, "slipped": 0.125}
-    assert shares([]) == {"filler": 0.0, "decisive": 0.0, "slipped": 0.0}
+    share = {"filler": 0.375, "decisive": 0.5, "slipped": 0.125}
+    nats = {"filler": 0.375, "decisive": 0.5, "slipped": 0.25}
+    assert shares(rows, 1.0) == EntropyShares(share, nats, 1.0)
+    assert shares([], 0.0) == EntropyShares({"filler": 0.0, "decisive": 0.0, "slipped": 0.0}, {}, 0.0)
 
 
 AGAINST = np.array([[9.0, 0.0, 2.0, 1.0], [-1.0, 1.0, 3.0, 0.0]])
@@ -187,7 +193,7 @@ def test_rollouts_come_in_groups_and_an_untrained_base_fails_the_check(tiny_base
 
     rolled = rollouts(tiny_base, load_problems(validation)[:2], 0)
     assert len(rolled.members) == 16
-    assert rolled.entropy["read"] == 0
+    assert rolled.entropy.read == 0
     with pytest.raises(DataError, match="rollout accuracy"):
         check_rollouts(tiny_base, validation, limit=2)
 
