@@ -54,10 +54,14 @@ class Rolled:
 
 def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:
     """What was measured of a base whose rollouts, teachers and gradients are as required."""
-    found = check_rollouts(base, validation)
+    measured = check_rollouts(base, validation)
     evidence = judge_evidence(base, evidence_of(base, seed))
     policy, problems = Policy(base, METHOD, "cpu", "float32", seed), load_problems(validation)
-    return {**found, "evidence": evidence, "oracle": judge_oracle(base, oracle_ratio(policy, problems, LIMITS, seed))}
+    return {
+        **measured,
+        "evidence": evidence,
+        "oracle": judge_oracle(base, oracle_ratio(policy, problems, LIMITS, seed)),
+    }
 
 
 def check_rollouts(base: Path, validation: Path, limit: int = 256, seed: int = 0) -> dict[str, object]:
@@ -77,8 +81,8 @@ def judge(base: Path, rolled: Rolled) -> dict[str, object]:
     _require(base, "format rate", boxed, FORMAT, 1.0)
     _require(base, "share of rollouts that can be read", rolled.entropy.read, READ, 1.0)
     _require(base, "share of entropy on filler", rolled.entropy.share["filler"], FILLER, 1.0)
-    found = {"accuracy": accuracy, "mixed": mixed, "format": boxed, "entropy": asdict(rolled.entropy)}
-    return {**found, "problems": len(right), "group_size": METHOD.group_size}
+    measured = {"accuracy": accuracy, "mixed": mixed, "format": boxed, "entropy": asdict(rolled.entropy)}
+    return {**measured, "problems": len(right), "group_size": METHOD.group_size}
 
 
 def judge_evidence(base: Path, evidence: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:

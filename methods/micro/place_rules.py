@@ -46,10 +46,10 @@ class PlaceRule:
     def _fits(self, digits: tuple[int, ...]) -> bool:
         value, rest = digits[0], iter(digits[1:])
         for move in self.moves:
-            found = calculate(value, move[0], int(move[1]) if len(move) > 1 else next(rest))  # type: ignore[arg-type]
-            if found is None:
+            result = calculate(value, move[0], int(move[1]) if len(move) > 1 else next(rest))  # type: ignore[arg-type]
+            if result is None:
                 return False
-            value = found
+            value = result
         return True
 
     def plan(self, wordings: tuple[str, ...], *numbers: int) -> Plan:

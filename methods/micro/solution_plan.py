@@ -131,19 +131,19 @@ def slips(plan: Plan, kind: SlipKind) -> tuple[Slip, ...]:
     right = run(plan)
     if right is None:
         raise ValueError(f"{plan} leaves the range of the micro world")
-    found: list[Slip] = []
+    possible: list[Slip] = []
     if kind == "fact" and plan.fact is not None:
-        found = [Slip("fact", -1, wrong) for wrong in near(plan.fact) if wrong > 1]
+        possible = [Slip("fact", -1, wrong) for wrong in near(plan.fact) if wrong > 1]
     for i, (step, line) in enumerate(zip(plan.steps, right[1], strict=True)):
         if kind == "operate":
-            found.append(Slip("operate", i, WRONG_OPERATORS[step.op]))
+            possible.append(Slip("operate", i, WRONG_OPERATORS[step.op]))
         if kind == "calculate" and i in plan.ends:
-            found += [Slip("calculate", i, wrong) for wrong in near(line.result)]
+            possible += [Slip("calculate", i, wrong) for wrong in near(line.result)]
         if kind == "read" and isinstance(step.left, int):
-            found += [Slip("read", i, wrong, "left") for wrong in near(step.left)]
+            possible += [Slip("read", i, wrong, "left") for wrong in near(step.left)]
         if kind == "read" and isinstance(step.right, int):
-            found += [Slip("read", i, wrong, "right") for wrong in near(step.right)]
-    return tuple(s for s in found if run(plan, s) is not None and answer(plan, s) != answer(plan))
+            possible += [Slip("read", i, wrong, "right") for wrong in near(step.right)]
+    return tuple(s for s in possible if run(plan, s) is not None and answer(plan, s) != answer(plan))
 
 
 def draw_slip(plan: Plan, rng: Random) -> Slip | None:
@@ -151,8 +151,8 @@ def draw_slip(plan: Plan, rng: Random) -> Slip | None:
     kinds = dict(KINDS)
     while kinds:
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
-        if found := slips(plan, kind):
-            return rng.choice(found)
+        if possible := slips(plan, kind):
+            return rng.choice(possible)
         del kinds[kind]
     return None
 

@@ -25,13 +25,13 @@ class EntropyShares:
 
 def entropy_shares(tokenizer: PreTrainedTokenizerFast, problems: Sequence[str], responses: Responses) -> EntropyShares:
     """The entropy of ``responses`` to the problems of these ids."""
-    found: list[Labelled] = []
+    labelled: list[Labelled] = []
     for row, problem in enumerate(problems):
         ids = responses.ids(row)
         flags = label(problem, token_texts(tokenizer, ids), bool(responses.truncated[row]))
         if flags is not None:
-            found.append((responses.entropy[row, : len(ids)].tolist(), *flags))
-    return shares(found, len(found) / len(problems))
+            labelled.append((responses.entropy[row, : len(ids)].tolist(), *flags))
+    return shares(labelled, len(labelled) / len(problems))
 
 
 def shares(rows: Iterable[Labelled], read: float) -> EntropyShares:

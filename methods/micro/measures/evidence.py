@@ -77,13 +77,13 @@ def auroc_within(
     scores: Float[np.ndarray, "B T"], decisive: Bool[np.ndarray, "B T"], slipped: Bool[np.ndarray, "B T"]
 ) -> float:
     """How often a slip scores above another decisive token of its own chain, a tie counting half; mean over chains."""
-    found = []
+    per_chain = []
     for score, among, slip in zip(scores, decisive, slipped, strict=True):
         count, rest = int((slip & among).sum()), int((among & ~slip).sum())
         if count and rest:
             ranks = rankdata(score[among])
-            found.append((ranks[slip[among]].sum() - count * (count + 1) / 2) / (count * rest))
-    return float(np.mean(found))
+            per_chain.append((ranks[slip[among]].sum() - count * (count + 1) / 2) / (count * rest))
+    return float(np.mean(per_chain))
 
 
 def encode(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from evals.statistics.gradient_signal import products_of_gram, ratio_estimate, samples
 from methods.engines.local.gradients import GradientMeter, GradientSettings
 from methods.engines.local.policy import Policy
@@ -27,7 +29,10 @@ def oracle_ratio(
     """
     methods = {"grpo": Grpo(**options), "oracle": Oracle(**options)}
     with Grader() as grader:
-        gram = GradientMeter(policy, methods, problems, grader, settings, seed, label).measure("untrained")[1]
-    found = ratio_estimate(products_of_gram(gram), samples(1, 0))
-    values = {} if found is None else {"samples": found.value, "low": found.low, "high": found.high}
+        meter = GradientMeter(policy, methods, problems, grader, settings, seed, label)
+        batches = [meter.gradients(b, *meter.experience(b))[: len(methods)] for b in range(settings.batches)]
+    rows = torch.cat(batches)
+    gram = (rows @ rows.T).reshape(settings.batches, len(methods), settings.batches, len(methods))
+    ratio = ratio_estimate(products_of_gram(gram.numpy()), samples(1, 0))
+    values = {} if ratio is None else {"samples": ratio.value, "low": ratio.low, "high": ratio.high}
     return {name: value for name, value in values.items() if value is not None}
