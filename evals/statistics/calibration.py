@@ -77,18 +77,15 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def of_ours(world: World) -> list[str]:
-    """Coverage of our intervals with the world's effect and without, and mistaken verdicts; percent, as on the page."""
+def _line(world: World, about: str = "") -> str:
     none = replace(world, effect=0.0)
     ends = np.array([ours(sides) for sides in none.worlds(WORLDS)])
     mistaken = max(np.mean(ends[:, 0] > 0), np.mean(ends[:, 1] < 0))
     held = np.mean((ends[:, 0] <= 0) & (ends[:, 1] >= 0))
-    return [f"{100 * share:.1f}" for share in (world.coverage(ours, WORLDS), held, mistaken)]
-
-
-def _line(world: World, about: str = "") -> str:
-    bootstrap = f"{100 * world.coverage(percentiles, BOOTSTRAPPED):.1f}"
-    return f"| {' | '.join([f'{world.seeds}{about}', f'{world.between:g}', *of_ours(world), bootstrap])} |"
+    shares = (world.coverage(ours, WORLDS), held, mistaken, world.coverage(percentiles, BOOTSTRAPPED))
+    return (
+        f"| {world.seeds}{about} | {world.between:g} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |"
+    )
 
 
 def with_table(text: str, name: str, table: str) -> str:

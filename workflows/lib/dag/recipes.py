@@ -84,15 +84,8 @@ class Recipes:
 
     def built_base(self, scale: str, seed: int) -> str:
         """Digest of what decides the base model of a seed where it is built: its settings, code and packages."""
-        if (scale, seed) not in self._built:
-            how = [code_digest("methods.micro.bases"), lock_digest(self.lock, BUILDERS)]
-            self._built[scale, seed] = value_digest([self.building(scale, seed), *how])
-        return self._built[scale, seed]
-
-    @cached_property
-    def _built(self) -> dict[tuple[str, int], str]:
-        """Digests that were asked for: a dozen cells share a base model."""
-        return {}
+        how = [code_digest("methods.micro.bases"), lock_digest(self.lock, BUILDERS)]
+        return value_digest([self.building(scale, seed), *how])
 
     def ready_base(self, scale: str, seed: int) -> ReadyBase | None:
         """The committed base model that was built by the present recipe; None if it is to be built."""
@@ -119,15 +112,34 @@ class Recipes:
         ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
         """
         env = self.env if method == "base" else self._trained_in()
-        base = {"base": value_digest(self.base(scale, seed)), "env": env}
+        base = {"base": self._base_digest(scale, seed), "env": env}
         if method == "base":
             return base
+        if (method, labels) not in self._training:
+            self._training[method, labels] = self._training_digests(method, labels)
+        return base | self._training[method, labels]
+
+    @cached_property
+    def _training(self) -> dict[tuple[str, bool], dict[str, str]]:
+        return {}
+
+    def _training_digests(self, method: str, labels: bool) -> dict[str, str]:
+        """The digests that all scales and seeds of a method share, worked out once."""
         trainer = training_module(self.config.engine, self._engine_settings())
-        return base | {
+        return {
             "data": value_digest(self.problems()),
             "code": code_digest(f"methods.{method}", trainer, *([LABELS[self.config.world]] if labels else [])),
             "engine": value_digest(self._engine_settings()),
         }
+
+    def _base_digest(self, scale: str, seed: int) -> str:
+        if (scale, seed) not in self._bases:
+            self._bases[scale, seed] = value_digest(self.base(scale, seed))
+        return self._bases[scale, seed]
+
+    @cached_property
+    def _bases(self) -> dict[tuple[str, int], str]:
+        return {}
 
     def _trained_in(self) -> str:
         """Digest of the packages with which cells are trained. Those of vLLM differ from the local engine's."""
@@ -146,7 +158,20 @@ class Recipes:
         return settings.model_copy(update={"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
-        """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``."""
+        """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``.
+
+        Worked out once: the job itself asks, and so does every table and figure that shows the cell.
+        """
+        asked = (cell.model_dump_json(), repeat)
+        if asked not in self._evaluations:
+            self._evaluations[asked] = self._evaluation(cell, repeat)
+        return self._evaluations[asked]
+
+    @cached_property
+    def _evaluations(self) -> dict[tuple[str, int], str]:
+        return {}
+
+    def _evaluation(self, cell: Cell, repeat: int) -> str:
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
         return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
