@@ -19,7 +19,7 @@ from workflows.lib.ready_bases import REPORT, BuiltBase, ready_bases
 COMMITTED = ROOT / "tests" / "workflows" / "lib" / "bases"
 SCALE, SEED = "tiny", 1
 SHAPE = {"name": "Tiny", "hidden": 32, "layers": 1, "intermediate": 32, "vision_hidden": 32}
-TRAINING = {"vision_steps": 3, "vision_batch": 8, "steps": 3, "batch": 8, "calculations": 2, "lookups": 1, "hinted": 2}
+TRAINING = {"vision_steps": 3, "vision_batch": 8, "steps": 3, "batch": 8, "calculations": 2, "lookups": 1}
 MICRO = {"pool": 30, "bench_pool": 20, "vocabulary": 300, "shapes": {SCALE: SHAPE}, "training": {SCALE: TRAINING}}
 
 
