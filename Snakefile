@@ -28,6 +28,11 @@ rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
         rules.all.input,
 
 
+rule bases:
+    input:
+        study.bases.built,
+
+
 rule cell:
     input:
         study.cells.chosen,

@@ -23,7 +23,7 @@ rule evaluate:
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/eval/samples.parquet",
@@ -50,7 +50,7 @@ rule repeat:  # the same evaluation with other sampling noise
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/repeats/{repeat}/samples.parquet",

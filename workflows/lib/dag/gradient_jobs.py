@@ -71,8 +71,8 @@ class GradientJobs:
         return 1 if self._grid.config.device == "cuda" else PROCESSES
 
     def base(self, wildcards: GradientWildcards) -> str:
-        """Input of a measurement: the base model."""
-        return f"{self.files.root}/models/{wildcards.scale}/model"
+        """Input of a measurement: the base model of its seed."""
+        return f"{self.files.base(wildcards.scale, int(wildcards.seed))}/model"
 
     def adapter(self, wildcards: GradientWildcards) -> str | list[str]:
         """Input of a measurement: the adapter of the state's GRPO cell; the untrained base has none."""
@@ -128,7 +128,7 @@ class GradientJobs:
         arms = self._arms(measurement.scale, measurement.seed)
         methods = list(dict.fromkeys(arm.method for arm in arms))
         labels = any(grid.methods[name].labels for name in methods)
-        digests = grid.recipes.gradient_digests(methods, measurement.scale, labels)
+        digests = grid.recipes.gradient_digests(methods, measurement.scale, measurement.seed, labels)
         return GradientPlan(
             world=config.world,
             scale=measurement.scale,
