@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 EASYR1_ENV := .venv-easyr1
 VLLM_ENV := .venv-vllm
+UV := .venv-locks/bin/uv
 SLURM := .slurm
 SLURM_READY := $(SLURM)/.ready
 RESULTS ?= results/micro
@@ -141,10 +142,16 @@ check: $(READY) ## style, types, order of imports, workflow lint, schemas
 schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 	@$(BIN)/python -m workflows.lib.schemas
 
-locks: ## write envs/*.txt anew from the package index, with hashes
+locks: $(UV) ## write envs/*.txt anew from the package index, with hashes
+	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
+
+test-envs: $(READY) $(UV) ## install each lock for GPUs, import what runs in it (25 GB; ROLES=eval)
+	@PATH="$$PWD/.venv-locks/bin:$$PATH" UV_CACHE_DIR=.venv-locks/cache $(BIN)/python -m envs.check $(ROLES) \
+	    --place .venv-locks/roles $(if $(EASYR1),--checkout $(EASYR1))
+
+$(UV):
 	$(PYTHON) -m venv .venv-locks
 	.venv-locks/bin/$(PIP) uv==0.13.9
-	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
 
 reference: $(READY) ## make the finished run the committed one (COMMAND=: the command that made it)
 	@$(BIN)/python -m workflows.lib.publish.reference results/micro results/reference/micro "$(COMMAND)"
