@@ -41,6 +41,7 @@ rule evaluate:
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.evaluation_settings,
+        answers=study.cells.answers,
         recipe=study.cells.evaluation,
     script:
         study.cells.evaluation_script
@@ -70,6 +71,7 @@ rule repeat:  # the same evaluation with other sampling noise
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.repeat_settings,
+        answers=study.cells.repeat_answers,
         recipe=study.cells.repeat_evaluation,
     script:
         study.cells.evaluation_script

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 
 from contracts.errors import ConfigError, EvalError
-from evals.local_model import Answer
-from evals.vllm.model import NEUTRAL, Sampled, check_answers, gpu_shares
+from evals.vllm.model import Sampled, check_answers, cut_by_length, gpu_shares
+from evals.vllm.reply import NEUTRAL, Reply, reply_of
 from evals.vllm.settings import Evaluation, VllmSettings
 from methods.engines.registry import ENGINES, SAMPLERS
 from methods.shared.vllm import check, environment, lacking, room_for
@@ -87,20 +89,15 @@ def test_room_for_an_adapter():
         room_for(600)
 
 
-def sampled(number: int, **change: object) -> Sampled:
-    return replace(
-        Sampled("prompt", 3, False, GENERATION, GENERATION, number, (7, 8), dict(NEUTRAL), (1, 2, 3)), **change
-    )
+def sampled(number: int, tokens: int = 3, ended: bool = True, **change: object) -> Sampled:
+    reply = Reply("text", tokens, ended, GENERATION, number, [7, 8], [], dict(NEUTRAL))
+    return Sampled("prompt", tokens, not ended, GENERATION, replace(reply, **change))
 
 
 WRONG = {
     "other": ({"others": NEUTRAL | {"repetition_penalty": 1.1}}, r"row 1: was sampled with repetition_penalty=1.1"),
-    "bars": ({"barred": (7,)}, "row 1: 1 tokens were barred, not 2"),
-    "drawn": ({"ids": (1, 8)}, r"row 1: barred tokens were sampled: \[8\]"),
-    "cut": (
-        {"truncated": True},
-        r"row 1: the response was cut after 3 of 8 tokens; raise evaluation.vllm.max_model_len",
-    ),
+    "bars": ({"barred": [7]}, "row 1: 1 tokens were barred, not 2"),
+    "drawn": ({"broke": [8]}, r"row 1: barred tokens were sampled: \[8\]"),
     "seed": ({"seed": 0}, "1 seeds for 2 questions"),
     "none": ({"seed": None}, "1 seeds for 2 questions"),
 }
@@ -110,15 +107,33 @@ WRONG = {
 def test_answers_that_were_sampled_otherwise_are_refused(case: str):
     change, line = WRONG[case]
     answers = {("mmmu_val", 0): sampled(0), ("mmmu_val", 1): sampled(1)}
-    check_answers(answers, (7, 8), 8)
+    check_answers(answers, (7, 8))
     answers["mmmu_val", 1] = sampled(1, **change)
     with pytest.raises(EvalError, match=line):
-        check_answers(answers, (7, 8), 8)
+        check_answers(answers, (7, 8))
 
 
-def test_a_whole_response_may_be_cut_at_the_limit_asked_for():
-    check_answers({("mmmu_val", 0): sampled(0, truncated=True, tokens=8)}, (7, 8), 8)
-    assert isinstance(sampled(0), Answer)
+def test_answers_that_were_cut_are_counted_and_no_error():
+    answers = {
+        ("mmmu_val", 0): sampled(0, tokens=8, ended=False),  # the limit asked for
+        ("mmmu_val", 1): sampled(1, tokens=5, ended=False),  # no more room
+        ("mmmu_val", 2): Sampled("prompt", 0, True, GENERATION, None),  # no room at all: it was never asked
+        ("mmmu_val", 3): sampled(3),
+    }
+    check_answers(answers, (7, 8))
+    assert cut_by_length(answers, 8) == {"cut_by_max_model_len": 2, "prompt_too_long": 1}
+
+
+def test_a_reply_can_be_written_down_whatever_the_engine_held():
+    given = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "presence_penalty": 0.0, "max_tokens": 8}
+    params = SimpleNamespace(
+        **NEUTRAL | given | {"structured_outputs": object()}, seed=3, logit_bias={9: -100.0, 4: 1.0}
+    )
+    completion = SimpleNamespace(text="a", token_ids=(1, 9), finish_reason="length")
+    found = reply_of(SimpleNamespace(outputs=[completion]), params)
+    assert (found.tokens, found.ended, found.barred, found.broke) == (2, False, [9], [9])
+    assert found.held["top_k"] == 0 and "object" in found.others["structured_outputs"]
+    assert Reply(**json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_a_python_without_vllm_is_named_with_what_it_has():

@@ -56,6 +56,14 @@ class CellJobs:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.files.grid.recipes.evaluation(self._cell(wildcards))
 
+    def answers(self, wildcards: Wildcards) -> str:
+        """``params`` of evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards))
+
+    def repeat_answers(self, wildcards: Wildcards) -> str:
+        """``params`` of a further evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards), int(wildcards.repeat))
+
     def repeat_settings(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: its settings."""
         return self.files.grid.recipes.repeated(int(wildcards.repeat)).model_dump_json()

@@ -123,6 +123,13 @@ class Recipes:
         env = self._locked(self.evaluation_role)
         return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
 
+    def answers(self, cell: Cell, repeat: int = 0) -> str:
+        """What one answer of an evaluation depends on; settings of speed are left out: they may change after a kill."""
+        settings = self.repeated(repeat)
+        sampled = [settings.generation(), settings.seed, settings.dtype, self.config.evaluation.backend]
+        asked = [value_digest(self.benchmarks()), code_digest(self.evaluation_module)]
+        return canonical([cell.digest, sampled, asked, self._locked(self.evaluation_role)])
+
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""
         return canonical([cell.digest, code_digest("evals.credit_scores", "methods.micro.labels")])

@@ -1,4 +1,4 @@
-"""Imports modules in the Python that runs this file, and prints in JSON what failed: ``python import_probe.py name ...``.
+"""Imports modules in the Python that runs this file and prints in JSON what failed: ``import_probe.py <module> ...``.
 
 Uses the standard library alone, because it runs in environments of other roles. What the modules print goes to stderr.
 """

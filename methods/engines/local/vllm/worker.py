@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.shared.lifetimes import end_children_with_this, end_with_parent
 from methods.shared.vllm import BIAS
 
 KEY = "CEPO_ROLLOUT_KEY"  # hex; proves to either side of the socket that the other is the one that was started
@@ -79,4 +80,6 @@ def _tokens(completion: Any) -> tuple[list[int], list[float]]:  # noqa: ANN401 -
 
 
 if __name__ == "__main__":
+    end_with_parent()
+    end_children_with_this()
     serve(sys.argv[1])
