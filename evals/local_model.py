@@ -135,11 +135,16 @@ class CepoLocal(lmms):
         max_batch_size: int | None = None,
         weights: str = "adapter",
         kept: AnswerFolder | None = None,
+        least_tokens: int = 1,
     ) -> None:
-        """``kept``: where answers are written as they come, and those of a killed run are read; None: nowhere."""
+        """``kept``: where answers are written as they come, and those of a killed run are read; None: nowhere.
+
+        ``least_tokens``: a task's own limit on the length of a response that is lower is raised to it.
+        """
         super().__init__()
         self.model, self.processor, self.update_kept = load(base, adapter, dtype, device, weights)
         self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
+        self.least_tokens = least_tokens
         ends = self.model.generation_config.eos_token_id
         self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]
         self.barred = barred_tokens(self.processor.tokenizer, self.model.config.get_text_config().vocab_size, self.ends)
@@ -173,6 +178,7 @@ class CepoLocal(lmms):
         groups: dict[tuple, list[int]] = {}
         for i in left:
             settings = {name: requests[i].args[2].get(name, default) for name, default in _DEFAULTS.items()}
+            settings["max_new_tokens"] = max(int(settings["max_new_tokens"]), self.least_tokens)
             groups.setdefault(tuple(settings.items()), []).append(i)
         for items, indices in groups.items():
             indices.sort(key=lambda i: (requests[i].args[4], len(requests[i].args[0])))

@@ -94,6 +94,7 @@ def _load_model(
         progress=progress,
         weights=weights,
         kept=kept,
+        least_tokens=settings.least_tokens,
     )
 
 
@@ -115,7 +116,8 @@ def collect(
 def check_settings(answers: Mapping[tuple[str, int], Any], settings: EvalSettings) -> None:
     """Raise EvalError unless every response was sampled with exactly the settings asked for."""
     for (task, row), answer in answers.items():
-        if answer.settings != settings.generation():
+        own = {} if settings.max_new_tokens else {"max_new_tokens": answer.settings["max_new_tokens"]}
+        if answer.settings != settings.generation() | own:
             cause = f"row {row} was sampled with {answer.settings}, not with {settings.generation()}"
             raise EvalError(task, cause, "use lmms-eval 0.7.3, which passes all of them to the model")
 

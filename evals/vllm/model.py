@@ -70,7 +70,8 @@ class CepoVllm(VLLM):
         replicas = [Replica.start(options | {"seed": 1}, place, kept.folder) for place in places[1:]]
         os.environ.update(places[0])
         # The largest of max_new_tokens here and of a request counts, and the default here is 4,096.
-        super().__init__(batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens, **options)
+        least = settings.max_new_tokens or settings.least_tokens
+        super().__init__(batch_size=settings.batch_size, max_new_tokens=least, **options)
         for replica in replicas:
             replica.receive()
         lora = _lora(adapter)
@@ -103,7 +104,8 @@ class CepoVllm(VLLM):
         results = []
         for request, prompt, seed in zip(requests, prompts, seeds, strict=True):
             reply = self.known.get(seed)
-            self.answers[request.args[4], request.args[3]] = self._answer(prompt.text, reply)
+            limit = self._select_max_new_tokens(request.args[2].get("max_new_tokens"))
+            self.answers[request.args[4], request.args[3]] = self._answer(prompt.text, reply, limit)
             results.append(GenerationResult(text=reply.text if reply else "", token_counts=None))
         self.seconds += time.perf_counter() - started
         return results
@@ -117,8 +119,8 @@ class CepoVllm(VLLM):
             self.looked = time.monotonic()
             self.progress(self.kept.count(), self.total)
 
-    def _answer(self, prompt: str, reply: Reply | None) -> Sampled:
-        asked = self.settings.generation()
+    def _answer(self, prompt: str, reply: Reply | None, limit: int) -> Sampled:
+        asked = self.settings.generation() | {"max_new_tokens": limit}
         if reply is None:
             return Sampled(prompt=prompt, tokens=0, truncated=True, settings=asked, reply=None)
         cold = {
@@ -160,9 +162,9 @@ def check_answers(answers: dict[tuple[str, int], Sampled], barred: Sequence[int]
             raise EvalError(place, f"barred tokens were sampled: {reply.broke[:5]}")
 
 
-def cut_by_length(answers: Mapping[tuple[str, int], Sampled], max_new_tokens: int) -> dict[str, int]:
-    """How many answers ended for want of room: those cut below ``max_new_tokens``, and those never begun."""
-    cut = [answer for answer in answers.values() if answer.truncated and answer.tokens < max_new_tokens]
+def cut_by_length(answers: Mapping[tuple[str, int], Sampled]) -> dict[str, int]:
+    """How many answers ended for want of room: those cut below the limit asked for, and those never begun."""
+    cut = [a for a in answers.values() if a.truncated and a.tokens < int(a.settings["max_new_tokens"])]
     return {"cut_by_max_model_len": len(cut), "prompt_too_long": sum(answer.reply is None for answer in cut)}
 
 

@@ -48,7 +48,7 @@ def run(job: VllmJob) -> None:
     seconds["lmms_eval"] = time.perf_counter() - loaded - model.seconds
     report = {"cell": job.cell_name, "settings": job.settings.generation(), "seed": job.seed, "seconds": seconds}
     report["sampler"] = {"backend": "vllm", "versions": versions(), "vllm": job.settings.vllm.model_dump()}
-    report["sampler"] |= sampler(model.answers) | cut_by_length(model.answers, job.settings.max_new_tokens)
+    report["sampler"] |= sampler(model.answers) | cut_by_length(model.answers)
     if kept is not None:
         report["update_kept"] = kept
     write_raw(job.raw, results, report)
@@ -61,8 +61,10 @@ def sampler(answers: dict[tuple[str, int], Any]) -> dict[str, Any]:
     replies = [answer.reply for answer in answers.values() if answer.reply is not None]
     if not replies:
         raise EvalError("vllm", "no prompt left room for a response", "raise evaluation.vllm.max_model_len")
+    limits = sorted({reply.held["max_new_tokens"] for reply in replies})
+    one = replies[0].held | replies[0].others | {"max_new_tokens": limits[0] if len(limits) == 1 else limits}
     return {
-        "held": replies[0].held | replies[0].others,  # check_settings and check_answers have seen that all are alike
+        "held": one,  # check_settings and check_answers have seen that all are alike
         "seeds": len({reply.seed for reply in replies}),
         "barred_tokens": len(replies[0].barred),
     }

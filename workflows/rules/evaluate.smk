@@ -6,11 +6,11 @@ ruleorder: untrained > train
 
 rule untrained:
     output:
-        "<results>/cells/base/{scale}/default/s{seed}/cell.json",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/cell.json",
     log:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.log",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.log",
     benchmark:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.time.tsv"
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:

@@ -27,7 +27,8 @@ def made(**config: object) -> tuple[str, str, str]:
     """Digest of a cell, how it is evaluated, and the settings its evaluation is told."""
     found = study(minimal(**config))
     cell = found.grid.cell(KEY)
-    return cell.digest, found.recipes.evaluation(cell), found.cells.evaluation_settings
+    wildcards = SimpleNamespace(method=KEY.method, scale=KEY.scale, variant=KEY.variant, seed=str(KEY.seed))
+    return cell.digest, found.recipes.evaluation(cell), found.cells.evaluation_settings(wildcards)
 
 
 def test_settings_of_vllm_change_nothing_where_it_is_not_chosen():
@@ -35,6 +36,30 @@ def test_settings_of_vllm_change_nothing_where_it_is_not_chosen():
     assert made(evaluation={"vllm": {"tensor_parallel": 2}}) == plain
     assert made(engine_settings={"vllm": {"enforce_eager": True}}) == plain
     assert "vllm" not in plain[1] + plain[2] and "backend" not in plain[2]
+
+
+def test_another_way_to_sample_is_another_evaluation_of_the_base_alone():
+    found = study(minimal(samplings={"bare": {"top_k": 0, "max_new_tokens": None}}))
+    base, bare = (found.grid.cell(Key("base", "small", variant, 1)) for variant in ("default", "bare"))
+    assert found.recipes.evaluation(base) != found.recipes.evaluation(bare)
+    changed = found.recipes.settings(bare, 2)
+    assert (changed.top_k, changed.presence_penalty, changed.seed) == (
+        0,
+        found.recipes.settings(base).presence_penalty,
+        2,
+    )
+    assert "max_new_tokens" not in changed.generation() and changed.least_tokens == 4096
+    with pytest.raises(ConfigError, match="the untrained base has no variant 'other'; it has default and bare"):
+        found.grid.check_key(Key("base", "small", "other", 1), "cell")
+
+
+def test_a_kill_may_be_followed_by_other_settings_of_speed_and_no_others():
+    def depends(**evaluation: object) -> str:
+        found = study(minimal(evaluation=evaluation))
+        return found.recipes.answers(found.grid.cell(KEY))
+
+    assert depends(batch_size=7) == depends(batch_size=9) == depends(limit=3)
+    assert len({depends(), depends(top_k=3), depends(seed=4), depends(backend="vllm")}) == 4
 
 
 def test_another_backend_is_another_evaluation_of_the_same_cell():
@@ -121,7 +146,7 @@ def test_answers_that_were_cut_are_counted_and_no_error():
         ("mmmu_val", 3): sampled(3),
     }
     check_answers(answers, (7, 8))
-    assert cut_by_length(answers, 8) == {"cut_by_max_model_len": 2, "prompt_too_long": 1}
+    assert cut_by_length(answers) == {"cut_by_max_model_len": 2, "prompt_too_long": 1}
 
 
 def test_a_reply_can_be_written_down_whatever_the_engine_held():

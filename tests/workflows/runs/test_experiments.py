@@ -19,6 +19,7 @@ MADE = {
     "noise": {"table_noise"},
 }
 DEFAULT = "train cepo small default 1"
+UNTRAINED = {"bases"}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -30,6 +31,13 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
     scales = {job.split()[2] for job in planned if job.startswith("train ")}
     assert scales == ({"small", "large"} if name == "table2" else {"small"})
     assert ("base_model large" in planned) == (name == "table2")
+
+
+def test_bases_are_evaluated_under_each_sampling_and_nothing_is_trained(fresh: Project):
+    planned = fresh.planned("--config", "experiments=bases", config=MICRO)
+    evaluated = {job for job in planned if job.startswith("evaluate ")}
+    assert evaluated == {f"evaluate base {s} {v} 1" for s in ("small", "large") for v in ("default", "as_passed")}
+    assert not any(job.startswith("train ") for job in planned) and "table_bases" in planned
 
 
 ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
@@ -53,6 +61,6 @@ def test_everything_trains_shared_cells_once(fresh: Project):
 
 def test_make_everything_runs_every_experiment():
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("EVERYTHING")]
-    assert set(line.partition(":= ")[2].split(",")) == MADE.keys()
+    assert set(line.partition(":= ")[2].split(",")) == MADE.keys() | UNTRAINED
     named = {path.stem for path in (ROOT / "workflows/configs/experiments").glob("*.yaml")}
-    assert named == MADE.keys() | {"smoke"}
+    assert named == MADE.keys() | UNTRAINED | {"smoke"}

@@ -32,7 +32,8 @@ class BaseJobs:
 
     def untrained_record(self, wildcards: Wildcards) -> str:
         """``params`` of the untrained base's record: the complete cell, as JSON."""
-        return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
+        key = Key(BASE, wildcards.scale, wildcards.variant, int(wildcards.seed))
+        return self.files.grid.cell(self.files.grid.check_key(key, "cell")).model_dump_json()
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
         """Input of the check of the bases that are used: their scores, in the order of the config's scales."""
