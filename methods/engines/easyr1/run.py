@@ -34,6 +34,9 @@ EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
     "CUDA_DEVICE_MAX_CONNECTIONS": "1",
     "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
 }
+OBJECT_STORE = (
+    4 * 2**30
+)  # bytes of shared memory for Ray; its own choice, 30 % of the host, is too much for eight cells
 PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
 
 
@@ -54,7 +57,8 @@ def start_ray(job: TrainingJob) -> None:
     """Join the cluster that is named, or start one on this machine; TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
-    own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE}
+    own: dict[str, Any] = {} if address else local
     ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
     found = int(ray.cluster_resources().get("GPU", 0))
     if found < job.workers:

@@ -151,6 +151,13 @@ class Resources(Model):
     evaluate: Reserved = Field(default_factory=Reserved, description="one cell's answers to every benchmark")
 
 
+class Estimates(Model):
+    """Times that nobody measured, for the plan; a job of the kind that has finished replaces them."""
+
+    train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
+    evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
+
+
 class Config(Model):
     """A world: what is trained, on what, with which settings."""
 
@@ -187,6 +194,10 @@ class Config(Model):
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
     progress: Progress = Field(default_factory=Progress)
     resources: Resources = Field(default_factory=Resources)
+    estimates: Estimates = Field(default_factory=Estimates)
+    hub_lock: str | None = Field(
+        default=None, min_length=1, description="what was fetched from the hub: a file beside the config; null: its own"
+    )
 
     def model_name(self, scale: str) -> str:
         """Name of a scale's model in tables."""

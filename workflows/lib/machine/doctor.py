@@ -13,13 +13,15 @@ from methods.engines.easyr1.checkout import lacking as checkout_lacking
 from workflows.lib.cache.digest import pins
 from workflows.lib.config.schema import Config, Reserved
 from workflows.lib.hub.needs import FETCH, Lock, cache, lacking, needs, revision
-from workflows.lib.machine.facts import FREE_MB, Machine, free_mb
+from workflows.lib.machine.facts import Machine, free_mb, wanted_mb
 from workflows.lib.machine.finding import MachineFinding
 from workflows.lib.machine.gpus import VISIBLE
 from workflows.lib.machine.role_environments import ENVS, differences, environments
 
 PYTHON = (3, 11)
-DRIVER = 580  # of the CUDA 13 that envs/local.txt and envs/eval.txt bring; NVIDIA's table of CUDA and driver versions
+# The oldest driver of each environment's CUDA, by NVIDIA's table of CUDA and driver versions: 13 in envs/local.txt and
+# envs/eval.txt, 12 (any minor version) in envs/easyr1.txt.
+DRIVERS = {"local": 580, "eval": 580, "easyr1": 525}
 
 
 def examine(
@@ -33,7 +35,8 @@ def examine(
     findings = [_python(machine), _packages(pins(ENVS / "local.txt")), _memory(config, machine)]
     findings += [*environments(config, deployed), *_gpus(config, machine, lock)]
     folders = [results, cache()] if needs(config) else [results]
-    findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
+    wanted = wanted_mb(config.world, machine.usable, config.resources.train.gpus)
+    findings += [_disk(folder, wanted) for folder in folders]
     return [
         *findings,
         *_fetched(config, lock),
@@ -86,8 +89,21 @@ def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[MachineFindi
     known = f"the weights' {weights:.0f} MB" if weights else "the weights, whose size make fetch finds"
     yield MachineFinding("GPU memory", f"more than {known}", f"{least} MB", small)
     oldest = min((gpu.driver for gpu in machine.gpus), key=_major)
-    way_out = "update the driver" if _major(oldest) < DRIVER else ""
-    yield MachineFinding("GPU driver", f"{DRIVER} or later", oldest, way_out)
+    for what, role in _roles_on_gpus(config).items():
+        way_out = "update the driver" if _major(oldest) < DRIVERS[role] else ""
+        yield MachineFinding(f"GPU driver for {what}", f"{DRIVERS[role]} or later", oldest, way_out)
+
+
+def _roles_on_gpus(config: Config) -> dict[str, str]:
+    """The environment of each kind of job that uses GPUs."""
+    found = {}
+    if config.device == "cuda":
+        found["training"] = config.engine
+        if config.engine_settings.rollouts == "vllm":
+            found["rollouts"] = "eval"
+    if config.evaluation.device == "cuda":
+        found["evaluation"] = "eval" if config.evaluation.backend == "vllm" else "local"
+    return found
 
 
 def _gpu_count(wanted: int, machine: Machine) -> MachineFinding:

@@ -17,7 +17,7 @@ from workflows.lib.config.loading import read_yaml
 from workflows.lib.config.schema import Config
 from workflows.lib.hub.needs import Locked, LockedFile, needs, snapshot
 from workflows.lib.machine import doctor, role_environments, role_imports
-from workflows.lib.machine.facts import Gpu, Machine, packages_of
+from workflows.lib.machine.facts import Gpu, Machine, packages_of, wanted_mb
 from workflows.lib.machine.role_environments import ENVS, import_findings
 from workflows.lib.machine.role_imports import ROLES, ImportReport, Role
 
@@ -65,7 +65,7 @@ def test_packages_that_are_not_as_locked():
 def test_the_paper_world_on_a_laptop():
     found = stops(LAPTOP, config("paper.yaml", engine="local"))
     assert {"GPUs", "memory", "model Qwen/Qwen3-VL-2B-Instruct", "dataset hiyouga/geometry3k"} <= found.keys()
-    assert found["GPUs"].startswith("STOP GPUs: 0 (nvidia-smi names none) (expected: 8); run it on a GPU node")
+    assert found["GPUs"].startswith("STOP GPUs: 0 (nvidia-smi names none) (expected: 1); run it on a GPU node")
     assert all("run: make fetch" in line for what, line in found.items() if what.startswith(("model", "dataset")))
 
 
@@ -84,7 +84,7 @@ def test_the_paper_world_on_a_node_that_has_everything():
     lock["models/Qwen/Qwen3-VL-4B-Instruct"].files["model.safetensors"] = LockedFile(size=10**11, digest="git:0")
     assert stops(NODE, chosen, lock).keys() == {"GPU memory", "model Qwen/Qwen3-VL-4B-Instruct"}
     old = Machine((3, 12), 64, 1_000_000, (Gpu("H", 200_000, "470.1"),) * 4, {})
-    assert {"GPUs", "GPU driver"} < stops(old, chosen, lock).keys()
+    assert {"GPU driver for training", "GPU driver for evaluation"} < stops(old, chosen, lock).keys()
 
 
 def test_a_checkout_of_another_commit(tmp_path: Path):
@@ -94,13 +94,26 @@ def test_a_checkout_of_another_commit(tmp_path: Path):
 
 
 def test_gpus_that_are_hidden_and_a_driver_that_does_not_answer():
-    chosen = config("paper.yaml", engine="local")
+    chosen = config("paper-8gpus.yaml", engine="local")
     hidden = replace(NODE, environment={"CUDA_VISIBLE_DEVICES": "0, 1"})
     assert stops(hidden, chosen)["GPUs"].startswith("STOP GPUs: 2 (8 H, the others hidden) (expected: 8); name more in")
     broken = replace(LAPTOP, driver_trouble="couldn't communicate with the NVIDIA driver")
     assert "nvidia-smi fails: couldn't communicate" in stops(broken, chosen)["GPUs"]
     mixed = replace(NODE, gpus=(*NODE.gpus[:7], Gpu("old", 8_000, "470.1")))
-    assert stops(mixed, chosen)["GPU driver"].startswith("STOP GPU driver: 470.1 (expected: 580 or later)")
+    line = stops(mixed, chosen)["GPU driver for training"]
+    assert line.startswith("STOP GPU driver for training: 470.1 (expected: 580 or later)")
+
+
+def test_each_environment_asks_for_the_driver_of_its_own_cuda():
+    older = replace(NODE, gpus=(Gpu("H", 80_000, "550.54"),))
+    found = {what for what in stops(older, config("paper.yaml")) if what.startswith("GPU driver")}
+    assert found == {"GPU driver for evaluation"}  # EasyR1's environment has CUDA 12
+
+
+def test_cells_side_by_side_want_a_disk_for_each():
+    one, eight = (wanted_mb("paper", gpus, 1) for gpus in (1, 8))
+    assert eight - one == 7 * 36_000 and wanted_mb("paper", 8, 8) == one == wanted_mb("paper", None, 1)
+    assert wanted_mb("micro", 8, 0) == 500
 
 
 def lines_of(chosen: Config, deployed: bool = False) -> dict[str, str]:
