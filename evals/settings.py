@@ -12,7 +12,7 @@ LEAST_OWN = 4096  # default of lmms-eval's vllm model, which takes the larger of
 
 
 class EvalSettings(Record):
-    """Sampling and size of an evaluation; defaults are the paper's (section 4.1), where it states a value."""
+    """Sampling and size of an evaluation. Defaults are the paper's (section 4.1) where it states a value."""
 
     temperature: float = Field(default=1.0, ge=0, description="0 decodes greedily")
     top_p: float = Field(default=1.0, gt=0, le=1, description="1 keeps every token")
