@@ -28,7 +28,7 @@ rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
         rules.all.input,
 
 
-rule bases:
+rule ready_bases:
     input:
         study.bases.built,
 

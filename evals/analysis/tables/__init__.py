@@ -6,6 +6,7 @@ from evals.analysis.registry import Table
 
 TABLES: dict[str, Table] = {
     "table2": Table(),
+    "bases": Table(),
     "table3": Table(),
     "table4": Table(),
     "table5": Table(),

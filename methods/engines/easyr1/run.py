@@ -22,7 +22,7 @@ from methods.engines.easyr1.checks import check_versions, installed_versions
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.kept_rollouts import join
 from methods.engines.shared.run_record import Started, run_record
-from methods.shared.child_process import end_with_parent
+from methods.shared.lifetimes import end_with_parent
 
 PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARN", "NCCL_DEBUG": "WARN"}
@@ -32,6 +32,9 @@ EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
     "CUDA_DEVICE_MAX_CONNECTIONS": "1",
     "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
 }
+OBJECT_STORE = (
+    4 * 2**30
+)  # bytes of shared memory for Ray; its own choice, 30 % of the host, is too much for eight cells
 PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
 
 
@@ -52,7 +55,8 @@ def start_ray(job: TrainingJob) -> None:
     """Join the Ray cluster of the config, or start one on this machine. TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
-    own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE}
+    own: dict[str, Any] = {} if address else local
     ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if gpus < job.workers:

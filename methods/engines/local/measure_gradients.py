@@ -38,7 +38,7 @@ from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
 from methods.engines.shared.problems import load_problems
 from methods.shared import seeding
-from methods.shared.child_process import end_with_parent
+from methods.shared.lifetimes import end_with_parent
 from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 

@@ -24,6 +24,7 @@ MADE = {
 }
 CELLS = [name for name in MADE if name != "gradients"]  # what trains more than the policies that are measured
 DEFAULT = "train cepo small default 1"
+UNTRAINED = {"bases"}
 
 
 @cache
@@ -54,6 +55,13 @@ def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(f
     assert not any(job.startswith(("evaluate", "check_benchmarks")) for job in planned)
 
 
+def test_bases_are_evaluated_under_each_sampling_and_nothing_is_trained(fresh: Project):
+    planned = fresh.planned("--config", "experiments=bases", config=MICRO)
+    evaluated = {job for job in planned if job.startswith("evaluate ")}
+    assert evaluated == {f"evaluate base {s} {v} 1" for s in ("small", "large") for v in ("default", "as_passed")}
+    assert not any(job.startswith("train ") for job in planned) and "table_bases" in planned
+
+
 ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
 
 
@@ -75,6 +83,6 @@ def test_everything_trains_shared_cells_once(fresh: Project):
 
 def test_make_everything_runs_every_experiment():
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("EVERYTHING")]
-    assert set(line.partition(":= ")[2].split(",")) == MADE.keys()
+    assert set(line.partition(":= ")[2].split(",")) == MADE.keys() | UNTRAINED
     named = {path.stem for path in (ROOT / "workflows/configs/experiments").glob("*.yaml")}
-    assert named == MADE.keys() | {"smoke"}
+    assert named == MADE.keys() | UNTRAINED | {"smoke"}

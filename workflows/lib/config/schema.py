@@ -70,6 +70,21 @@ class Variant(Model):
     set: Options = Field(description="option -> value; applied after options.all and options.<method>")
 
 
+class SamplingChange(Model):
+    """Another way to sample the answers of the untrained models; what is left out is as ``evaluation`` has it."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=40, ge=0)
+    presence_penalty: float = Field(default=2.0, ge=-2, le=2)
+    max_new_tokens: int | None = Field(default=32000, ge=1, description="null: each task's own")
+
+    @property
+    def changes(self) -> dict[str, float | int | None]:
+        """What was written."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
 class ExperimentArm(Model):
     """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
 
@@ -166,6 +181,13 @@ class Resources(Model):
     gradients: Reserved = Field(default_factory=Reserved, description="gradients at one state of the policy")
 
 
+class Estimates(Model):
+    """Times that nobody measured, for the plan; a job of the kind that has finished replaces them."""
+
+    train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
+    evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
+
+
 class Config(Model):
     """A world: what is trained, on what, with which settings."""
 
@@ -183,6 +205,9 @@ class Config(Model):
     every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
+    samplings: dict[Name, SamplingChange] = Field(
+        default={}, description="named ways to sample; each is a variant of the untrained base: base/<scale>/<name>/s1"
+    )
     presets: dict[Name, dict[str, Options]] = Field(
         default={}, description="preset -> method -> option -> value: this world's numbers over a preset of the method"
     )
@@ -200,6 +225,10 @@ class Config(Model):
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
     progress: Progress = Field(default_factory=Progress)
     resources: Resources = Field(default_factory=Resources)
+    estimates: Estimates = Field(default_factory=Estimates)
+    hub_lock: str | None = Field(
+        default=None, min_length=1, description="what was fetched from the hub: a file beside the config; null: its own"
+    )
 
     def model_name(self, scale: str) -> str:
         """Name of a scale's model in tables."""

@@ -153,10 +153,14 @@ class Recipes:
             return shared
         return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
 
-    def repeated(self, repeat: int) -> EvalSettings:
-        """Settings of further evaluation number ``repeat``; only the seed of the sampler differs."""
+    def settings(self, cell: Cell, repeat: int = 0) -> EvalSettings:
+        """Settings of a cell's evaluation after ``repeat`` others: the same but for the seed of the sampler.
+
+        A variant of the untrained base is another way to sample.
+        """
         settings = self.config.evaluation.deciding()
-        return settings.model_copy(update={"seed": settings.seed + repeat})
+        own = self.config.samplings.get(cell.variant) if cell.method == "base" else None
+        return settings.model_copy(update=(own.changes if own else {}) | {"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
         """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``.
@@ -175,7 +179,15 @@ class Recipes:
     def _evaluation(self, cell: Cell, repeat: int) -> str:
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
-        return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
+        settings = self.settings(cell, repeat)
+        return canonical([cell.digest, settings, asked, code_digest(self.evaluation_module), env])
+
+    def answers(self, cell: Cell, repeat: int = 0) -> str:
+        """What one answer of an evaluation depends on; settings of speed are left out: they may change after a kill."""
+        settings = self.settings(cell, repeat)
+        sampled = [settings.generation(), settings.seed, settings.dtype, self.config.evaluation.backend]
+        asked = [value_digest(self.benchmarks()), code_digest(self.evaluation_module)]
+        return canonical([cell.digest, sampled, asked, self._locked(self.evaluation_role)])
 
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""

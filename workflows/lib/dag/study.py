@@ -53,8 +53,8 @@ class Study:
 
     @staticmethod
     def of(config: Config, source: ConfigSource) -> Study:
-        """Make the study of a valid config. Raises ConfigError if it names something that does not exist."""
-        lock = read_lock(lock_path(Path(source.file)))
+        """The study of a valid config; ConfigError if it names what does not exist."""
+        lock = read_lock(lock_path(Path(source.file), config.hub_lock))
         recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})
         grid = Grid(config, read_experiments(), read_methods(), recipes, source)
         grid.check()
@@ -80,7 +80,7 @@ class Study:
     @property
     def hub_lock(self) -> str:
         """``params`` of what uses the hub: the lock of what was fetched, beside the config."""
-        return str(lock_path(Path(self.grid.source.file)))
+        return str(lock_path(Path(self.grid.source.file), self.config.hub_lock))
 
     @cached_property
     def files(self) -> ResultFiles:
