@@ -41,6 +41,7 @@ SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEED
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS_COUNT))])
 CONSENT = $(if $(YES),yes=true)
 RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(2) $(CONSENT)
+NO_WITH = $(error give the run to compare with: make compare WITH=results/reference/micro)
 KNOWN_EXPERIMENTS = $(basename $(notdir $(wildcard $(EXPERIMENT_FILES)/*.yaml)))
 NO_EXPERIMENT = $(error EXPERIMENT=$(EXPERIMENT): give one of $(KNOWN_EXPERIMENTS))
 CHOSEN = $(if $(filter-out $(KNOWN_EXPERIMENTS),$(or $(EXPERIMENT),none)),$(NO_EXPERIMENT),$(EXPERIMENT))
@@ -96,6 +97,12 @@ everything: $(READY) ## all experiments in one run; cells that they share are tr
 	@$(call RUN,$(EVERYTHING))
 
 ##@ Look
+show: $(READY) ## what make reproduce printed at its end, again: make show RESULTS=<folder>
+	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),$(RESULTS))
+
+compare: $(READY) ## two runs cell by cell: make compare WITH=results/reference/micro
+	@$(BIN)/python -m evals.analysis.runs.run_comparison $(RESULTS) $(or $(WITH),$(NO_WITH))
+
 plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=audit
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 

@@ -12,6 +12,7 @@ TABLES: dict[str, Table] = {
     "sweeps": Table(),
     "controls": Table(),
     "audit": Table(),
+    "pairs": Table(),
     "tuning": Table(),
     "noise": Table(),
     "credit": Table(cells="all", reads_credit=True),
