@@ -86,6 +86,7 @@ smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numb
 ##@ One thing
 cell: $(READY) ## one cell: make cell CELL=cepo/small/default/s1
 	@$(SNAKEMAKE) cell --config cell=$(CELL) $(CONSENT)
+	@$(BIN)/python -m workflows.lib.publish.finished_cell $(CELL) $(or $(CONFIG),$(RESULTS))
 
 run: $(READY) ## one experiment, with its tables and figures: make run EXPERIMENT=table4
 	@$(call RUN,$(CHOSEN),$(if $(SEEDS),every_seed=true))
@@ -105,6 +106,9 @@ compare: $(READY) ## two runs cell by cell: make compare WITH=results/reference/
 
 plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=audit
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
+
+pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/small/default"
+	@$(BIN)/python -m evals.analysis.tables.pairs $(RESULTS) $(ARMS)
 
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)

@@ -19,6 +19,7 @@ rule all:
     input:
         study.products,
         "<results>/tracked.json",
+        "<results>/study.json",
         study.tracking.store_files,
 
 

@@ -1,4 +1,4 @@
-# The only rule that opens MLflow: it copies what the cells' files say, so cells from the cache appear too.
+# The only rules that open MLflow. They copy what files say, so cells from the cache appear too.
 
 
 rule track:
@@ -21,3 +21,23 @@ rule track:
         experiments=study.tracking.membership,
     script:
         "../scripts/track.py"
+
+
+rule track_study:
+    input:
+        cells="<results>/tracked.json",
+        products=study.products,
+    output:
+        "<results>/study.json",
+    log:
+        "<results>/logs/track_study.log",
+    benchmark:
+        "<results>/logs/track_study.time.tsv"
+    localrule: True
+    conda:
+        "../../envs/local.yaml"
+    params:
+        world=study.config.world,
+        store=study.tracking.store,
+    script:
+        "../scripts/track_study.py"

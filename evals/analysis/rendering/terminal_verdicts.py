@@ -1,4 +1,4 @@
-"""Two lines of ``claims.json`` for a terminal: what the positive controls say, and how many claims have which verdict."""
+"""Two lines of ``claims.json`` for a terminal: what the positive controls say, and a count of each verdict."""
 
 from __future__ import annotations
 

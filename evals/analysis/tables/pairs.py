@@ -1,7 +1,7 @@
 """Pairs of any arms: each against its method's default and against GRPO, or each against an arm that is named.
 
-    python -m evals.analysis.tables.pairs results/micro                                  # every arm that was evaluated
-    python -m evals.analysis.tables.pairs results/micro grpo/small/default cepo/small/mine   # those after the first, minus it
+python -m evals.analysis.tables.pairs results/micro                                  # every arm that was evaluated
+python -m evals.analysis.tables.pairs results/micro grpo/small/default cepo/small/mine   # those after the first, minus it
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def minus_the_first(chosen: Sequence[str]) -> Callable[[Sequence[Arm]], list[Top
     def topics(arms: Sequence[Arm]) -> list[Topic]:
         known = {arm_name(arm): arm for arm in arms}
         first, *others = [known[name] for name in chosen]
-        return [Topic(f"Arms minus {first.name}", [Pair(f"{one.name} \u2212 {first.name}", one, first) for one in others])]
+        return [
+            Topic(f"Arms minus {first.name}", [Pair(f"{one.name} \u2212 {first.name}", one, first) for one in others])
+        ]
 
     return topics
 

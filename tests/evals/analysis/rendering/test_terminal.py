@@ -80,7 +80,9 @@ def test_the_committed_run_fits_the_terminal(width: int):
     assert len(lines) <= 24
     table = text.partition("Tables ")[0].splitlines()
     assert all(len(line.rstrip()) <= width for line in table)
-    assert len(re.findall(r"^  (?:Base|GRPO|OPSD|SDPO|RLSD|CEPO) +\d.*\]$", "\n".join(map(str.rstrip, table)), re.M)) == 12
+    assert (
+        len(re.findall(r"^  (?:Base|GRPO|OPSD|SDPO|RLSD|CEPO) +\d.*\]$", "\n".join(map(str.rstrip, table)), re.M)) == 12
+    )
     assert "<" not in text
     assert "\u2026" not in text
 
