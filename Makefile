@@ -113,6 +113,9 @@ pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/s
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
 
+dataset: $(READY) ## the run's rollouts, answers, steps, scores for load_dataset: results/micro/dataset
+	@$(BIN)/python -m cepo_bench.dataset_folder $(RESULTS) $(or $(OUT),$(RESULTS)/dataset)
+
 reportzip: $(READY) ## Snakemake's own report of the run: results/micro/report/report.zip
 	@mkdir -p results/micro/report
 	@$(SNAKEMAKE) --report results/micro/report/report.zip

@@ -1,7 +1,9 @@
 """Pairs of any arms: each against its method's default and against GRPO, or each against an arm that is named.
 
-python -m evals.analysis.tables.pairs results/micro                                  # every arm that was evaluated
-python -m evals.analysis.tables.pairs results/micro grpo/small/default cepo/small/mine   # those after the first, minus it
+    python -m evals.analysis.tables.pairs results/micro
+    python -m evals.analysis.tables.pairs results/micro grpo/small/default cepo/small/mine
+
+The first takes every arm that was evaluated, the second those named: each after the first, minus the first.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def track(
 
     A run is found again by the digest of its cell. It keeps its id while the cell's files are the same, whatever
     experiment the cell belongs to, and is replaced if they changed. ``membership``: experiment -> names of its cells;
-    ``artifacts``: the folder of artifacts of a store that is a file. Raises ConfigError for a store that cannot be used.
+    ``artifacts``: the folder of artifacts of a store that is a file. Raises ConfigError for an unusable store.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
     with usable(uri):

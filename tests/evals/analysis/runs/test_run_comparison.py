@@ -87,5 +87,5 @@ def test_nothing_to_compare_is_one_line(two: tuple[Path, Path], tmp_path: Path, 
     with opened(two[0]) as ours, opened(tmp_path) as theirs, pytest.raises(DataError, match="no cell in common"):
         compare_runs(ours, theirs)
     monkeypatch.setattr("sys.argv", ["x", str(two[0]), str(tmp_path / "nothing")])
-    with pytest.raises(SystemExit, match="holds neither records.parquet nor evaluated cells; name a folder like"):
+    with pytest.raises(SystemExit, match=r"holds neither records\.parquet nor evaluated cells; name a folder like"):
         run_comparison.main()
