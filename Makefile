@@ -97,6 +97,9 @@ $(ALIASES): $(READY)
 everything: $(READY) ## all experiments in one run; cells that they share are trained once
 	@$(call RUN,$(EVERYTHING))
 
+export: $(READY) ## an adapter with its card, ready for the Hub: make export CELL=... (MERGED=1: a model)
+	@$(BIN)/python -m workflows.lib.publish.export $(CELL) $(or $(CONFIG),$(RESULTS)) $(if $(MERGED),merged)
+
 ##@ Look
 show: $(READY) ## what make reproduce printed at its end, again: make show RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),$(RESULTS))
@@ -113,7 +116,7 @@ pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/s
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
 
-dataset: $(READY) ## the run's rollouts, answers, steps, scores for load_dataset: results/micro/dataset
+dataset: $(READY) ## rollouts, answers, steps, scores for load_dataset, with a card
 	@$(BIN)/python -m cepo_bench.dataset_folder $(RESULTS) $(or $(OUT),$(RESULTS)/dataset)
 
 reportzip: $(READY) ## Snakemake's own report of the run: results/micro/report/report.zip

@@ -77,7 +77,7 @@ def test_an_archive_has_the_same_numbers_and_no_responses(results: Path, tmp_pat
 
 def test_what_is_not_there_is_one_line(results: Path, tmp_path: Path):
     run = cepo_bench.load(results)
-    with pytest.raises(DataError, match="no such arm in .*; did you mean 'cepo/small/default'"):
+    with pytest.raises(DataError, match=r"no such arm in .*; did you mean 'cepo/small/default'"):
         run["cepo/small/defualt"]
     with pytest.raises(DataError, match=r"holds neither records\.parquet nor evaluated cells"):
         cepo_bench.load(tmp_path)
