@@ -26,6 +26,7 @@ class Table:
     cells: Cells = "experiment"
     reads_credit: bool = False  # also reads credit.jsonl of the trained cells
     formats: tuple[str, ...] = ("md", "csv", "tex", "html")  # suffixes of the files it writes
+    others: tuple[str, ...] = ()  # names of further files that it writes
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.analysis.registry import Table
 
 TABLES: dict[str, Table] = {
-    "table2": Table(),
+    "table2": Table(others=("table2_main.tex",)),
     "table3": Table(),
     "table4": Table(),
     "table5": Table(),

@@ -127,7 +127,7 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             module=f"evals.analysis.tables.{name}",
             of=table.cells,
             reads=table.reads,
-            made=tuple(f"{name}.{suffix}" for suffix in table.formats),
+            made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
         )
         for name, table in TABLES.items()
     ]
