@@ -1,4 +1,4 @@
-"""Seconds to plan the workflow, by the number of cells, beside the seconds of doing nothing.
+"""Measure the seconds to plan the workflow for several numbers of cells, and of a run with nothing to do.
 
 .venv/bin/python benchmarks/planning.py --seeds 1 100 417
 """

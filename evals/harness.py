@@ -1,4 +1,4 @@
-"""Run lmms-eval in this process: its five tasks, prompts and scoring, without the settings that change a score."""
+"""Run lmms-eval's five tasks in this process, with its own prompts and scoring and no setting that changes a score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from evals.benchmarks import BENCHMARKS
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
 
-# What lmms-eval's command line strips before scoring unless told otherwise; ``simple_evaluate`` alone strips nothing.
+# Tags whose content is removed before scoring. This is the default of lmms-eval's command line, but not of
+# ``simple_evaluate``, which removes nothing.
 REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
 SCORING_SECONDS = 5.0  # per comparison of two MathVision answers; upstream has no limit there
 
@@ -32,13 +33,13 @@ _OFFLINE = {
 
 
 def go_offline() -> None:
-    """Forbid every download; to be called before the first import of a Hugging Face library."""
+    """Forbid every download. Call it before the first import of a Hugging Face library."""
     os.environ.update(_OFFLINE)
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block every ``seconds``, so that a caller who swallows the first meets the next."""
+    """Raise TimeoutError in the block every ``seconds``; if code in the block catches one, another follows."""
 
     def interrupt(*_: object) -> None:
         raise TimeoutError(f"scoring took more than {seconds:g} s")
@@ -53,9 +54,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def bounded(score: Callable[..., dict], seconds: float) -> Callable[..., dict]:
-    """``score`` under a time limit; an answer that cannot be compared in time is wrong.
+    """Give ``score`` a time limit; an answer that cannot be compared in time counts as wrong.
 
-    MathVision's scorer evaluates the answer as an expression: 9^{9^{9^{9}}} would keep it busy for ever.
+    MathVision's scorer evaluates the answer as an expression, and for 9^{9^{9^{9}}} that would never end.
     """
 
     @wraps(score)
@@ -70,10 +71,10 @@ def bounded(score: Callable[..., dict], seconds: float) -> Callable[..., dict]:
 
 
 def load_tasks(benchmarks: dict[str, Path], folder: Path) -> tuple[list[Any], Any]:
-    """lmms-eval's task objects over our parquet files, under their upstream names, and its task manager.
+    """Load lmms-eval's tasks under their own names with our parquet files as data; also returns its task manager.
 
-    ``folder`` is scratch space. The manager is needed because ``simple_evaluate`` without one reads all of lmms-eval's
-    thousands of task files, which takes 4 s.
+    Temporary files go to ``folder``. The manager is needed because ``simple_evaluate`` without one reads all of
+    lmms-eval's thousands of task files, which takes 4 s.
     """
     from lmms_eval.tasks import TaskManager, get_task_dict
 
@@ -87,7 +88,7 @@ def load_tasks(benchmarks: dict[str, Path], folder: Path) -> tuple[list[Any], An
 
 
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
-    """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
+    """Return lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
 
     Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time
     limit fails outside the main thread and a right answer counts as wrong. EvalError if a sample cannot be scored.

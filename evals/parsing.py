@@ -1,7 +1,8 @@
-"""What lmms-eval's scorer read out of a response, benchmark by benchmark, and whether it counted as right.
+"""Which answer lmms-eval's scorer read in a response, for each benchmark, and whether it counted as right.
 
-The scorers say only right or wrong. A response without an answer must be told from a wrong answer: MMMU's scorer then
-picks an option at random. The extraction functions called here are lmms-eval's own (version 0.7.3).
+The scorers only say right or wrong. This module also finds responses without an answer, which are not the same as wrong
+answers: for one without an answer MMMU's scorer picks an option at random. The functions that extract answers are
+lmms-eval's own (version 0.7.3).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _PHRASES = ("the final answer is", "the answer is", "the correct answer is", "th
 
 
 def correct(name: str, sample: dict[str, Any]) -> float:
-    """1.0 if the scorer counted the sample as right, else 0.0; ``sample`` is a record of lmms-eval's ``samples``."""
+    """1.0 if the scorer counted the sample as right, else 0.0. ``sample``: a record of lmms-eval's ``samples``."""
     if name == "dynamath":
         return float(sample["dynamath_average"]["acc"])
     if name == "mathvision":
@@ -27,9 +28,9 @@ def correct(name: str, sample: dict[str, Any]) -> float:
 
 
 def prediction(name: str, row: dict[str, Any], gold: str, response: str) -> str | None:
-    """The answer the scorer compared with ``gold``; None if it found none.
+    """Return the answer that the scorer compared with ``gold``; None if it read none in the response.
 
-    ``response`` is what the scorer saw: reasoning stripped, surrounding space removed.
+    ``response`` is the text that the scorer was given, without reasoning and surrounding space.
     """
     if name == "mathvision":
         return _mathvision(response)
@@ -39,7 +40,10 @@ def prediction(name: str, row: dict[str, Any], gold: str, response: str) -> str 
 
 
 def _reasoning(gold: str, response: str) -> str | None:
-    """The other three: <answer>, else the last boxed, else a number ending a line; reduced to a letter if gold is."""
+    """DynaMath, LogicVista and WeMath: the text in <answer>, else in the last box, else a number at the end of a line.
+
+    If the right answer is a letter, a letter is read from that.
+    """
     from lmms_eval.tasks._task_utils.reasoning_utils import extract_anwser_tag, parse_mcq, simple_parse
 
     answer = simple_parse(extract_anwser_tag(response).strip())
@@ -49,17 +53,17 @@ def _reasoning(gold: str, response: str) -> str | None:
 
 
 def _mathvision(response: str) -> str | None:
-    """The last boxed; else what follows a phrase that announces an answer, a final letter or number; else one word."""
+    """MathVision: the last box; else the final number or letter, the text after "the answer is", or a single word."""
     from lmms_eval.tasks.mathvision.eval_utils import find_math_answer, is_number
 
     tail, box = response.split("is ")[-1].rstrip("."), response.rpartition("oxed{")
     if box[1]:
-        found = "" if box[2].lstrip().startswith("}") else find_math_answer("\\boxed{" + box[2])
+        answer = "" if box[2].lstrip().startswith("}") else find_math_answer("\\boxed{" + box[2])
     elif is_number(tail):
-        found = tail
+        answer = tail
     else:
-        found = _announced(response)
-    return found or None
+        answer = _announced(response)
+    return answer or None
 
 
 def _announced(response: str) -> str:
@@ -75,14 +79,14 @@ def _announced(response: str) -> str:
 
 
 class _Letters(list):
-    """Option letters that can be walked through but not picked from: the scorer's random choice finds None."""
+    """Option letters that can be iterated, but of which an index gives None, so that a random choice gives None."""
 
     def __getitem__(self, index: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         return None
 
 
 def _mmmu(row: dict[str, Any], response: str) -> str | None:
-    """Open questions: the whole response; multiple choice: a letter, unless the scorer would draw one at random."""
+    """MMMU: for open questions the response; for multiple choice a letter, None if the scorer would pick at random."""
     if row["question_type"] != "multiple-choice":
         return response or None
     from lmms_eval.tasks.mmmu.utils import get_multi_choice_info, parse_multi_choice_response

@@ -1,9 +1,9 @@
-"""Pack a finished world into two small files, and unpack it: all that tables, figures and claims need.
+"""Pack a finished world into two small files with all that tables, figures and claims need, and unpack them.
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
 evaluation, each answer in three bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
 every cell. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
-``eval/answers.parquet`` in the place of ``samples.parquet``. Everything that reads cells reads these too: ``make
+``eval/answers.parquet`` instead of ``samples.parquet``. All code that reads cells can read these folders too, so ``make
 rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
@@ -27,13 +27,13 @@ from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
-BITS = ["correct", "parsed", "truncated"]  # in an answer's number, from the lowest bit
+BITS = ["correct", "parsed", "truncated"]  # bits of the number that stores an answer, from the lowest
 
 
 def pack(results: Path, out: Path) -> list[Path]:
     """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths.
 
-    Cells that were not evaluated are left out. DataError if none was.
+    Cells that were not evaluated are left out. Raises DataError if no cell was evaluated.
     """
     cells = sorted(path.parents[1] for path in (results / "cells").glob("*/*/*/*/eval/scores.json"))
     if not cells:
@@ -80,7 +80,7 @@ def _evaluations(cell: Path) -> Iterator[str]:
 
 
 def _bits(folder: Path) -> pd.Series:
-    """Each answer of an evaluation as a number, by question."""
+    """Return each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
     number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
     return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
@@ -93,7 +93,7 @@ def _write(table: pa.Table, path: Path) -> Path:
 
 
 def main() -> None:
-    """Pack the results named first into the folder named second."""
+    """Pack the results folder given first into the folder given second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
     try:

@@ -9,7 +9,7 @@ NO_BREAK = "\u00a0"  # a space at which a line must not break
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document."""
+    """Return the complete document."""
     lead, *rest = words.caption
     blocks = [f"## {words.title}", _escape(lead), *_folded(rest)]
     for part in parts:

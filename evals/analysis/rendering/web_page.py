@@ -39,7 +39,7 @@ sup { font-size: .7em; font-style: normal; line-height: 0 }
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document; no script, nothing fetched."""
+    """Return the complete document. It has no scripts and fetches nothing."""
     lead, *rest = words.caption
     about = "".join(f"<li>{escape(sentence)}</li>" for sentence in rest)
     folded = "How to read this table, and where its numbers come from"

@@ -1,4 +1,4 @@
-"""EasyR1's metrics of a step as a line of ``train.jsonl``."""
+"""Make a line of ``train.jsonl`` from EasyR1's metrics of a step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIPS = ("clip_low", "clip_high", "dual_clip")
 
 
 class StepLog:
-    """Stands where EasyR1's tracker stands: gets the metrics of every step and of every validation."""
+    """Replaces EasyR1's tracker, and so is given the metrics of every step and of every validation."""
 
     def __init__(self, job: TrainingJob) -> None:
         self.job, self.records = job, list[TrainingStep]()
@@ -29,14 +29,14 @@ class StepLog:
         self.start_file = job.state / "validation_start.json"
 
     def start(self, step: int) -> None:
-        """Steps done so far, after a resume; later lines are dropped and made again. TrainError if one is missing."""
+        """Continue after ``step`` steps. Later lines are removed, to be made again. TrainError if one is missing."""
         self.records = read_steps(self.job.lines)[:step]
         if len(self.records) < step:
             cause = f"{len(self.records)} lines, but the checkpoint is of step {step}"
             raise TrainError(str(self.job.lines), cause, f"delete {self.job.state} to train from the start")
 
     def log(self, data: dict[str, Any], step: int) -> None:
-        """A step, or a validation before the first or after the last one."""
+        """Take the metrics of a step, or of a validation before the first or after the last step."""
         accuracy = data.get(ACCURACY)
         if "update/loss" in data:
             self.records.append(self._record(data, step))

@@ -1,4 +1,4 @@
-"""The adapter that a cell leaves, as a folder."""
+"""Write the adapter of a policy as a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from methods.engines.local.policy import Policy
 
 
 def save_adapter(policy: Policy, folder: Path) -> None:
-    """Write a standard PEFT folder, which transformers, PEFT and vLLM load."""
-    # Rollouts by vLLM need the adapter while it is folded into the base weights.
+    """Write the adapter as a standard PEFT folder, which transformers, PEFT and vLLM can load."""
+    # For rollouts by vLLM it is written while the adapter is folded into the base weights, so the LoRA layers go back.
     with replacing_folder(folder) as temporary, policy.folding.apart():
         policy.model.save_pretrained(str(temporary), safe_serialization=True)

@@ -1,4 +1,4 @@
-"""From the experience and the updates of one step to its line in ``train.jsonl``."""
+"""Make the line of one step in ``train.jsonl`` from its experience and its updates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def step_record(
     step: int, method: Method, experience: Experience, updates: Sequence[Update], lr: float, delta_w: float,
     seconds: dict[str, float],
 ) -> TrainingStep:  # fmt: skip
-    """The line of 0-based rollout ``step``."""
+    """Return the line of 0-based rollout ``step``."""
     return TrainingStep(
         step=step + 1,
         grade_timeouts=experience.grade_timeouts,

@@ -1,4 +1,4 @@
-"""Settings of the local engine that change speed or reporting, not the method. No torch."""
+"""Settings of both engines that change speed or reporting, not the method. No torch."""
 
 from __future__ import annotations
 

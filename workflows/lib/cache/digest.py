@@ -1,8 +1,8 @@
-"""Digests of what decides an outcome: code without comments and docstrings, settings, the lock of the environment.
+"""Digests of all that decides an outcome: code without comments and docstrings, settings, pinned packages.
 
 Code is followed from a module to all that it imports from ``contracts``, ``methods`` and ``evals``, and to the modules
-that it names in a string to start them as a process. ``workflows`` is not followed: it moves files and checks them.
-Code that decides a number must therefore lie in one of the other three packages.
+that it names in a string to start them as a process. ``workflows`` is not followed, because it only moves and checks
+files. Code that decides a number must therefore lie in one of the other three packages.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def code_digest(*modules: str, root: Path = ROOT) -> str:
 
 
 def followed(*modules: str, root: Path = ROOT) -> dict[str, str]:
-    """Digest of each module's own code, by name: of ``modules`` and of all that they import or start, transitively."""
+    """Digest of the code of each module, by name: ``modules``, and all modules that they import or start."""
     seen: dict[str, str] = {}
     waiting = [*modules, *(package for module in modules for package in _project_modules(module, root))]
     while waiting:
@@ -88,7 +88,7 @@ def _read(source: bytes, module: str, is_package: bool, root: Path) -> tuple[str
     """Digest of one module's code, and the project modules that it imports or starts."""
     tree = ast.parse(source)
     package = module if is_package else module.rpartition(".")[0]
-    imports = {found for name in _imports(tree, package) for found in _project_modules(name, root)}
+    imports = {target for name in _imports(tree, package) for target in _project_modules(name, root)}
     for node in ast.walk(tree):
         _drop_docstring(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
@@ -100,7 +100,7 @@ def _path(module: str, root: Path) -> Path:
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names that may be modules.
+    """Yield dotted names that may be modules.
 
     ``import a.b`` and ``from a import b`` give a.b; the string "a.b" too, as in ``python -m a.b``; the string "b.py"
     gives the script b beside this module.
@@ -120,7 +120,7 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def _project_modules(name: str, root: Path) -> Iterator[str]:
-    """The module ``name`` points into, and the packages around it, whose ``__init__`` runs too."""
+    """Yield the module that ``name`` is or lies in, and the packages around it, whose ``__init__`` runs too."""
     parts = name.split(".")
     if parts[0] not in FOLLOWED:
         return
