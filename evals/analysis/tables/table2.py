@@ -21,7 +21,7 @@ BASELINES = ("base", "grpo")  # what every method is compared with
 
 
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
-    """Write ``table2`` as .md, .csv, .tex and .html, and the compact ``table2_main.tex``, to ``out``; returns the paths.
+    """Write ``table2`` as .md, .csv, .tex and .html and the compact ``table2_main.tex`` to ``out``; returns the paths.
 
     ``cells``: finished cell folders of one world, scales in the order of the table. ``published``: the folder of the
     paper's numbers. The same cells give the same bytes. Raises DataError if a file is broken or cells do not fit.
