@@ -15,6 +15,7 @@ include: "workflows/rules/machine.smk"
 
 
 rule all:
+    """Tables and figures of the chosen experiments, and their cells in MLflow."""
     default_target: True
     input:
         study.products,
@@ -23,11 +24,13 @@ rule all:
         study.tracking.store_files,
 
 
-rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
+rule plan:
+    """What would run and how long; printed before anything starts (workflows/lib/dag/start.py)."""
     input:
         rules.all.input,
 
 
 rule cell:
+    """One cell, trained and evaluated: --config cell=cepo/small/default/s1."""
     input:
         study.cells.chosen,

@@ -2,6 +2,7 @@
 
 
 rule track:
+    """Copy finished cells into MLflow."""
     input:
         cells=study.tracking.cells,
         results=study.tracking.results,
@@ -24,6 +25,7 @@ rule track:
 
 
 rule track_study:
+    """Copy tables, figures and the report into MLflow."""
     input:
         cells="<results>/tracked.json",
         products=study.products,

@@ -60,6 +60,11 @@ class ExhibitJob:
         """Its files that a report shows."""
         return [path for path in self._made if path.endswith(SHOWN)]
 
+    def labels(self, path: str) -> dict[str, str]:
+        """Columns of the list in a report: what a file shows, and as what."""
+        name, _, suffix = path.rpartition("/")[2].partition(".")
+        return {self.kind: name, "format": suffix}
+
     @property
     def others(self) -> list[str]:
         """Its other files."""
