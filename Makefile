@@ -122,6 +122,9 @@ pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/s
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
 
+rollouts: $(READY) ## one HTML page to read training rollouts, token by token, offline (STEPS=n)
+	@$(BIN)/python -m evals.analysis.report.rollouts_page $(RESULTS) $(STEPS)
+
 dataset: $(READY) ## rollouts, answers, steps, scores for load_dataset, with a card
 	@$(BIN)/python -m cepo_bench.dataset_folder $(RESULTS) $(or $(OUT),$(RESULTS)/dataset)
 

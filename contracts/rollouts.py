@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         pa.field("credit", pa.list_(pa.float32())),
         pa.field("divergence", pa.list_(pa.float32())),
         pa.field("evidence", pa.list_(pa.float32())),
+        pa.field("entropy", pa.list_(pa.float32())),
     ]
 )
 
@@ -47,6 +48,7 @@ class Rollout(Record):
     credit: list[float] | None = Field(description="advantage of each token; None for distribution matching")
     divergence: list[float] | None = Field(description="loss of each token in nats; None for credit methods")
     evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
+    entropy: list[float] | None = Field(None, description="nats, of the policy at each token")
 
 
 def keep_none(path: Path) -> None:

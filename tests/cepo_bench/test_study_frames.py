@@ -22,7 +22,7 @@ from tests.helpers.analysis_cells import write_cell
 
 ROLLOUT = {
     "step": 1, "problem": "p1", "member": 0, "correct": True, "advantage": 1.0, "truncated": False,
-    "tokens": ["a", "b"], "credit": [1.0, 1.0], "divergence": None, "evidence": [0.1, -0.2],
+    "tokens": ["a", "b"], "credit": [1.0, 1.0], "divergence": None, "evidence": [0.1, -0.2], "entropy": [0.5, 0.1],
 }  # fmt: skip
 
 

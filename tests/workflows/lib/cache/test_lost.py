@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from snakemake.caching.local import OutputFileCache
 
 from contracts.errors import ConfigError
