@@ -157,9 +157,19 @@ class Grid:
             variant=key.variant,
             seed=key.seed,
             model_name=config.model_name(key.scale),
-            options=self._options(key.method, key.variant),
+            options=self._options_of(key.method, key.variant),
             digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
         )
+
+    def _options_of(self, method: str, variant: str) -> dict[str, OptionValue]:
+        """The options of every seed and scale of a method and variant, resolved once."""
+        if (method, variant) not in self._resolved:
+            self._resolved[method, variant] = self._options(method, variant)
+        return self._resolved[method, variant]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str], dict[str, OptionValue]]:
+        return {}
 
     def _labelled(self, method: str) -> bool:
         return method != BASE and self.methods[method].labels

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from contracts.paths import ROOT
@@ -94,6 +95,16 @@ class Recipes:
 
         ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
         """
+        asked = (method, scale, labels)
+        if asked not in self._cell_digests:
+            self._cell_digests[asked] = self._digests_of(*asked)
+        return self._cell_digests[asked]
+
+    @cached_property
+    def _cell_digests(self) -> dict[tuple[str, str, bool], dict[str, str]]:
+        return {}
+
+    def _digests_of(self, method: str, scale: str, labels: bool) -> dict[str, str]:
         env = self.env if method == "base" else self._trained_in()
         base = {"base": value_digest(self.base(scale)), "env": env}
         if method == "base":
@@ -122,7 +133,20 @@ class Recipes:
         return settings.model_copy(update={"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
-        """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``."""
+        """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``.
+
+        Worked out once: the job itself asks, and so does every table and figure that shows the cell.
+        """
+        asked = (cell.model_dump_json(), repeat)
+        if asked not in self._evaluations:
+            self._evaluations[asked] = self._evaluation(cell, repeat)
+        return self._evaluations[asked]
+
+    @cached_property
+    def _evaluations(self) -> dict[tuple[str, int], str]:
+        return {}
+
+    def _evaluation(self, cell: Cell, repeat: int) -> str:
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
         return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
