@@ -103,7 +103,7 @@ $(ALIASES): $(READY)
 everything: $(READY) ## all experiments in one run; cells that they share are trained once
 	@$(call RUN,$(EVERYTHING))
 
-export: $(READY) ## an adapter with its card, ready for the Hub: make export CELL=... (MERGED=1: a model)
+export: $(READY) ## an adapter, ready for the Hub: make export CELL=... (MERGED=1: a model)
 	@$(BIN)/python -m workflows.lib.publish.export $(CELL) $(or $(CONFIG),$(RESULTS)) $(if $(MERGED),merged)
 
 ##@ Look
