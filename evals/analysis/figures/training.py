@@ -19,6 +19,7 @@ from evals.analysis.published.numbers import Exhibit, load
 
 PANEL = (3.0, 2.6)  # inches
 LOWER = 1.7  # inches, height of the panels below
+CUT = 10.0  # points from 0 at which those end: curves further away would flatten the others
 BASELINE = ("grpo", "default")
 Looks = dict[tuple[str, str], Look]
 
@@ -54,13 +55,14 @@ def figure1(arms: Sequence[Arm], paper: Exhibit) -> Figure:
     if below:
         for ax, members, partner in zip(below, scales.values(), partners, strict=False):
             _draw_minus(ax, members, partner, known)
-        _share_scale(below[:-1])
+        _share_scale(below[:-1], most=CUT)
         below[-1].axis("off")
     _finish(
         figure,
         arms,
         known,
-        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes",
+        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes"
+        + (f". Lower panels end at {CUT:.0f} points from GRPO" if below else ""),
     )
     return figure
 
@@ -147,10 +149,11 @@ def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
     ax.set_ylabel("accuracy (%), own scale")
 
 
-def _share_scale(axes: Sequence[Axes]) -> None:
+def _share_scale(axes: Sequence[Axes], most: float = float("inf")) -> None:
+    """One scale for all panels, cut at ``most`` above and below 0."""
     low, high = (pick(ax.get_ylim()[i] for ax in axes) for i, pick in ((0, min), (1, max)))
     for ax in axes:
-        ax.set_ylim(low, high)
+        ax.set_ylim(max(low, -most), min(high, most))
 
 
 def _finish(figure: Figure, arms: Sequence[Arm], known: Looks, explanation: str) -> None:
