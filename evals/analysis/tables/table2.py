@@ -31,7 +31,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     around = words(table, paper, "table2")
     numbers = tidy.frame(tidy.measured(table), tidy.published_rows(paper.table2))
     main = write_text(out / "table2_main.tex", latex.render(_main_words(table), [_main(table)], "main"))
-    return [*write_document(out, "table2", around, parts(table, around), numbers), main]
+    return [main, *write_document(out, "table2", around, parts(table, around), numbers)]
 
 
 def _main_words(table: Comparison) -> Words:

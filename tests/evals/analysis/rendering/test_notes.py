@@ -79,8 +79,8 @@ def test_tables_have_labels_and_long_ones_break():
 
 def test_a_compact_table_for_a_paper(tmp_path: Path):
     paths = write(write_grid(tmp_path / "cells", ("base", "grpo", "cepo")), ROOT / "results" / "published", tmp_path)
-    assert paths[-1].name == "table2_main.tex"
-    text = paths[-1].read_text()
+    assert paths[0].name == "table2_main.tex"
+    text = paths[0].read_text()
     assert r"\label{tab:main}" in text
     assert len(text.splitlines()) < 40
     assert re.search(r"^CEPO & \d+\.\d & .*\d & .*\d", text, re.MULTILINE)
