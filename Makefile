@@ -178,6 +178,10 @@ reference: $(READY) ## make the finished run the committed one (COMMAND=: the co
 	@$(BIN)/python -m evals.analysis.report.page results/reference/micro
 	@$(BIN)/python -m evals.analysis.report.audit_page results/micro docs/audit.md
 
+bases: $(READY) ## build base models and make them the committed ones: make bases SEEDS=3
+	@$(SNAKEMAKE) bases --config 'micro={ready_made_bases: false}' $(SEED_LIST)
+	@$(BIN)/python -m workflows.lib.publish.bases $(RESULTS) results/bases/micro
+
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## engine easyr1 on CPUs: make test-easyr1 EASYR1=<checkout>
 	@EASYR1=$(EASYR1) $(BIN)/python -m pytest -rs tests/easyr1
 

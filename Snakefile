@@ -30,6 +30,11 @@ rule plan:
         rules.all.input,
 
 
+rule bases:
+    input:
+        study.bases.built,
+
+
 rule cell:
     """One cell, trained and evaluated: --config cell=cepo/small/default/s1."""
     input:

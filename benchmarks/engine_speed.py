@@ -49,7 +49,7 @@ def make_trainer(name: str, args: argparse.Namespace, grader: Grader) -> Trainer
         world="micro", engine="local", method=name, scale=args.scale, seed=1, model_name="", options={}, digests={}
     )
     problems = load_problems(args.world / "data" / "train.parquet")
-    base = args.world / "models" / args.scale / "model"
+    base = args.world / "models" / args.scale / "s1" / "model"
     return Trainer(cell, method, base, problems, Path(tempfile.mkdtemp()), SharedSettings(), grader)
 
 

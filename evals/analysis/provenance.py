@@ -42,6 +42,13 @@ def _named(seeds: tuple[int, ...]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {_numbers(seeds)}"
 
 
+def trained_with(arms: Sequence[Arm]) -> str:
+    """:func:`seeds` as a sentence, which says where every seed has a base model of its own."""
+    several = [[folder.cell.digests.get("base") for folder in arm.folders] for arm in arms if len(arm.folders) > 1]
+    own = several and all(None not in bases and len(set(bases)) == len(bases) for bases in several)
+    return f"Trained with {seeds(arms)}{'; each has a base model of its own' if own else ''}."
+
+
 def _numbers(values: Sequence[int]) -> str:
     return listed([str(value) for value in values])
 

@@ -42,7 +42,9 @@ class BaseTraining(Strict):
 class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
-    seed: int = Field(default=0, ge=0, description="decides every problem, benchmark item and base model")
+    seed: int = Field(
+        default=0, ge=0, description="decides problems and benchmark items; base models: their cells' seed"
+    )
     vocabulary: int = Field(default=700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
     pool: int = Field(
         default=9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
@@ -59,6 +61,10 @@ class MicroSettings(Strict):
     )
     bench_rate: float = Field(
         default=0.25, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
+    )
+    ready_made_bases: bool = Field(
+        default=True,
+        description="take a committed base model where one was built by the present recipe; false: build all of them",
     )
     shapes: dict[str, ModelShape] = Field(
         default={

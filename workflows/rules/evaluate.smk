@@ -25,7 +25,7 @@ rule evaluate:
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/eval/samples.parquet",
@@ -53,7 +53,7 @@ rule repeat:
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/repeats/{repeat}/samples.parquet",

@@ -1,4 +1,4 @@
-# Base models, one per scale, and what is required of them.
+# Base models and what is required of them: {base} is <scale>/s<seed> where seeds draw one each, else <scale>.
 
 
 rule base_model:
@@ -19,6 +19,8 @@ rule base_model:
         scale=study.bases.settings,
         building=study.bases.building,
         recipe=study.bases.recipe,
+        digest=study.bases.digest,
+        ready=study.bases.ready,
     script:
         "../scripts/base_model.py"
 

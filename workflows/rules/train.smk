@@ -6,7 +6,7 @@ rule train:
     input:
         data="<results>/data/train.parquet",
         validation="<results>/data/validation.parquet",
-        base="<model>/model",
+        base=study.cells.base,
         check=study.cells.base_check,
     output:
         cell="<cell>/cell.json",

@@ -83,7 +83,7 @@ def intervals(arms: Sequence[Arm]) -> str:
     """Say what the intervals cover, and name the seeds."""
     fewest = min((len(arm.seeds) for arm in arms if arm.method != "base"), default=1)
     covers = "seeds and questions" if fewest > 1 else "questions only: another training run may differ by more"
-    return f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}."
+    return f"95 % intervals over {covers}. {provenance.trained_with(arms)}"
 
 
 def _what(table: Comparison) -> str:

@@ -145,7 +145,7 @@ def _words(arms: Sequence[Arm], world: str) -> Words:
     covers = "seeds" if several else "training steps only: another training run may differ by more"
     caption = [
         *CAPTION,
-        f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}.",
+        f"95 % intervals over {covers}. {provenance.trained_with(arms)}",
         f"Correlations are over the arms of one scale that give credit, at least {FEWEST}; bold where the interval "
         "(Fisher) excludes 0. Arms share problems and base: this describes these arms, no more.",
         provenance.training(arms),

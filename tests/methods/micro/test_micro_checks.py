@@ -70,8 +70,22 @@ def test_a_benchmark_at_chance_or_nearly_solved_fails(tmp_path: Path, bench: str
 def test_a_large_base_that_is_no_better_fails(tmp_path: Path):
     small = write_scores(tmp_path / "small.json", FAIR, "base/small/default/s1")
     large = write_scores(tmp_path / "large.json", FAIR, "base/large/default/s1")
-    with pytest.raises(DataError, match="is not above"):
+    with pytest.raises(
+        DataError, match=r"^base/large/default: average 0.440 is not above 0.440 of base/small/default; "
+    ):
         check_benchmarks([small, large])
+
+
+def test_base_draws_of_a_scale_count_together(tmp_path: Path):
+    names = ["base/small/default/s1", "base/small/default/s2", "base/large/default/s1", "base/large/default/s2"]
+    accuracies = [0.3, 0.4, 0.6, 0.2]  # of the second draw the small one is better, on average the large one
+    paths = [
+        write_scores(tmp_path / f"{i}.json", FAIR | {"dynamath": accuracy}, name)
+        for i, (name, accuracy) in enumerate(zip(names, accuracies, strict=True))
+    ]
+    assert list(check_benchmarks(paths)) == names
+    with pytest.raises(DataError, match="is not above"):
+        check_benchmarks([*paths[:2], paths[3]])
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"cell": 1}'])

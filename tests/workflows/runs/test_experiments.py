@@ -38,7 +38,7 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
     assert {"track", DEFAULT} <= planned
     scales = {job.split()[2] for job in planned if job.startswith("train ")}
     assert scales == ({"small", "large"} if name == "table2" else {"small"})
-    assert ("base_model large" in planned) == (name == "table2")
+    assert ("base_model large/s1" in planned) == (name == "table2")
 
 
 ONE_SEED = {"audit", "tuning", "noise"}  # by their own files

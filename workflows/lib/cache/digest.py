@@ -65,9 +65,13 @@ def canonical(value: object) -> str:
 
 
 @cache
-def lock_digest(path: Path) -> str:
-    """sha256 hex of the packages of a lock file, ``name==version`` each; hashes, comments and order do not count."""
-    return value_digest(sorted(f"{name}=={version}" for name, version in pins(path).items()))
+def lock_digest(path: Path, only: tuple[str, ...] = ()) -> str:
+    """sha256 hex of the packages of a lock file, ``name==version`` each; hashes, comments and order do not count.
+
+    ``only``: those that count, in lower case; all of them if none is named.
+    """
+    named = {name: version for name, version in pins(path).items() if not only or name.lower() in only}
+    return value_digest(sorted(f"{name}=={version}" for name, version in named.items()))
 
 
 def pins(path: Path) -> dict[str, str]:

@@ -175,6 +175,10 @@ class Config(Model):
         chosen = self.scales[scale]
         return chosen.model_name or self.micro.shapes[chosen.base_model.removeprefix(MICRO)].name
 
+    def base_name(self, scale: str, seed: int) -> str:
+        """What names the base model of a seed: each seed draws one of its own where it is built here."""
+        return f"{scale}/s{seed}" if self.scales[scale].is_micro else scale
+
     @model_validator(mode="after")
     def _data_of_the_world(self) -> Config:
         given = [self.problems, *self.benchmark_data.values()]

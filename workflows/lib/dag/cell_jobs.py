@@ -31,10 +31,14 @@ class CellJobs:
             raise ConfigError("cell", f"{key.name} is the untrained base: it has scores, but nothing to train")
         return self.files.grid.cell(key).model_dump_json()
 
+    def base(self, wildcards: Wildcards) -> str:
+        """Input of training and evaluation: the base model of the cell's seed."""
+        return f"{self.files.base(wildcards.scale, int(wildcards.seed))}/model"
+
     def base_check(self, wildcards: Wildcards) -> list[str]:
         """Input of training: the report that the base model is fit for it, where the config asks for that."""
         checked = self.files.grid.config.check_bases
-        return [f"{self.files.root}/models/{wildcards.scale}/check.json"] if checked else []
+        return [f"{self.files.base(wildcards.scale, int(wildcards.seed))}/check.json"] if checked else []
 
     def adapter(self, wildcards: Wildcards) -> str | list[str]:
         """Input of evaluation: the trained adapter; the untrained base has none."""

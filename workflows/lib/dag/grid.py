@@ -158,7 +158,7 @@ class Grid:
             seed=key.seed,
             model_name=config.model_name(key.scale),
             options=self._options_of(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
+            digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
         )
 
     def _options_of(self, method: str, variant: str) -> dict[str, OptionValue]:

@@ -17,11 +17,16 @@ from evals.settings import EvalSettings
 from methods.engines.registry import ENGINES, SAMPLERS
 from workflows.lib.cache.digest import canonical, code_digest, lock_digest, value_digest
 from workflows.lib.config.schema import MICRO, Config
+from workflows.lib.ready_bases import ReadyBase, ready_bases
 
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # worlds whose chains can be read: the code that reads them
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; this decides no result
-BASE_MODEL_ONLY = {"shapes", "training"}  # settings of the micro world that decide base models, not data
+# Settings of the micro world that decide no data, and those that decide no base model.
+BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}
+NOT_OF_BASES = {"train", "validation", "test", "ready_made_bases"}
+# Packages that decide the weights of a base model. An update of another one leaves the committed ones valid.
+BUILDERS = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow", "jinja2", "lmms_eval")
 # Settings of the engine that decide no result.
 FREE = {"checkpoint_every": True, "vllm": {"python": True, "gpu_memory_utilization": True}}
 
@@ -32,6 +37,7 @@ class Recipes:
 
     config: Config
     lock: Path = LOCK
+    ready: Mapping[str, ReadyBase] = field(default_factory=ready_bases)  # by digest of the recipe
     commits: Mapping[str, str | None] = field(default_factory=dict)  # of the hub's datasets, by key of the config
 
     @property
@@ -67,13 +73,23 @@ class Recipes:
             return canonical([[name, data[name].repo, self.commits.get(f"benchmark_data.{name}")] for name in data])
         return self._recipe("methods.micro.benchmarks", self.drawing())
 
-    def base(self, scale: str) -> str:
-        """How a base model is made. Its digest is ``base`` in the record of a cell."""
+    def base(self, scale: str, seed: int | None) -> str:
+        """How a base model is made. Its digest is ``base`` in the record of a cell. One of the hub has no seed."""
         model = self.config.scales[scale]
-        if model.is_micro:
-            return self._recipe("methods.micro.bases", self.building(scale))
+        if model.is_micro and seed is not None:
+            made = self.ready_base(scale, seed)
+            return canonical([self.built_base(scale, seed), made and made.weights])
         files = sorted(Path(model.base_model).expanduser().glob("*")) if model.is_folder else []
         return canonical([model.base_model, model.revision, [[f.name, f.stat().st_size] for f in files]])
+
+    def built_base(self, scale: str, seed: int) -> str:
+        """Digest of what decides the base model of a seed where it is built: its settings, code and packages."""
+        how = [code_digest("methods.micro.bases"), lock_digest(self.lock, BUILDERS)]
+        return value_digest([self.building(scale, seed), *how])
+
+    def ready_base(self, scale: str, seed: int) -> ReadyBase | None:
+        """The committed base model that was built by the present recipe; None if it is to be built."""
+        return self.ready.get(self.built_base(scale, seed)) if self.config.micro.ready_made_bases else None
 
     def checks(self) -> str:
         """What is required of a base model."""
@@ -83,38 +99,47 @@ class Recipes:
         """The settings that decide data, as JSON."""
         return self.config.micro.model_dump_json(exclude=BASE_MODEL_ONLY)
 
-    def building(self, scale: str) -> str:
-        """The settings that decide one base model, as JSON, without those of other shapes."""
+    def building(self, scale: str, seed: int) -> str:
+        """The settings that decide the base model of a seed, as JSON, and no others."""
         shape = self.config.scales[scale].base_model.removeprefix(MICRO)
         micro = self.config.micro
-        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}}
-        return micro.model_copy(update=chosen).model_dump_json()
+        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": seed}
+        return micro.model_copy(update=chosen).model_dump_json(exclude=NOT_OF_BASES)
 
-    def cell_digests(self, method: str, scale: str, labels: bool = False) -> dict[str, str]:
+    def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:
         """Digests of all that decides a cell besides its options. For the untrained base that is its model only.
 
         ``labels``: the method trains on labels of tokens, so the code that reads them decides too.
         """
-        asked = (method, scale, labels)
-        if asked not in self._cell_digests:
-            self._cell_digests[asked] = self._digests_of(*asked)
-        return self._cell_digests[asked]
-
-    @cached_property
-    def _cell_digests(self) -> dict[tuple[str, str, bool], dict[str, str]]:
-        return {}
-
-    def _digests_of(self, method: str, scale: str, labels: bool) -> dict[str, str]:
         env = self.env if method == "base" else self._trained_in()
-        base = {"base": value_digest(self.base(scale)), "env": env}
+        base = {"base": self._base_digest(scale, seed), "env": env}
         if method == "base":
             return base
+        if (method, labels) not in self._training:
+            self._training[method, labels] = self._training_digests(method, labels)
+        return base | self._training[method, labels]
+
+    @cached_property
+    def _training(self) -> dict[tuple[str, bool], dict[str, str]]:
+        return {}
+
+    def _training_digests(self, method: str, labels: bool) -> dict[str, str]:
+        """The digests that all scales and seeds of a method share, worked out once."""
         trainer = training_module(self.config.engine, self._engine_settings())
-        return base | {
+        return {
             "data": value_digest(self.problems()),
             "code": code_digest(f"methods.{method}", trainer, *([LABELS[self.config.world]] if labels else [])),
             "engine": value_digest(self._engine_settings()),
         }
+
+    def _base_digest(self, scale: str, seed: int) -> str:
+        if (scale, seed) not in self._bases:
+            self._bases[scale, seed] = value_digest(self.base(scale, seed))
+        return self._bases[scale, seed]
+
+    @cached_property
+    def _bases(self) -> dict[tuple[str, int], str]:
+        return {}
 
     def _trained_in(self) -> str:
         """Digest of the packages with which cells are trained. Those of vLLM differ from the local engine's."""

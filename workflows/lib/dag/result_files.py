@@ -17,6 +17,7 @@ class Wildcards(Protocol):
     variant: str
     seed: str
     repeat: str
+    base: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class ResultFiles:
         """The cell that a job's wildcards name."""
         name = f"{wildcards.method}/{wildcards.scale}/{wildcards.variant}/s{wildcards.seed}"
         return self.grid.parse(name, "cell")
+
+    def base(self, scale: str, seed: int) -> str:
+        """Folder of the base model that the cells of a scale and a seed start from."""
+        return f"{self.root}/models/{self.grid.config.base_name(scale, seed)}"
 
     def of_cells(self, keys: Sequence[Key], *names: str) -> list[str]:
         """Paths of the files ``names`` of each of these cells."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contracts.errors import DataError, UserError
 from contracts.files import replacing_folder, write_text
+from contracts.records import Cell
 from evals.analysis.cells import CellFolder
 from evals.analysis.rendering.terminal import results_folder
 from evals.inputs import holds_model
@@ -30,9 +31,10 @@ def export(results: Path, name: str, merged: bool = False) -> Path:
     ``merged``: the adapter is folded into the weights, in float32.
     """
     folder = CellFolder(results / "cells" / name)
-    adapter, base = folder.path / "adapter", results / "models" / folder.cell.scale / "model"
+    adapter = folder.path / "adapter"
     if folder.cell.method == "base" or not adapter.exists():
         raise DataError(name, "has no adapter", f"train it first: make cell CELL={name}")
+    base = base_of(results, folder.cell)
     out = results / "export" / (name.replace("/", "-") + ("-merged" if merged else ""))
     whole = holds_model(adapter)
     with replacing_folder(out) as temporary:
@@ -48,6 +50,14 @@ def export(results: Path, name: str, merged: bool = False) -> Path:
         note = LOCAL_BASE if adapted and revision is None else ""
         write_text(temporary / "README.md", model_card(folder.cell, of, revision, adapted, scores, note))
     return out
+
+
+def base_of(results: Path, cell: Cell) -> Path:
+    """The base model that a cell started from: of its seed, or where all seeds share one, of its scale."""
+    for place in (f"{cell.scale}/s{cell.seed}", cell.scale):
+        if (found := results / "models" / place / "model").exists():
+            return found
+    raise DataError(str(results / "models" / cell.scale), "holds no base model", f"run: make cell CELL={cell.name}")
 
 
 def _merge(base: Path, adapter: Path, out: Path) -> None:

@@ -35,7 +35,7 @@ def publish(source: Path, target: Path, command: str) -> list[Path]:
         raise DataError(str(source), "no finished run (no tables, or tracked.json is missing)", f"run: {command}")
     chosen = [path for folder in ("tables", "figures") for path in sorted((source / folder).glob("*"))]
     chosen = [path for path in chosen if path.suffix in SUFFIXES]
-    chosen += [model / name for model in sorted(source.glob("models/*")) for name in BASE_FILES]
+    chosen += [path for name in BASE_FILES for path in sorted(source.glob(f"models/**/{name}"))]
     chosen = [path for path in chosen if path.exists()]
     runs = list(_runs(source))
     _empty(target)

@@ -18,7 +18,7 @@ from workflows.lib.status.remaining_time import JobTiming, seconds_left
 if TYPE_CHECKING:
     from snakemake.dag import DAG
 
-QUIET = ("cell", "all")  # targets, which do nothing
+QUIET = ("cell", "bases", "all")  # targets, which do nothing
 
 
 @dataclass
@@ -34,11 +34,16 @@ class WatchedJob:
 
     @property
     def subject(self) -> str:
-        """What the job is about: a cell, a scale, or a table."""
+        """What the job is about: a cell, a base model, or a table."""
         w = self.wildcards
         if "seed" in w:
             return f"{w.get('method', 'base')}/{w['scale']}/{w.get('variant', 'default')}/s{w['seed']}"
         return " ".join(w.values())
+
+    @property
+    def scale(self) -> str:
+        """The scale of what it is about; empty if it has none."""
+        return self.wildcards.get("scale") or self.wildcards.get("base", "").split("/")[0]
 
     @property
     def name(self) -> str:
@@ -135,7 +140,7 @@ class Monitor(logging.Handler):
     def _timing(self, job: WatchedJob, reading: Reading | None, now: float) -> JobTiming:
         spent = None if job.started is None else (job.ended or now) - job.started
         left = None if reading is None else _seconds_left(job, reading, now)
-        kind = (job.rule, job.wildcards.get("scale", ""))
+        kind = (job.rule, job.scale)
         return JobTiming(kind, spent, left, job.ended is not None, self.usual(job.rule, job.wildcards))
 
     def _read(self, job: WatchedJob) -> Reading | None:

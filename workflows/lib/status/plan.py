@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from snakemake.jobs import Job
     from snakemake.workflow import Workflow
 
-TARGETS = ("all", "cell", "plan")  # rules that make nothing
+TARGETS = ("all", "bases", "cell", "plan")  # rules that make nothing
 HEADER = ("job", "to run", "cached", "done", "each", "together", "disk")
 NO_RECORD = "no record"
 Times = Mapping[Kind, Sequence[float]]  # seconds, of training per step

@@ -38,6 +38,8 @@ def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
+    if "base" in wildcards:
+        return Kind(rule, wildcards["base"].split("/")[0])
     kind, _, name = rule.partition("_")
     return Kind(kind, name) if kind in EXHIBITS else Kind(rule, " ".join(wildcards.values()))
 
@@ -91,9 +93,9 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("score", subject), _benchmark(cell / "eval" / "score.time.tsv")
         yield Kind("credit", subject), _benchmark(cell / "credit.time.tsv")
         yield Kind("untrained", subject), _benchmark(cell / "untrained.time.tsv")
-    for model in sorted(results.glob("models/*/base.json")):
-        yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
-        yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
+    for base, scale in _bases(results):
+        yield Kind("base_model", scale), _number(_json(base / "base.json").get("seconds"))
+        yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 
@@ -119,8 +121,8 @@ def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
         yield Kind("evaluate", subject), answers
         if (cell / "run.json").exists():
             yield Kind("train", subject), size_of(cell) - answers
-    for model in sorted(results.glob("models/*/model")):
-        yield Kind("base_model", model.parent.name), size_of(model)
+    for base, scale in _bases(results):
+        yield Kind("base_model", scale), size_of(base / "model")
     yield Kind("problems"), size_of(results / "data")
     yield Kind("benchmarks"), size_of(results / "benchmarks")
 
@@ -129,6 +131,12 @@ def _cells(results: Path) -> list[tuple[Path, str]]:
     """Folders of all cells, with method/scale."""
     cells = sorted(results.glob("cells/*/*/*/s*"))
     return [(cell, "/".join(cell.relative_to(results).parts[1:3])) for cell in cells]
+
+
+def _bases(results: Path) -> list[tuple[Path, str]]:
+    """Folders of all base models, ``<scale>`` or ``<scale>/s<seed>``, with the scale."""
+    reports = sorted(results.glob("models/**/base.json"))
+    return [(report.parent, report.relative_to(results / "models").parts[0]) for report in reports]
 
 
 def _kind_of_log(name: str) -> Kind:

@@ -24,7 +24,7 @@ from workflows.lib.publish.model_card import model_card
 def results(tiny_base: Path, tmp_path: Path) -> Path:
     """A results folder with one cell, its adapter as an engine leaves it, and its base model."""
     cell = write_cell(tmp_path / "run" / "cells", "cepo", questions=5)
-    base = tmp_path / "run" / "models" / "small" / "model"
+    base = tmp_path / "run" / "models" / "small" / "s1" / "model"
     base.parent.mkdir(parents=True)
     base.symlink_to(tiny_base)
     layers = {"target_modules": LANGUAGE_LAYERS, "exclude_modules": r".*visual.*", "init_lora_weights": False}
@@ -37,14 +37,14 @@ def test_an_adapter_loads_from_another_folder(results: Path, tmp_path: Path, mon
     cell = CellFolder(results / "cells/cepo/small/default/s1")
     folder = cell.path / "adapter"
     monkeypatch.chdir(results.parent)
-    complete(folder, Path("run/models/small/model"), cell.cell)  # a relative path, as the workflow gives it
+    complete(folder, Path("run/models/small/s1/model"), cell.cell)  # a relative path, as the workflow gives it
     monkeypatch.chdir("/")
     model, processor = AutoPeftModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
     assert type(model.get_base_model()).__name__ == "Qwen3VLForConditionalGeneration"
     assert type(processor).__name__ == "Qwen3VLProcessor"
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["task_type"] is None
-    assert config["base_model_name_or_path"] == str(results / "models/small/model")
+    assert config["base_model_name_or_path"] == str(results / "models/small/s1/model")
     assert "| `eps_w` | 0.5 |" in (folder / "README.md").read_text()
 
 
@@ -62,7 +62,7 @@ def test_an_export_has_scores_and_the_merged_one_needs_no_base(results: Path, mo
     assert not list(merged.glob("adapter*"))
     model = AutoModelForImageTextToText.from_pretrained(merged)
     adapted = AutoPeftModel.from_pretrained(plain).merge_and_unload().state_dict()
-    start = AutoModelForImageTextToText.from_pretrained(results / "models/small/model").state_dict()
+    start = AutoModelForImageTextToText.from_pretrained(results / "models/small/s1/model").state_dict()
     weights = model.state_dict()
     assert all(weights[key].equal(value) for key, value in adapted.items())
     assert any(not weights[key].equal(value) for key, value in start.items())

@@ -86,7 +86,7 @@ class Run:
         self.out = io.StringIO()
         jobs = {
             1: WatchedJob("train", CELL),
-            2: WatchedJob("base_model", {"scale": "large"}),
+            2: WatchedJob("base_model", {"base": "large/s1"}),
             3: WatchedJob("evaluate", CELL),
             4: WatchedJob("all", {}),
         }
@@ -138,7 +138,7 @@ def test_what_ended_is_told_once(tmp_path: Path):
     run.end(2, 70.0, "job_error")
     assert run.monitor.lines(140.0)[:3] == [
         "2:20 | 1 of 3 jobs done",
-        "2:20 | failed: base model large in 1:00",
+        "2:20 | failed: base model large/s1 in 1:00",
         "2:20 | done: train cepo/small/default/s1 in 2:10",
     ]
     assert run.monitor.lines(150.0) == ["2:30 | 1 of 3 jobs done", "2:30 | running: evaluate cepo/small/default/s1"]
@@ -148,13 +148,13 @@ def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
     run = Run(tmp_path)
     run.begin(2, at=0.0)
     run.begin(3, at=0.0)
-    (tmp_path / "models/large").mkdir(parents=True)
-    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
+    (tmp_path / "models/large/s1").mkdir(parents=True)
+    (tmp_path / "models/large/s1/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
     with counting(tmp_path / "cells/cepo/small/default/s1/eval/progress.json") as note:
         note(25, 100)
         lines = run.monitor.lines(10.0)
     assert lines[1:] == [
-        "0:10 | running: base model large, 1 of 4, loss 2",
+        "0:10 | running: base model large/s1, 1 of 4, loss 2",
         "0:10 | running: evaluate cepo/small/default/s1, 25 of 100",
     ]
     assert not (tmp_path / "cells/cepo/small/default/s1/eval/progress.json").exists()
@@ -206,9 +206,9 @@ def test_a_terminal_gets_one_block_that_is_redrawn(width: int, monkeypatch: pyte
 def test_a_small_loss_keeps_its_digits(tmp_path: Path):
     run = Run(tmp_path)
     run.begin(2, at=0.0)
-    (tmp_path / "models/large").mkdir(parents=True)
-    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 240, "of": 400, "loss": 0.00412345}\n')
-    assert run.monitor.lines(10.0)[1] == "0:10 | running: base model large, 240 of 400, loss 0.00412"
+    (tmp_path / "models/large/s1").mkdir(parents=True)
+    (tmp_path / "models/large/s1/progress.jsonl").write_text('{"step": 240, "of": 400, "loss": 0.00412345}\n')
+    assert run.monitor.lines(10.0)[1] == "0:10 | running: base model large/s1, 240 of 400, loss 0.00412"
 
 
 @pytest.mark.parametrize(
