@@ -22,8 +22,8 @@ COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EXPERIMENT_FILES := workflows/configs/experiments
 EVERYTHING := table2,bases,table4,table5,figure3,controls,audit,tuning,noise,gradients
 ALIASES := bases table4 table5 figure3 controls audit tuning noise gradients
-PIP := pip install --quiet --disable-pip-version-check
-export PYTHONPATH := $(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
+PIP := python -m pip install --quiet --disable-pip-version-check
+export PYTHONPATH := $(CURDIR):$(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
@@ -35,16 +35,23 @@ PROFILES = $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/)))
 NO_PROFILE = $(error PROFILE=$(PROFILE): give one of $(PROFILES))
 PROFILE_FOLDER = --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(NO_PROFILE))
 THIS_MACHINE = $(if $(filter local,$(PROFILE)),--resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS))
-SNAKEMAKE = $(READ_CONFIG) $(BIN)/snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
+SNAKEMAKE = $(READ_CONFIG) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
 # SEEDS=n is seeds 1 to n; without it the config's.
 NO_SEEDS = $(error SEEDS=$(SEEDS): give a whole number from 1 up)
 SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEEDS),$(NO_SEEDS))
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS_COUNT))])
 CONSENT = $(if $(YES),yes=true)
 RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(2) $(CONSENT)
+NO_WITH = $(error give the run to compare with: make compare WITH=results/reference/micro)
 KNOWN_EXPERIMENTS = $(basename $(notdir $(wildcard $(EXPERIMENT_FILES)/*.yaml)))
 NO_EXPERIMENT = $(error EXPERIMENT=$(EXPERIMENT): give one of $(KNOWN_EXPERIMENTS))
 CHOSEN = $(if $(filter-out $(KNOWN_EXPERIMENTS),$(or $(EXPERIMENT),none)),$(NO_EXPERIMENT),$(EXPERIMENT))
+
+# .venv/.ready names the folder it was made in. Make's own targets work in another one, the scripts of .venv/bin do not.
+MADE_IN = $(shell cat $(READY) 2>/dev/null)
+ifneq ($(filter-out $(CURDIR),$(MADE_IN)),)
+$(info This folder was $(MADE_IN). Finished work is kept: give the same command. For scripts of .venv/bin: rm -r .venv)
+endif
 
 .PHONY: help # every target of this file that is not a file
 .PHONY: $(filter-out .%,$(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)) $(ALIASES)
@@ -69,7 +76,7 @@ $(READY): envs/local.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/$(PIP) --no-deps --require-hashes -r envs/local.txt
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
-	@touch $@
+	@echo $(CURDIR) > $@
 
 ##@ Start here
 reproduce: $(READY) ## Table 2 in the micro world: five methods, two scales (about 15 minutes)
@@ -77,7 +84,7 @@ reproduce: $(READY) ## Table 2 in the micro world: five methods, two scales (abo
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),results/micro)
 
 test: $(READY) ## all tests
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))
@@ -86,6 +93,7 @@ smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numb
 ##@ One thing
 cell: $(READY) ## one cell: make cell CELL=cepo/small/default/s1
 	@$(SNAKEMAKE) cell --config cell=$(CELL) $(CONSENT)
+	@$(BIN)/python -m workflows.lib.publish.finished_cell $(CELL) $(or $(CONFIG),$(RESULTS))
 
 run: $(READY) ## one experiment, with its tables and figures: make run EXPERIMENT=table4
 	@$(call RUN,$(CHOSEN),$(if $(SEEDS),every_seed=true))
@@ -96,12 +104,30 @@ $(ALIASES): $(READY)
 everything: $(READY) ## all experiments in one run; cells that they share are trained once
 	@$(call RUN,$(EVERYTHING))
 
+export: $(READY) ## an adapter, ready for the Hub: make export CELL=... (MERGED=1: a model)
+	@$(BIN)/python -m workflows.lib.publish.export $(CELL) $(or $(CONFIG),$(RESULTS)) $(if $(MERGED),merged)
+
 ##@ Look
+show: $(READY) ## what make reproduce printed at its end, again: make show RESULTS=<folder>
+	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),$(RESULTS))
+
+compare: $(READY) ## two runs cell by cell: make compare WITH=results/reference/micro
+	@$(BIN)/python -m evals.analysis.runs.run_comparison $(RESULTS) $(or $(WITH),$(NO_WITH))
+
 plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=audit
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 
+pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/small/default"
+	@$(BIN)/python -m evals.analysis.tables.pairs $(RESULTS) $(ARMS)
+
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
+
+rollouts: $(READY) ## one HTML page to read training rollouts, token by token, offline (STEPS=n)
+	@$(BIN)/python -m evals.analysis.report.rollouts_page $(RESULTS) $(STEPS)
+
+dataset: $(READY) ## rollouts, answers, steps, scores for load_dataset, with a card
+	@$(BIN)/python -m cepo_bench.dataset_folder $(RESULTS) $(or $(OUT),$(RESULTS)/dataset)
 
 reportzip: $(READY) ## Snakemake's own report of the run: results/micro/report/report.zip
 	@mkdir -p results/micro/report
@@ -133,10 +159,10 @@ $(SLURM_READY): envs/slurm.txt
 check: $(READY) ## style, types, order of imports, workflow lint, schemas
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports
-	@$(BIN)/snakefmt --check Snakefile workflows
-	@$(BIN)/snakemake --lint
+	@$(BIN)/python -m basedpyright
+	@$(BIN)/python $(BIN)/lint-imports
+	@$(BIN)/python -m snakefmt --check Snakefile workflows
+	@$(BIN)/python -m snakemake --lint
 	@$(BIN)/python -m workflows.lib.schemas --check
 
 schemas: $(READY) ## write workflows/schemas anew from the pydantic models
@@ -164,14 +190,14 @@ ready-bases: $(READY) ## build base models and make them the committed ones: mak
 	@$(BIN)/python -m workflows.lib.publish.bases $(RESULTS) results/bases/micro
 
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## engine easyr1 on CPUs: make test-easyr1 EASYR1=<checkout>
-	@EASYR1=$(EASYR1) $(BIN)/pytest -rs tests/easyr1
+	@EASYR1=$(EASYR1) $(BIN)/python -m pytest -rs tests/easyr1
 
 test-vllm: $(READY) ## evaluation and rollouts on vLLM, on CPUs; makes a base and an adapter first
 	@$(MAKE) --no-print-directory $(VLLM_ENV)/.ready || echo "vLLM is not installed, its tests are skipped."
-	@VLLM_PYTHON=$(VLLM_ENV)/bin/python $(BIN)/pytest -rs tests/vllm
+	@VLLM_PYTHON=$(VLLM_ENV)/bin/python $(BIN)/python -m pytest -rs tests/vllm
 
 test-slurm: $(READY) $(SLURM_READY) ## smoke on a SLURM of one node; needs root, slurmctld, slurmd, munge
-	@$(BIN)/pytest -rs tests/slurm/smoke_run.py
+	@$(BIN)/python -m pytest -rs tests/slurm/smoke_run.py
 
 $(EASYR1_ENV)/.ready: envs/easyr1-cpu.txt
 	@echo "Installing EasyR1's packages into $(EASYR1_ENV) (once per change of $<) ..."

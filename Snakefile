@@ -16,14 +16,17 @@ include: "workflows/rules/machine.smk"
 
 
 rule all:
+    """Tables and figures of the chosen experiments, and their cells in MLflow."""
     default_target: True
     input:
         study.products,
         "<results>/tracked.json",
+        "<results>/study.json",
         study.tracking.store_files,
 
 
-rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
+rule plan:
+    """What would run and how long; printed before anything starts (workflows/lib/dag/start.py)."""
     input:
         rules.all.input,
 
@@ -34,5 +37,6 @@ rule ready_bases:
 
 
 rule cell:
+    """One cell, trained and evaluated: --config cell=cepo/small/default/s1."""
     input:
         study.cells.chosen,

@@ -48,7 +48,7 @@ class Rollout(Record):
     credit: list[float] | None = Field(description="advantage of each token; None for distribution matching")
     divergence: list[float] | None = Field(description="loss of each token in nats; None for credit methods")
     evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
-    entropy: list[float] | None = Field(default=None, description="of the policy that sampled, nats; None: not known")
+    entropy: list[float] | None = Field(None, description="nats, of the policy that sampled; None: not known")
 
 
 def keep_none(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.paths import ROOT
 
-PACKAGES = ("contracts", "methods", "evals", "workflows")
+PACKAGES = ("cepo_bench", "contracts", "methods", "evals", "workflows")
 MODULES, LINES, FUNCTION = 25, 300, 60  # at most: modules in a folder, lines of a file, lines of a function
 NAMED = re.compile(r"`([\w/]+\.(?:py|smk))`")  # a file, as a README names it
 

@@ -27,6 +27,7 @@ class Table:
     reads_credit: bool = False  # also reads credit.jsonl of the trained cells
     formats: tuple[str, ...] = ("md", "csv", "tex", "html")  # suffixes of the files it writes
     reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of tables, where it is
+    others: tuple[str, ...] = ()  # names of further files that it writes
 
     @property
     def reads(self) -> tuple[str, ...]:

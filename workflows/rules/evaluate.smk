@@ -5,6 +5,7 @@ ruleorder: untrained > train
 
 
 rule untrained:
+    """The record of an untrained base, so that it is evaluated like any cell."""
     output:
         "<results>/cells/base/{scale}/{variant}/s{seed}/cell.json",
     log:
@@ -20,6 +21,7 @@ rule untrained:
 
 
 rule evaluate:
+    """Ask one cell every question of the benchmarks."""
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
@@ -47,7 +49,8 @@ rule evaluate:
         study.cells.evaluation_script
 
 
-rule repeat:  # the same evaluation with other sampling noise
+rule repeat:
+    """The same evaluation with other sampling noise."""
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
@@ -78,6 +81,7 @@ rule repeat:  # the same evaluation with other sampling noise
 
 
 rule score:
+    """Score the answers of one cell."""
     input:
         cell="<cell>/cell.json",
         samples="<cell>/eval/samples.parquet",
@@ -97,6 +101,7 @@ rule score:
 
 
 rule credit:
+    """Score how well one cell's credit finds the tokens that decide an answer."""
     input:
         "<cell>/rollouts.parquet",
     output:

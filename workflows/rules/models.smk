@@ -2,6 +2,7 @@
 
 
 rule base_model:
+    """One base model, built here, from a folder or from the hub."""
     output:
         report="<model>/base.json",
         model=directory("<model>/model"),
@@ -25,6 +26,7 @@ rule base_model:
 
 
 rule check_rollouts:
+    """Check that a base model leaves training something to do."""
     input:
         base="<model>/model",
         validation="<results>/data/validation.parquet",
@@ -48,6 +50,7 @@ rule check_rollouts:
 
 
 rule check_benchmarks:
+    """Check what the untrained bases score on the benchmarks."""
     input:
         study.bases.untrained_scores,
     output:

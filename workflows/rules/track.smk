@@ -1,7 +1,8 @@
-# The only rule that opens MLflow: it copies what finished files say, so what comes from the cache appears too.
+# The only rules that open MLflow. They copy what files say, so cells from the cache appear too.
 
 
 rule track:
+    """Copy finished cells into MLflow."""
     input:
         cells=study.tracking.cells,
         results=study.tracking.results,
@@ -22,3 +23,24 @@ rule track:
         experiments=study.tracking.membership,
     script:
         "../scripts/track.py"
+
+
+rule track_study:
+    """Copy tables, figures and the report into MLflow."""
+    input:
+        cells="<results>/tracked.json",
+        products=study.products,
+    output:
+        "<results>/study.json",
+    log:
+        "<results>/logs/track_study.log",
+    benchmark:
+        "<results>/logs/track_study.time.tsv"
+    localrule: True
+    conda:
+        "../../envs/local.yaml"
+    params:
+        world=study.config.world,
+        store=study.tracking.store,
+    script:
+        "../scripts/track_study.py"

@@ -2,6 +2,7 @@
 
 
 rule train:
+    """Train one cell; it goes on from its last checkpoint."""
     input:
         data="<results>/data/train.parquet",
         validation="<results>/data/validation.parquet",

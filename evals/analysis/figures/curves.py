@@ -40,6 +40,17 @@ def validation(arm: Arm) -> Curve | None:
     return _over_seeds([_validation_of(folder) for folder in arm.folders])
 
 
+def validation_minus(arm: Arm, partner: Arm) -> Curve | None:
+    """Validation accuracy minus a partner's, in points, over the seeds and steps that both have; None without any."""
+    theirs = {folder.cell.seed: _validation_of(folder) for folder in partner.folders}
+    series = [
+        {step: value - other[step] for step, value in _validation_of(folder).items() if step in other}
+        for folder in arm.folders
+        if (other := theirs.get(folder.cell.seed)) is not None
+    ]
+    return _over_seeds(series) if series else None
+
+
 def reward(arm: Arm) -> Curve | None:
     """Mean reward of the rollouts of each step."""
     return _over_seeds([_field(folder.steps, lambda step: step.reward_mean) for folder in arm.folders])

@@ -18,7 +18,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 ELEMENTS = _names(
-    "section div article h1 h2 h3 h4 p ul li table thead tbody tr th td b i u small sup sub span dl dt dd br"
+    "section div article h1 h2 h3 h4 p ul li table thead tbody tr th td b i u small sup sub span dl dt dd br "
+    "details summary"
 )
 DROPPED = ("script", "style", "iframe", "object", "embed", "template", "noscript")  # with all they hold
 ATTRIBUTES = {"class", "colspan", "rowspan", "scope", "title"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.analysis.registry import Table
 
 TABLES: dict[str, Table] = {
-    "table2": Table(),
+    "table2": Table(others=("table2_main.tex",)),
     "bases": Table(),
     "table3": Table(),
     "table4": Table(),
@@ -13,6 +13,7 @@ TABLES: dict[str, Table] = {
     "sweeps": Table(),
     "controls": Table(),
     "audit": Table(),
+    "pairs": Table(),
     "tuning": Table(),
     "noise": Table(),
     "credit": Table(cells="all", reads_credit=True),

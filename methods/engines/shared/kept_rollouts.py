@@ -48,8 +48,8 @@ def keep(
                 "tokens": token_texts(tokenizer, ids),
                 "credit": None if method.matches_distributions else per_token,
                 "divergence": per_token if method.matches_distributions else None,
-                "entropy": responses.entropy[row, : len(ids)].tolist(),
                 "evidence": None if evidence is None or advantage == 0 else evidence[row, : len(ids)].tolist(),
+                "entropy": responses.entropy[row, : len(ids)].tolist(),
             }
         )
     write_rollouts(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"step_{step + 1:05d}.parquet")

@@ -104,5 +104,5 @@ def test_committed_base_models_are_of_the_present_recipe_and_small():
     config = read_yaml(Config, ROOT / "workflows" / "configs" / "micro.yaml")
     for folder in sorted(READY.glob("*/s*")):
         made = Recipes(config).ready_base(folder.parent.name, int(folder.name[1:]))
-        assert made is not None and made.folder == folder, f"{folder}: of an older recipe; run: make ready-bases SEEDS=3"
+        assert made is not None and made.folder == folder, f"{folder}: an older recipe; run: make ready-bases SEEDS=3"
     assert sum(path.stat().st_size for path in READY.rglob("*") if path.is_file()) < LIMIT

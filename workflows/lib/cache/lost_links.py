@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts.errors import ConfigError
+from workflows.lib.cache.links import link_to
 
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the variable that names the cache
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's own, in every folder that is a result
@@ -49,7 +50,7 @@ def _mended(link: Path, cache: Path) -> bool:
         return False
     times = link.lstat()
     link.unlink()
-    link.symlink_to(target)
+    link_to(target, link)
     os.utime(link, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
     return True
 

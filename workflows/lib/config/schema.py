@@ -141,7 +141,7 @@ class GradientSection(Model):
 class Progress(Model):
     """The status lines of a running workflow."""
 
-    every: float = Field(default=10.0, ge=0, description="seconds between two status lines; 0 turns them off")
+    every: float = Field(default=60.0, ge=0, description="seconds between two status lines; 0 turns them off")
 
 
 class HubData(Model):

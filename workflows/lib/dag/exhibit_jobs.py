@@ -62,6 +62,11 @@ class ExhibitJob:
         """Its files that a report shows."""
         return [path for path in self._made if path.endswith(SHOWN)]
 
+    def labels(self, path: str) -> dict[str, str]:
+        """Columns of the list in a report: what a file shows, and as what."""
+        name, _, suffix = path.rpartition("/")[2].partition(".")
+        return {self.kind: name, "format": suffix}
+
     @property
     def others(self) -> list[str]:
         """Its other files."""
@@ -131,7 +136,7 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             module=f"evals.analysis.tables.{name}",
             of=table.cells,
             reads=table.reads,
-            made=tuple(f"{name}.{suffix}" for suffix in table.formats),
+            made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
             reads_gradients=table.reads_gradients,
         )
         for name, table in TABLES.items()

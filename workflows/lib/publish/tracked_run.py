@@ -29,4 +29,5 @@ class TrackedRun:
     points: Callable[[], Iterable[MetricPoint]]
     started: Callable[[], int]  # milliseconds since 1970
     seconds: float
+    datasets: Callable[[], Mapping[str, dict[str, str]]] = dict  # by use: fields of MLflow's datasets
     more: bytes = b""  # content of what lies in other files

@@ -1,16 +1,22 @@
-"""Copies finished cells and measured gradients into MLflow: one writer, one run per digest, however often called."""
+"""Copies finished cells and measured gradients into MLflow: one writer, one run per digest, however often called.
+
+In a store that is a file (SQLite) no path is absolute: artifacts are named ``mlflow-artifacts:/...`` and lie beside it,
+in the folder ``mlflow``, which ``make ui`` serves. So a results folder can be copied or moved.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
+from workflows.lib.publish.experiment_page import EXPERIMENT_TAGS
 from workflows.lib.publish.gradient_measures import gradient_runs
 from workflows.lib.publish.measures import cell_run
 from workflows.lib.publish.tracked_run import TrackedRun
@@ -18,7 +24,7 @@ from workflows.lib.publish.tracked_run import TrackedRun
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
 from alembic.util import CommandError
-from mlflow.entities import Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +32,8 @@ from sqlalchemy.exc import SQLAlchemyError
 DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell or measurement, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
 OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
-Known = Mapping[str, tuple[str, str | None]]  # digest -> run id, content digest
+SERVED = "mlflow-artifacts:"  # scheme of artifacts that MLflow's server finds below its --artifacts-destination
+Known = Mapping[str, tuple[str, dict[str, str]]]  # digest -> run id, tags
 
 
 def track(
@@ -35,16 +42,16 @@ def track(
 ) -> dict[str, str]:  # fmt: skip
     """Make the store ``uri`` hold one run per cell folder, and one per policy whose gradients lie below ``measured``.
 
-    Returns name -> run id. A run is found again by its digest. It is left alone if its files are the same, and replaced
-    if they changed. ``membership``: experiment -> names of its cells. Raises ConfigError for a store that cannot be
-    used.
+    Returns name -> run id. A run is found again by its digest. It keeps its id while its files are the same, whatever
+    experiment a cell belongs to, and is replaced if they changed. ``membership``: experiment -> names of its cells;
+    ``artifacts``: the folder of artifacts of a store that is a file. Raises ConfigError for an unusable store.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
     with usable(uri):
         client = MlflowClient(uri)
-        store = _experiment(client, experiment, artifacts)
+        store = experiment_of(client, experiment)
         known = dict(_runs(client, store))
-        return {run.name: _upsert(client, store, run, known) for run in _tracked(folders, members, measured)}
+        return {run.name: _upsert(client, store, run, known, artifacts) for run in _tracked(folders, members, measured)}
 
 
 def _tracked(
@@ -74,38 +81,63 @@ def _unusable(uri: str, message: str) -> ConfigError:
     return ConfigError(uri, f"MLflow store cannot be used ({cause})", "move it away, or check MLFLOW_TRACKING_URI")
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
+def experiment_of(client: MlflowClient, name: str) -> str:
+    """Id of an experiment, which is made if there is none."""
     found = client.get_experiment_by_name(name)
     if found is not None:
-        return found.experiment_id
-    return client.create_experiment(name, artifact_location=artifacts.absolute().as_uri())
+        store, tags = found.experiment_id, found.tags
+    else:
+        served = f"{SERVED}/runs" if is_file(client.tracking_uri) else None  # a server knows its own place
+        store, tags = client.create_experiment(name, artifact_location=served), {}
+    for key, value in EXPERIMENT_TAGS.items():
+        if tags.get(key) != value:
+            client.set_experiment_tag(store, key, value)
+    return store
 
 
-def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Every active run: digest -> run id and content digest."""
+def is_file(uri: str) -> bool:
+    """Whether a store is a file on this machine."""
+    return uri.startswith("sqlite:")
+
+
+def log_files(client: MlflowClient, run: str, files: Sequence[Path], artifacts: Path, folder: str = "") -> None:
+    """Add files to the artifacts of a run, below ``folder``."""
+    place = client.get_run(run).info.artifact_uri or ""
+    for file in files:
+        if place.startswith(SERVED):
+            target = artifacts / place.removeprefix(SERVED).strip("/") / folder
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / file.name)
+        else:
+            client.log_artifact(run, str(file), folder or None)
+
+
+def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
+    """Every active run: digest -> run id and tags."""
     token = None
     while True:
         page = client.search_runs([experiment], max_results=BATCH, page_token=token)
         for run in page:
             if DIGEST in run.data.tags:
-                yield run.data.tags[DIGEST], (run.info.run_id, run.data.tags.get(CONTENT))
+                yield run.data.tags[DIGEST], (run.info.run_id, run.data.tags)
         token = page.token
         if not token:
             return
 
 
-def _upsert(client: MlflowClient, experiment: str, tracked: TrackedRun, known: Known) -> str:
+def _upsert(client: MlflowClient, experiment: str, tracked: TrackedRun, known: Known, artifacts: Path) -> str:
     tags = dict(tracked.tags) | {DIGEST: tracked.digest}
-    state = repr(sorted(tags.items())).encode() + b"".join(f.read_bytes() for f in tracked.files) + tracked.more
-    content = hashlib.sha256(state).hexdigest()
-    run, seen = known.get(tracked.digest, (None, None))
-    if run is not None and seen == content:
+    content = hashlib.sha256(b"".join(f.read_bytes() for f in tracked.files) + tracked.more).hexdigest()
+    run, seen = known.get(tracked.digest, (None, {}))
+    if run is not None and seen.get(CONTENT) == content:
+        for key, value in tags.items():
+            if seen.get(key) != value:
+                client.set_tag(run, key, value)
         return run
     if run is not None:
         client.delete_run(run)
     run = _create(client, experiment, tracked, tags)
-    for file in tracked.files:
-        client.log_artifact(run, str(file))
+    log_files(client, run, tracked.files, artifacts)
     client.set_tag(run, CONTENT, content)  # last: a run without it was not finished and is replaced next time
     return run
 
@@ -114,6 +146,11 @@ def _create(client: MlflowClient, experiment: str, tracked: TrackedRun, tags: di
     start = tracked.started()
     run = client.create_run(experiment, start_time=start, tags=tags, run_name=tracked.name).info.run_id
     client.log_batch(run, params=[Param(key, value) for key, value in tracked.params().items()])
+    sources = [
+        DatasetInput(Dataset(**dataset), [InputTag("mlflow.data.context", use)])
+        for use, dataset in tracked.datasets().items()
+    ]
+    client.log_inputs(run, sources)
     metrics = [
         Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in tracked.points()
     ]

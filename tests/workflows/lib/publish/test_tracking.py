@@ -16,7 +16,9 @@ from evals.analysis.cells import CellFolder
 from evals.analysis.gradient_results import read_measured
 from tests.helpers.analysis_cells import write_cell
 from tests.helpers.measured_gradients import write_measured
-from workflows.lib.publish.mlflow_ui import check_port, check_store
+from workflows.lib.publish.experiment_page import address
+from workflows.lib.publish.mlflow_ui import check_port, check_store, command
+from workflows.lib.publish.study_run import track_study
 from workflows.lib.publish.tracking import track
 
 CELLS = [("base", 0.35), ("grpo", 0.45), ("cepo", 0.55)]
@@ -86,9 +88,9 @@ def test_a_run_says_what_the_files_say(store: Store):
     assert run.data.metrics["eval/mmmu/acc"] == cell.scores.benchmarks["mmmu"].accuracy
     assert run.data.params["method"] == "cepo"
     assert (run.data.tags["cell_digest"], run.data.tags["experiment/table2"]) == (cell.cell.digest, "true")
-    assert {file.path for file in store.client.list_artifacts(run.info.run_id)} == {
-        "cell.json", "run.json", "train.jsonl", "scores.json",
-    }  # fmt: skip
+    assert run.info.artifact_uri == f"mlflow-artifacts:/runs/{run.info.run_id}/artifacts"
+    kept = store.artifacts / "runs" / run.info.run_id / "artifacts"
+    assert {file.name for file in kept.iterdir()} == {"cell.json", "run.json", "train.jsonl", "scores.json"}
     assert (run.info.run_name, run.info.status) == ("cepo/small/default/s1", "FINISHED")
 
 
@@ -123,6 +125,57 @@ def test_a_run_that_was_not_finished_is_made_again(store: Store):
     second = store.track()
     assert len(store.runs()) == 3
     assert second["grpo/small/default/s1"] != first["grpo/small/default/s1"]
+
+
+def test_a_cell_of_another_experiment_keeps_its_run(store: Store):
+    first = store.track(table2=["cepo/small/default/s1"])
+    second = store.track(table2=["cepo/small/default/s1"], table4=["cepo/small/default/s1"])
+    assert first == second
+    tags = store.client.get_run(first["cepo/small/default/s1"]).data.tags
+    assert (tags["experiment/table2"], tags["experiment/table4"]) == ("true", "true")
+
+
+def test_the_pages_show_description_source_and_data(store: Store):
+    run = store.client.get_run(store.track()["cepo/small/default/s1"])
+    cell = CellFolder(store.cells[2])
+    assert f"average accuracy {100 * cell.scores.average:.1f} %" in run.data.tags["mlflow.note.content"]
+    assert run.data.tags["mlflow.source.name"] == "make cell CELL=cepo/small/default/s1"
+    assert run.data.tags["mlflow.source.git.commit"] == "0123456789abcdef"
+    assert [one.dataset.name for one in run.inputs.dataset_inputs] == ["micro benchmarks"]
+    experiment = store.client.get_experiment_by_name("world")
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    (view,) = [value for key, value in experiment.tags.items() if key.startswith("mlflow.sharedViewState.")]
+    assert "metrics.`eval/average`" in json.loads(view)["selectedColumns"]
+    assert check_store(store.uri) == experiment.experiment_id
+
+
+def test_one_run_holds_tables_figures_and_the_report_and_keeps_its_id(store: Store, tmp_path: Path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "table2.md").write_text("a table")
+    first = track_study(tmp_path, "world", store.uri, store.artifacts)
+    kept = store.artifacts / "runs" / first / "artifacts"
+    assert (kept / "tables" / "table2.md").read_text() == "a table"
+    assert (kept / "report" / "report.html").exists()
+    (tmp_path / "tables" / "table2.md").write_text("another")
+    assert track_study(tmp_path, "world", store.uri, store.artifacts) == first
+    assert (kept / "tables" / "table2.md").read_text() == "another"
+
+
+def test_a_moved_store_names_no_folder(store: Store, tmp_path: Path):
+    store.track()
+    texts = [str(value) for run in store.runs() for value in (run.info.artifact_uri, *run.data.tags.values())]
+    database = store.database.read_bytes()
+    artifacts = [text for text in texts if str(store.artifacts) in text]
+    assert artifacts == []
+    assert str(store.artifacts).encode() not in database
+
+
+def test_the_server_has_one_worker_and_serves_what_lies_beside_the_store(tmp_path: Path):
+    words = command(f"sqlite:///{tmp_path}/mlflow.db", "5001")
+    assert words[words.index("--workers") + 1] == "1"
+    assert words[words.index("--artifacts-destination") + 1] == str(tmp_path / "mlflow")
+    assert address("127.0.0.1", "5001", "3").startswith("http://127.0.0.1:5001/#/experiments/3/runs?workflowType=mach")
 
 
 def test_a_store_of_another_version_is_one_line(store: Store):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from contracts.paths import ROOT
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
+from workflows.lib.status.display import StatusBlock, display_for
 from workflows.lib.status.monitor import Monitor, WatchedJob
 from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
@@ -135,8 +138,8 @@ def test_what_ended_is_told_once(tmp_path: Path):
     run.end(2, 70.0, "job_error")
     assert run.monitor.lines(140.0)[:3] == [
         "2:20 | 1 of 3 jobs done",
-        "2:20 | done: train cepo/small/default/s1 in 2:10",
         "2:20 | failed: base model large/s1 in 1:00",
+        "2:20 | done: train cepo/small/default/s1 in 2:10",
     ]
     assert run.monitor.lines(150.0) == ["2:30 | 1 of 3 jobs done", "2:30 | running: evaluate cepo/small/default/s1"]
 
@@ -151,7 +154,7 @@ def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
         note(25, 100)
         lines = run.monitor.lines(10.0)
     assert lines[1:] == [
-        "0:10 | running: base model large/s1, 1 of 4, loss 2.00",
+        "0:10 | running: base model large/s1, 1 of 4, loss 2",
         "0:10 | running: evaluate cepo/small/default/s1, 25 of 100",
     ]
     assert not (tmp_path / "cells/cepo/small/default/s1/eval/progress.json").exists()
@@ -181,6 +184,43 @@ def test_the_thread_prints_and_stops(tmp_path: Path):
     monitor.stop()
     assert out.getvalue().count("0 of 0 jobs done") > 1
     assert not monitor._thread.is_alive()
+
+
+BLOCK = StatusBlock("2:20", "1 of 3 jobs done", ["done: a in 1:00"], ["failed: b in 0:10"], ["running: c, 3 of 50"])
+
+
+def test_a_pipe_gets_one_line():
+    out = io.StringIO()
+    display_for(out).show(BLOCK)
+    assert out.getvalue() == "2:20 | 1 of 3 jobs done; failed: b in 0:10; running: c, 3 of 50\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_gets_one_block_that_is_redrawn(width: int, monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    display = display_for(out)
+    for second in range(20):
+        display.show(replace(BLOCK, clock=f"0:{second:02d}", failed=BLOCK.failed if second == 5 else []))
+    display.close()
+    text = out.getvalue()
+    assert text.count("\x1b[1A") >= 19 * 2  # the cursor goes back up over the block
+    assert text.count("failed: b") == 1  # stays above it
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= width
+
+
+def test_a_small_loss_keeps_its_digits(tmp_path: Path):
+    run = Run(tmp_path)
+    run.begin(2, at=0.0)
+    (tmp_path / "models/large/s1").mkdir(parents=True)
+    (tmp_path / "models/large/s1/progress.jsonl").write_text('{"step": 240, "of": 400, "loss": 0.00412345}\n')
+    assert run.monitor.lines(10.0)[1] == "0:10 | running: base model large/s1, 240 of 400, loss 0.00412"
 
 
 @pytest.mark.parametrize(
