@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -99,6 +102,56 @@ def test_hostile_answers_end_in_time_and_are_counted(grader):
 )
 def test_odd_answers_are_wrong_not_fatal(grader, answer):
     assert grader.grade([answer], ["5.5"]) in ([False], [None])
+
+
+def test_a_killed_worker_starts_again(grader):
+    assert grader.grade(["1/2"], ["0.5"]) == [True]
+    os.kill(grader._worker.pid, signal.SIGKILL)
+    grader._worker.wait()
+    assert grader.grade(["3/4", "3/5"], ["0.75", "0.75"]) == [True, False]
+
+
+def test_a_worker_killed_over_an_answer_is_asked_again(grader):
+    grader.grade(["1/2"], ["0.5"])
+    os.kill(grader._worker.pid, signal.SIGSTOP)  # the question waits in its input when it dies
+    killer = threading.Timer(0.2, os.kill, (grader._worker.pid, signal.SIGKILL))
+    killer.start()
+    assert grader.grade(["5/4"], ["1.25"]) == [True]
+    killer.join()
+
+
+NESTED = (r"\sqrt{5+2\sqrt{6}}", r"\sqrt{2}+\sqrt{3}")  # about half a second of processor time
+
+
+def test_time_on_the_wall_decides_no_reward():
+    with Grader(deadline=2.0) as grader:
+        grader.grade(["1/2"], ["0.5"])
+        ended = threading.Event()
+        slow = threading.Thread(target=_throttle, args=(grader._worker.pid, ended))
+        slow.start()
+        started = time.monotonic()
+        verdicts = grader.grade([NESTED[0]], [NESTED[1]])
+        ended.set()
+        slow.join()
+    assert verdicts == [True]
+    assert time.monotonic() - started > 2.0
+
+
+def _throttle(pid: int, ended: threading.Event) -> None:
+    """Let the process run for an eighth of the time, as on a busy machine."""
+    while not ended.is_set():
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.35)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+
+
+def test_a_missing_verdict_is_not_remembered_and_is_asked_for_once_a_call():
+    with Grader(deadline=0.02) as grader:
+        assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [None, None]
+        assert grader._compare.cache_info().misses == 1
+        grader.deadline = 20.0
+        assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [True, True]
 
 
 def test_a_worker_does_not_outlive_its_parent():
