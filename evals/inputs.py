@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from ast import literal_eval
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, A
     return rows
 
 
-def row_id(bench: Benchmark, row: dict[str, Any]) -> str:
+def row_id(bench: Benchmark, row: Mapping[str, Any]) -> str:
     """Identifier of a row, unique within the benchmark: its key columns joined by a slash."""
     return "/".join(str(row[column]) for column in bench.key)
 

@@ -59,7 +59,7 @@ def question_hash(bench: Benchmark, row: dict[str, Any], prompt: str, settings: 
 def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], answer: Any) -> dict[str, Any]:  # noqa: ANN401
     """A row of ``SCHEMA`` from lmms-eval's record, the benchmark's row and how the model came to its response."""
     gold = str(row[bench.gold])
-    found = prediction(bench.name, row, gold, sample["filtered_resps"][0].strip())
+    found = prediction(bench.name, sample["filtered_resps"][0].strip(), sample["reading"])
     return {
         "benchmark": bench.name,
         "id": row_id(bench, row),

@@ -27,7 +27,9 @@ FORMAT_WEIGHT = 0.1  # of ``accuracy_format``; examples/reward_function/math.py:
 LONGEST_ANSWER = 1000  # characters; longer ones are not graded
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")  # here every grader and plain equality agree
 BOX = r"\boxed{"
-PATIENCE = 100  # times the deadline that a worker may take on the wall; it bounds one that is stopped, not a busy machine
+PATIENCE = (
+    100  # times the deadline that a worker may take on the wall; it bounds one that is stopped, not a busy machine
+)
 WORKER = "methods.shared.grade_worker"
 
 GraderName = Literal["mathruler", "math_verify", "either"]

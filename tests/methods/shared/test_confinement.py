@@ -20,7 +20,13 @@ def ended(code: str) -> int:
 
 @pytest.mark.parametrize(
     "code",
-    ["os.system('true')", "open('/tmp/x', 'w')", "os.remove('/nowhere')", "subprocess.run(['true'])", "socket.socket()"],
+    [
+        "os.system('true')",
+        "open('/tmp/x', 'w')",
+        "os.remove('/nowhere')",
+        "subprocess.run(['true'])",
+        "socket.socket()",
+    ],
 )
 def test_what_reaches_outside_ends_the_process(code: str):
     assert ended(code) == LEFT
