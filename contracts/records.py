@@ -12,9 +12,9 @@ OptionValue = float | int | bool | str
 
 
 class Record(BaseModel):
-    """Strict base: an unknown key or a wrong type is an error."""
+    """Strict base: an unknown key, a wrong type and a number that is none (NaN, infinity) are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Cell(Record):

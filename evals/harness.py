@@ -82,6 +82,17 @@ def load_tasks(benchmarks: dict[str, Path], folder: Path, scoring: Scoring) -> t
     return [tasks[name] for name in names], manager
 
 
+def do_not_retry() -> None:
+    """Let lmms-eval try once. It retries for a minute what a network may mend; everything here is on this disk."""
+    from lmms_eval.api.task import ConfigurableTask
+    from tenacity import stop_after_attempt
+
+    for name in ("download", "process_results"):
+        retrying: Any = getattr(getattr(ConfigurableTask, name), "retry", None)
+        if retrying is not None:
+            retrying.stop = stop_after_attempt(1)
+
+
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
     """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
 
@@ -92,6 +103,8 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
     """
     from lmms_eval.evaluator import simple_evaluate
     from tenacity import RetryError
+
+    do_not_retry()
 
     with TemporaryDirectory(prefix="lmms-eval-") as scratch, closing(Scoring()) as scoring:
         try:

@@ -45,7 +45,7 @@ def _watch_reasoning(report: Report) -> None:
         report(reasoning_utils.parse_mcq(answer) if reasoning_utils.parse_mcq(gold) else answer)
         return compare(answer, gold)
 
-    def by_value(gold: object, answer: object) -> bool:
+    def by_value(gold: Any, answer: Any) -> bool:  # noqa: ANN401 - sympy's expressions
         equal = verify(gold, answer)
         if equal:
             report(text)

@@ -13,7 +13,7 @@ import random
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from typing import Any
 
 from evals.readings import watch
@@ -70,7 +70,7 @@ class Copy:
     """A fork of this process and the pipe to it; messages are JSON, since nothing from there is to be trusted."""
 
     pid: int
-    pipe: Connection
+    pipe: Any  # multiprocessing's Connection
 
     @staticmethod
     def start(scorers: Mapping[str, Scorer], seconds: float) -> Copy:
@@ -116,7 +116,7 @@ class Copy:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _serve(scorers: Mapping[str, Scorer], seconds: float, pipe: Connection) -> None:
+def _serve(scorers: Mapping[str, Scorer], seconds: float, pipe: Any) -> None:  # noqa: ANN401 - a Connection
     """What the copy runs: one question a message; a message per reading and one for the result in return."""
 
     def reply(kind: str, value: object) -> None:

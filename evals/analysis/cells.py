@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataError
-from contracts.reading import R, read_lines, read_record
+from contracts.reading import R, read_lines, read_record, wrong_steps
 from contracts.records import Cell, OptionValue, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
@@ -54,6 +54,9 @@ class CellFolder:
         steps = read_lines(TrainingStep, path)
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again", delete_and_rerun=True)
+        numbers = [step.step for step in steps]
+        if cause := wrong_steps(numbers, int(self.cell.options.get("steps", max(numbers)))):
+            raise DataError(str(path), cause, "train the cell again", delete_and_rerun=True)
         return sorted(steps, key=lambda step: step.step)
 
     @cached_property
@@ -63,8 +66,17 @@ class CellFolder:
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
-        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``."""
-        return by_benchmark(self.path / "eval")
+        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``.
+
+        DataError unless each benchmark has as many answers as ``scores.json`` counted.
+        """
+        found = by_benchmark(self.path / "eval")
+        for name, score in self.scores.benchmarks.items():
+            if (count := len(found.get(name, ()))) != score.n:
+                cause = f"holds {count} answers of {name}, scores.json counted {score.n}"
+                place = str(self.path / "eval" / "samples.parquet")
+                raise DataError(place, cause, "evaluate the cell again", delete_and_rerun=True)
+        return found
 
     def repeats(self) -> list[dict[str, pd.DataFrame]]:
         """The same for further evaluations of the same adapter, ``repeats/<number>``, in order; often none."""

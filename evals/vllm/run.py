@@ -14,7 +14,7 @@ from contracts.errors import UserError
 from contracts.files import write_text
 from contracts.progress import counting
 from evals.harness import go_offline, run_lmms_eval
-from evals.inputs import check_environment, check_model, holds_model, read_benchmark
+from evals.inputs import check_environment, check_model, check_weights, holds_model, read_benchmark
 from evals.run import check_settings, collect, write_raw
 from evals.samples import write_samples
 from evals.vllm.job import Failure, VllmJob
@@ -27,6 +27,7 @@ def run(job: VllmJob) -> None:
     go_offline()
     check_environment()
     check_model(job.base, job.adapter)
+    check_weights(job.base, job.adapter)
     rows = {name: read_benchmark(name, path, job.settings.limit) for name, path in job.benchmarks.items()}
     with counting(job.samples.parent / "progress.json") as progress, _weights(job) as (folder, adapter, kept):
         from evals.vllm.model import CepoVllm, check_answers  # imports torch, lmms-eval and vLLM

@@ -24,7 +24,7 @@ from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.update import matching_loss
 from methods.engines.shared.experience import Experience
-from methods.shared.surrogate import token_weights
+from methods.shared.surrogate import selected, token_weights
 
 TokenLoss = Callable[[Chunk, Float[Tensor, "b T"]], Float[Tensor, "b T"]]  # from a chunk and its log-probs
 
@@ -82,7 +82,8 @@ def batch_gradients(
             logp = token_logp(policy, chunk, temperature)
             for gradient, objective in zip(total, objectives, strict=True):
                 if bool(objective.moving[chunk.rows].any()):
-                    per_token = objective.loss(chunk, logp) * objective.share[chunk.rows, : logp.shape[1]]
+                    share = objective.share[chunk.rows, : logp.shape[1]]
+                    per_token = selected(objective.loss(chunk, logp), chunk.mask) * share
                     found = torch.autograd.grad(
                         per_token.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
                     )

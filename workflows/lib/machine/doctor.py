@@ -17,6 +17,8 @@ from workflows.lib.cache.digest import pins
 from workflows.lib.config.schema import Config, Reserved
 from workflows.lib.hub.needs import FETCH, Lock, cache, lacking, needs, revision
 from workflows.lib.machine.facts import FREE_MB, Machine, free_mb, normal, packages_of
+from workflows.lib.machine.folders import NeededFolder, trouble, way_out
+from workflows.lib.machine.folders import needed as needed_folders
 from workflows.lib.machine.gpus import VISIBLE
 
 ENVS = ROOT / "envs"
@@ -53,6 +55,7 @@ def examine(
     findings += [*_environments(config, deployed), *_gpus(config, machine, lock)]
     folders = [results, cache()] if needs(config) else [results]
     findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
+    findings += [_writable(one) for one in needed_folders(machine.environment)]
     return [
         *findings,
         *_fetched(config, lock),
@@ -173,6 +176,13 @@ def _disk(folder: Path, wanted: float) -> MachineFinding:
     free = free_mb(folder)
     way_out = "" if free >= wanted else "free some, or set results_dir or HF_HOME to another disk"
     return MachineFinding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
+
+
+def _writable(one: NeededFolder) -> MachineFinding:
+    cause = trouble(one.folder)
+    expected = f"a folder that can be written, for {one.used_by}"
+    found = cause or f"{one.folder} can be"
+    return MachineFinding(f"folder of {one.variable}", expected, found, way_out(one.variable) if cause else "")
 
 
 def _fetched(config: Config, lock: Lock) -> Iterator[MachineFinding]:

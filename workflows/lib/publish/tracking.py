@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
@@ -25,6 +27,16 @@ FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
 DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
 OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
+STATES = {  # what MLflow, SQLAlchemy or Alembic say of a store -> the way out
+    **dict.fromkeys(OTHER_VERSION, "move it away, it is made again from the results; or back it up: mlflow db upgrade"),
+    "readonly database": "let this user write to the file and to its folder",
+    "database is locked": "another process writes to it; run again when that has ended",
+    "unable to open database": "let this user write to its folder, or check MLFLOW_TRACKING_URI",
+    "database or disk is full": "free disk space and run again",
+    "disk I/O error": "free disk space or check the disk, and run again",
+    "API request to": "start that server, or correct MLFLOW_TRACKING_URI",
+    "not in the active lifecycle stage": "restore the run in MLflow's page, or run again",
+}
 Known = Mapping[str, tuple[str, str | None]]  # cell digest -> run id, content digest
 
 
@@ -39,7 +51,7 @@ def track(
     members = {name: frozenset(cells) for name, cells in membership.items()}
     with usable(uri):
         client = MlflowClient(uri)
-        store = _experiment(client, experiment, artifacts)
+        store = _experiment(client, experiment, artifacts, uri)
         known = dict(_runs(client, store))
         return dict(_upsert(client, store, CellFolder(folder), members, known) for folder in folders)
 
@@ -56,17 +68,36 @@ def usable(uri: str) -> Iterator[None]:
 def _unusable(uri: str, message: str) -> ConfigError:
     """The error for a store that MLflow refuses, SQLAlchemy cannot open or Alembic does not know."""
     cause = re.split(r"\. |\n", message.strip())[0][:200]
-    if any(sign in message for sign in OTHER_VERSION):
-        way_out = "move it away, it is made again from the results; or back it up and run: mlflow db upgrade"
-        return ConfigError(uri, f"MLflow store of another version ({cause})", way_out)
+    for sign, way_out in STATES.items():
+        if sign in message:
+            what = "of another version" if sign in OTHER_VERSION else "cannot be used"
+            return ConfigError(uri, f"MLflow store {what} ({cause})", way_out)
     return ConfigError(uri, f"MLflow store cannot be used ({cause})", "move it away, or check MLFLOW_TRACKING_URI")
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:
+def _experiment(client: MlflowClient, name: str, artifacts: Path, uri: str) -> str:
+    """Id of the experiment, made if there is none. ConfigError if it was deleted in MLflow.
+
+    MLflow cannot change where an experiment keeps its files. One whose folder was moved away is put aside, deleted but
+    to be restored, and its runs are made again from the results.
+    """
     found = client.get_experiment_by_name(name)
-    if found is not None:
+    if found is not None and found.lifecycle_stage != "active":
+        restore = f"MLFLOW_TRACKING_URI={uri} .venv/bin/mlflow experiments restore -x {found.experiment_id}"
+        raise ConfigError(uri, f"its experiment '{name}' was deleted in MLflow", f"restore it: {restore}")
+    wanted = artifacts.absolute().as_uri()
+    if found is not None and (found.artifact_location == wanted or not _is_gone(found.artifact_location)):
         return found.experiment_id
-    return client.create_experiment(name, artifact_location=artifacts.absolute().as_uri())
+    if found is not None:
+        client.rename_experiment(found.experiment_id, f"{name}, files in {found.artifact_location}")
+        client.delete_experiment(found.experiment_id)
+    return client.create_experiment(name, artifact_location=wanted)
+
+
+def _is_gone(location: str) -> bool:
+    """Whether a place for files is a folder of this machine that does not exist any more."""
+    place = urlsplit(location)
+    return place.scheme in ("", "file") and not Path(url2pathname(place.path)).exists()
 
 
 def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
