@@ -68,6 +68,7 @@ class TrainingStep(Record):
     response_length: float = Field(description="mean tokens, end-of-turn included")
     truncated: float = Field(description="share of rollouts cut at max_response")
     grade_timeouts: int = 0
+    other_grader: int | None = Field(None, description="rewards that the other grader would change (option grader)")
     reference_missing: dict[str, float] = Field({}, description="per teacher: share of rollouts without a reference")
     loss: float = Field(description="mean over the updates of this step")
     grad_norm: float

@@ -13,8 +13,9 @@ from typing import Any
 
 from contracts.errors import EvalError
 from evals.benchmarks import BENCHMARKS, Benchmark
+from evals.careful import careful
 from evals.inputs import row_id
-from evals.scoring_process import Scorer, ScorerFailed, ScoringProcess
+from evals.scoring_process import Scored, Scorer, ScorerFailed, ScoringProcess
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
 
@@ -40,9 +41,9 @@ class Scoring:
     """Scores the answers of one run in a process of its own, and keeps what the scorers read out of them."""
 
     def __init__(self) -> None:
-        self.readings: dict[tuple[str, str], str | None] = {}  # by benchmark and row
+        self.scored: dict[tuple[str, str], Scored] = {}  # by benchmark and row
         self._scorers: dict[str, Scorer] = {}
-        self._process = ScoringProcess(self._scorers)
+        self._process = ScoringProcess(self._scorers, careful)
 
     def take(self, benchmark: Benchmark, scorer: Scorer) -> Scorer:
         """What stands for ``scorer`` in lmms-eval's task; an answer that cannot be scored in time counts as empty."""
@@ -55,7 +56,7 @@ class Scoring:
                 scored = self._process.score(benchmark.name, row, responses)
             except ScorerFailed as error:
                 raise EvalError(f"{benchmark.name}: row {name}", f"lmms-eval cannot score it ({error})") from None
-            self.readings[benchmark.name, name] = scored.reading
+            self.scored[benchmark.name, name] = scored
             return scorer(row, [""] * len(responses)) if scored.result is None else scored.result
 
         return score
@@ -96,7 +97,8 @@ def do_not_retry() -> None:
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
     """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
 
-    Each of its ``samples`` is given a ``reading``: what the scorer read out of the response.
+    Each of its ``samples`` is given a ``reading``, what the scorer read out of the response, and the verdict of the
+    second reading, ``careful``.
 
     Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time
     limit fails outside the main thread and a right answer counts as wrong. EvalError if a sample cannot be scored.
@@ -129,5 +131,6 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
             raise EvalError("lmms-eval", f"gave up after retries: {type(cause).__name__}: {cause}") from error
         for name in benchmarks:
             for sample in results["samples"].get(BENCHMARKS[name].task, []):
-                sample["reading"] = scoring.readings.get((name, row_id(BENCHMARKS[name], sample["doc"])))
+                scored = scoring.scored[name, row_id(BENCHMARKS[name], sample["doc"])]
+                sample |= {"reading": scored.reading, "careful": scored.second}
     return results

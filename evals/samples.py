@@ -30,6 +30,9 @@ SCHEMA = pa.schema(
         pa.field("parsed", pa.bool_(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
         pa.field("tokens", pa.int64(), nullable=False),
+        pa.field(
+            "careful", pa.float64()
+        ),  # 0 or 1 by the second reading (evals/careful.py); null: it came to no verdict
     ]
 )
 
@@ -72,6 +75,7 @@ def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], an
         "parsed": found is not None,
         "truncated": answer.truncated,
         "tokens": answer.tokens,
+        "careful": None if sample["careful"] is None else float(sample["careful"]),
     }
 
 
@@ -108,10 +112,10 @@ def check_samples(table: pa.Table, place: str) -> None:
     frame = table.to_pandas()
     problems = {
         "no samples": frame.empty,
-        "an empty value": bool(frame.drop(columns="prediction").isna().to_numpy().any()),
+        "an empty value": bool(frame.drop(columns=["prediction", "careful"]).isna().to_numpy().any()),
         "an unknown benchmark": not set(frame["benchmark"]) <= set(BENCHMARKS),
         "a question twice": bool(frame.duplicated(["benchmark", "id"]).any()),
-        "a score other than 0 and 1": not set(frame["correct"]) <= {0.0, 1.0},
+        "a score other than 0 and 1": not {*frame["correct"], *frame["careful"].dropna()} <= {0.0, 1.0},
         "parsed without a prediction": bool((frame["parsed"] != frame["prediction"].notna()).any()),
     }
     for problem, present in problems.items():

@@ -19,10 +19,11 @@ from typing import Any
 from evals.readings import watch
 from methods.shared.confinement import confine, processor_time
 
-SECONDS = 20.0  # of processor time for one question; math_verify's own limits are 5 s for each of its three parts
+SECONDS = 20.0  # of processor time for one reading; math_verify's own limits are 5 s for each of its three parts
 PATIENCE = 100  # times as long on the wall; it bounds a process that is stopped, not a busy machine
 
 Scorer = Callable[[Mapping[str, Any], list[str]], dict[str, Any]]  # a task's process_results
+SecondReader = Callable[[str, Mapping[str, Any], str], bool]  # benchmark, row, response -> right or not
 Question = tuple[str, Mapping[str, Any], list[str]]  # benchmark, row, responses
 
 
@@ -32,6 +33,7 @@ class Scored:
 
     result: dict[str, Any] | None
     reading: str | None  # the last that the scorer read out of the answer before it compared
+    second: bool | None = None  # verdict of the second reading; None if it came to none
 
 
 class ScorerFailed(Exception):  # noqa: N818 - the name says it
@@ -41,20 +43,21 @@ class ScorerFailed(Exception):  # noqa: N818 - the name says it
 class ScoringProcess:
     """One confined process for all benchmarks of an evaluation; started when first needed, and again when it ended."""
 
-    def __init__(self, scorers: Mapping[str, Scorer], seconds: float = SECONDS) -> None:
-        """``scorers``: by benchmark. ``seconds``: of processor time that one question may take."""
-        self.scorers, self.seconds, self._copy = scorers, seconds, None
+    def __init__(self, scorers: Mapping[str, Scorer], second: SecondReader, seconds: float = SECONDS) -> None:
+        """``scorers``: by benchmark. ``seconds``: of processor time that each reading of one question may take."""
+        self.scorers, self.second, self.seconds = scorers, second, seconds
+        self._copy: Copy | None = None
 
     def score(self, benchmark: str, row: Mapping[str, Any], responses: list[str]) -> Scored:
         """Score one question; ScorerFailed if the scorer raises. A copy that something else ended is asked again."""
         for _ in range(2):
             if self._copy is None:
-                self._copy = Copy.start(self.scorers, self.seconds)
+                self._copy = Copy.start(self.scorers, self.second, self.seconds)
             scored = self._copy.ask((benchmark, _without_images(row), responses), PATIENCE * self.seconds)
-            if scored.result is not None:
+            if scored.second is not None:
                 return scored
             status, self._copy = self._copy.end(), None
-            if status == -signal.SIGPROF:
+            if status == -signal.SIGPROF or scored.result is not None:
                 break
         return scored  # pyright: ignore[reportPossiblyUnboundVariable] - the loop runs
 
@@ -73,7 +76,7 @@ class Copy:
     pipe: Any  # multiprocessing's Connection
 
     @staticmethod
-    def start(scorers: Mapping[str, Scorer], seconds: float) -> Copy:
+    def start(scorers: Mapping[str, Scorer], second: SecondReader, seconds: float) -> Copy:
         """Fork; the copy never returns from here."""
         ours, theirs = Pipe()
         numbers = random.getstate()
@@ -83,7 +86,7 @@ class Copy:
             try:
                 ours.close()
                 random.setstate(numbers)  # Python seeds a fork anew
-                _serve(scorers, seconds, theirs)
+                _serve(scorers, second, seconds, theirs)
                 status = 0
             finally:
                 os._exit(status)
@@ -92,6 +95,7 @@ class Copy:
 
     def ask(self, question: Question, patience: float) -> Scored:
         """The copy's replies to one question; no result if it ended or took more than ``patience`` seconds."""
+        result: dict[str, Any] | None = None
         reading: str | None = None
         try:
             self.pipe.send_bytes(json.dumps(question).encode())
@@ -99,15 +103,17 @@ class Copy:
                 kind, value = json.loads(self.pipe.recv_bytes())
                 if kind == "failed":
                     raise ScorerFailed(value)
+                if kind == "second":
+                    return Scored(result, reading, value)
                 if kind == "result":
-                    return Scored(value, reading)
-                if kind == "random":  # MMMU's scorer drew a letter: the next copy must not draw the same numbers again
-                    random.setstate((value[0], tuple(value[1]), value[2]))
-                else:
+                    result = value
+                elif kind == "reading":
                     reading = value
+                else:  # MMMU's scorer drew a letter: the next copy must not draw the same numbers again
+                    random.setstate((value[0], tuple(value[1]), value[2]))
         except (EOFError, OSError):
             pass  # the copy ended; its exit status says why
-        return Scored(None, reading)
+        return Scored(result, reading)
 
     def end(self) -> int:
         """Kill the copy if it still runs; its exit status, negative for a signal."""
@@ -116,7 +122,12 @@ class Copy:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _serve(scorers: Mapping[str, Scorer], seconds: float, pipe: Any) -> None:  # noqa: ANN401 - a Connection
+def _serve(
+    scorers: Mapping[str, Scorer],
+    second: SecondReader,
+    seconds: float,
+    pipe: Any,  # noqa: ANN401 - a Connection
+) -> None:
     """What the copy runs: one question a message; a message per reading and one for the result in return."""
 
     def reply(kind: str, value: object) -> None:
@@ -147,6 +158,12 @@ def _serve(scorers: Mapping[str, Scorer], seconds: float, pipe: Any) -> None:  #
         if random.getstate() != before:
             reply("random", random.getstate())
         reply("result", result)
+        with processor_time(seconds):
+            try:
+                verdict = second(benchmark, row, responses[0])
+            except Exception:  # whatever a hostile answer provokes in math_verify: it is not right
+                verdict = False
+        reply("second", verdict)
 
 
 def alarm_counts_processor_time() -> None:

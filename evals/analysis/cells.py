@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Float
 
 from contracts.errors import DataError
 from contracts.reading import R, read_lines, read_record, wrong_steps
@@ -21,6 +22,7 @@ from evals.samples import read_samples
 from evals.statistics.panels import Panel
 
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
+SECOND = "careful"  # column of the second reading; answers packed before there was one do not have it
 ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet
 
 
@@ -90,7 +92,9 @@ class CellFolder:
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
     """What one evaluation answered, by benchmark, in order of ids: all that statistics need of its samples."""
     packed = folder / ANSWERS
-    table = read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select(COLUMNS)
+    table = (
+        read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select([*COLUMNS, SECOND])
+    )
     ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
     return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
@@ -135,6 +139,20 @@ class Arm:
         shared = [name for name in self.folders[0].samples if all(name in other.samples for other in self.folders)]
         return {name: self._panel(name) for name in shared}
 
+    @cached_property
+    def second_panels(self) -> dict[str, Panel]:
+        """The same by the second reading, of every benchmark whose answers all have one; no verdict counts as wrong."""
+        return {
+            name: Panel(self._stacked(name, SECOND), panel.clusters, panel.questions, panel.seeds)
+            for name, panel in self.panels.items()
+            if all(
+                SECOND in folder.samples[name] and folder.samples[name][SECOND].notna().any() for folder in self.folders
+            )
+        }
+
+    def _stacked(self, benchmark: str, column: str) -> Float[np.ndarray, "S N"]:
+        return np.stack([f.samples[benchmark][column].fillna(0.0).to_numpy(dtype=float) for f in self.folders])
+
     def rate(self, benchmark: str, column: str) -> float:
         """Mean of a yes-no column (``parsed``, ``truncated``) over questions and seeds."""
         return float(np.mean([folder.samples[benchmark][column].mean() for folder in self.folders]))
@@ -145,8 +163,7 @@ class Arm:
         for folder, table in zip(self.folders, tables, strict=True):
             if tuple(table["question_hash"]) != questions:
                 raise unpaired(folder, benchmark, self.folders[0])
-        values = np.stack([table["correct"].to_numpy(dtype=float) for table in tables])
-        return Panel(values, pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
+        return Panel(self._stacked(benchmark, "correct"), pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:
@@ -183,7 +200,8 @@ def trained(arms: Sequence[Arm]) -> list[Arm]:
 def read_answers(path: Path) -> pa.Table:
     """:data:`COLUMNS` of a packed evaluation; DataError if the file is not one."""
     try:
-        return pq.read_table(path, columns=COLUMNS)
+        there = [SECOND] if SECOND in pq.read_schema(path).names else []
+        return pq.read_table(path, columns=COLUMNS + there)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(
             str(path), f"not a readable parquet file ({error})", "unpack the archive again", delete_and_rerun=True

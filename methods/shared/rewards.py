@@ -53,8 +53,15 @@ def reward(correct: bool, boxed: bool, kind: Literal["binary", "accuracy_format"
     return (1.0 - FORMAT_WEIGHT) * correct + FORMAT_WEIGHT * boxed
 
 
+OTHER: dict[GraderName, GraderName] = {"mathruler": "math_verify", "math_verify": "mathruler", "either": "mathruler"}
+
+
 class NoVerdict(Exception):  # noqa: N818 - no error: the answer is counted
     """The answer was not read: it ran into the deadline, crashed the worker, or is too long."""
+
+
+class GraderMissingError(Exception):
+    """The package of a grader is not in this environment."""
 
 
 class Grader:
@@ -73,10 +80,30 @@ class Grader:
 
         An answer of None (nothing boxed) is wrong. ``either``: right if one of the two graders says so. Within one
         call equal pairs are compared once; a pair without a verdict is compared again in the next call.
+        Raises TrainError for a grader that is not installed.
         """
+        try:
+            return self._grade(answers, truths, by)
+        except GraderMissingError:
+            raise TrainError("grader", f"the package of {by} is not installed", "install the lock again") from None
+
+    def _grade(self, answers: Sequence[str | None], truths: Sequence[str], by: GraderName) -> list[bool | None]:
         pairs = list(zip(answers, truths, strict=True))
         verdicts = {pair: self._verdict(*pair, by) for pair in dict.fromkeys(pairs)}
         return [verdicts[pair] for pair in pairs]
+
+    def changed(
+        self, answers: Sequence[str | None], truths: Sequence[str], verdicts: Sequence[bool | None], by: GraderName
+    ) -> list[bool] | None:
+        """Which of the ``verdicts`` of ``by`` the other grader (:data:`OTHER`) turns from right to wrong or back.
+
+        None if the other grader is not installed.
+        """
+        try:
+            others = self._grade(answers, truths, OTHER[by])
+        except GraderMissingError:
+            return None
+        return [(one is True) != (other is True) for one, other in zip(verdicts, others, strict=True)]
 
     def close(self) -> None:
         """End the worker process."""
@@ -115,7 +142,7 @@ class Grader:
             return None
 
     def _ask(self, name: str, answer: str, truth: str) -> bool:
-        """The verdict of one grader. Raises NoVerdict, and TrainError for a grader that is not installed.
+        """The verdict of one grader. Raises NoVerdict, or GraderMissingError.
 
         A worker that was ended by something else than its deadline is started again and asked once more.
         """
@@ -124,7 +151,7 @@ class Grader:
         if not reply and status != -signal.SIGPROF:
             reply, _ = self._reply(question)
         if reply == ABSENT:
-            raise TrainError(f"grader {name}", "its package is not installed", "install the environment's lock again")
+            raise GraderMissingError
         if reply in ("", "null"):
             raise NoVerdict
         return json.loads(reply)

@@ -32,9 +32,15 @@ def score(row: dict, responses: list[str]) -> dict:
     return {"row": row, "said": word, "drawn": random.getrandbits(32) if word == "draw" else None}
 
 
+def second(benchmark: str, row: dict, response: str) -> bool:
+    while response == "slow to read again":
+        pass
+    return response == "right"
+
+
 @pytest.fixture
 def process() -> Iterator[ScoringProcess]:
-    process = ScoringProcess({"other": score}, seconds=0.2)
+    process = ScoringProcess({"other": score}, second, seconds=0.2)
     yield process
     process.close()
 
@@ -42,6 +48,13 @@ def process() -> Iterator[ScoringProcess]:
 def said(process: ScoringProcess, response: str) -> object:
     result = process.score("other", ROW, [response]).result
     return None if result is None else result["said"]
+
+
+def test_the_second_reading_has_a_limit_of_its_own(process: ScoringProcess):
+    assert [process.score("other", ROW, [word]).second for word in ("right", "wrong")] == [True, False]
+    scored = process.score("other", ROW, ["slow to read again"])
+    assert (scored.result["said"], scored.second) == ("slow", None)
+    assert process.score("other", ROW, ["right"]).second is True
 
 
 def test_it_scores_without_the_images(process: ScoringProcess):

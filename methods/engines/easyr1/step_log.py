@@ -63,12 +63,14 @@ class StepLog:
             "score": data["timing_s/old"],
             "update": data["timing_s/update_actor"] - (teacher or 0.0),
         }
+        other = data.get("reward/other_grader")
         fields = {
             "step": step,
             "loss": float(data["update/loss"]),
             "grad_norm": float(data["update/grad_norm"]),
             "lr": float(data["actor/lr"]),
             "grade_timeouts": round(float(data["reward/no_verdict"]) * method.prompts * method.group_size),
+            "other_grader": None if other is None else round(float(other) * method.prompts * method.group_size),
             "val_accuracy": None if data.get(ACCURACY) is None else float(data[ACCURACY]),
             "seconds": seconds | ({} if teacher is None else {"teacher": teacher}),
             **{name: float(data[f"update/{name}"]) for name in CLIPS if f"update/{name}" in data},

@@ -20,6 +20,7 @@ def step_record(
     fields = {
         "step": step + 1,
         "grade_timeouts": experience.grade_timeouts,
+        "other_grader": experience.other_grader,
         "loss": sum(u.loss for u in updates) / len(updates),
         "grad_norm": sum(u.grad_norm for u in updates) / len(updates),
         "lr": lr,

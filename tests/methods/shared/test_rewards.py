@@ -182,3 +182,27 @@ def _running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "mathruler", "math_verify"),
+    [
+        ("42.0", "42", True, True),
+        ("2/4", r"\frac{1}{2}", False, True),
+        (r"\sqrt{16}", "4", False, True),
+        (r"\frac{6}{2}", "3", False, True),
+        ("10^{3}", "1000", False, True),
+        ("5", "4", False, False),
+        (None, "4", False, False),
+    ],
+)
+def test_the_graders_by_hand(grader, answer, truth, mathruler, math_verify):
+    assert grader.grade([answer], [truth]) == [mathruler]
+    assert grader.grade([answer], [truth], "math_verify") == [math_verify]
+    assert grader.grade([answer], [truth], "either") == [mathruler or math_verify]
+    assert grader.changed([answer], [truth], [mathruler], "mathruler") == [mathruler != math_verify]
+    assert grader.changed([answer], [truth], [math_verify], "math_verify") == [mathruler != math_verify]
+
+
+def test_units_that_differ_are_one_of_the_four_wrong_answers_that_mathruler_takes(grader):
+    assert grader.grade([r"12\text{ m}", "3 hours"], [r"12\text{ cm}", "3 minutes"]) == [True, True]
