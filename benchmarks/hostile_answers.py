@@ -51,9 +51,7 @@ PIECES += [
     "(C)",
     "the answer is ",
 ]
-UNICODE = (
-    "\u0000\u200b\u202e\u2212\u00b2\u221a\u221e\u00bd\u0663\u2167\uff11\ud7ff\ufffd\U0001f600\u0301\u212b\u00df\u0130"
-)
+UNICODE = "\u0000\u200b\u202e\u2212\u00b2\u221a\u221e\u00bd\u0663\u2167\uff11\ud7ff\ufffd\U0001f600\u0301\u212b"
 CODE = [
     "__import__('os').system('touch {f}')",
     "open('{f}','w')",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-
 TRUSTED = 5  # a running job's own pace counts in full once one part in so many is done
 
 
@@ -29,8 +28,9 @@ class JobTiming(NamedTuple):
 def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]:
     """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
 
-    A job takes what its own pace tells; else what it usually takes, times how much slower jobs of its rule are in this
-    run than usual; else what jobs of its kind took, or those of its rule. Kinds of which nothing is known count nothing.
+    A job takes what its own pace tells; else what it usually takes, times how much slower than usual jobs of its rule
+    are in this run; else what jobs of its kind took, or those of its rule. Kinds of which nothing is known count
+    nothing.
     """
     left, complete = [], True
     slowness = {rule: _slowness(timings, rule) for rule in {job.kind[0] for job in timings}}
@@ -47,7 +47,7 @@ def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]
 
 
 def _own_and_usual(job: JobTiming, usual: float | None) -> float | None:
-    """Seconds by the job's own pace, which counts in full once a fifth of the job is done; before that usual counts too.
+    """Seconds by the job's own pace, which counts in full once a fifth of the job is done; before, usual counts too.
 
     A pace of two steps can be wrong by half.
     """
