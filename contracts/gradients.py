@@ -1,4 +1,4 @@
-"""The files of one measurement of gradients: products of the gradients, and what they are products of. No torch."""
+"""The two files of a measurement of gradients: inner products of the gradients, and what was measured. No torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TARGET = "pg"  # the policy gradient of the reward, measured beside the methods
 
 
 class GradientReport(Record):
-    """``gradients.json``: what was measured, and on what."""
+    """``gradients.json``: which gradients were measured, at which state of the policy and on which rollouts."""
 
     methods: list[str] = Field(description="names of the arms in the order of the products; the last is 'pg'")
     batches: int = Field(ge=1, description="K")
@@ -48,7 +48,7 @@ def write_gradients(folder: Path, report: GradientReport, gram: Float[np.ndarray
 
 
 def read_gradients(folder: Path) -> tuple[GradientReport, Float[np.ndarray, "K M K M"]]:
-    """What :func:`write_gradients` wrote; DataError naming the folder where it is missing or broken."""
+    """Read what :func:`write_gradients` wrote. Raises DataError, which names the folder, if it is missing or broken."""
     try:
         report = GradientReport.model_validate_json((folder / "gradients.json").read_text())
         gram = load_file(folder / "gradients.safetensors")["gram"]

@@ -1,4 +1,4 @@
-"""Read the files that cells exchange: a record, or one line that says what is wrong with it. No torch."""
+"""Read the files that jobs exchange, as records or with an error of one line that says what is wrong. No torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ R = TypeVar("R", bound=Record)
 
 
 def read_record(model: type[R], path: Path) -> R:
-    """The file ``path`` as ``model``; DataError if it is missing, broken or not what the model says."""
+    """Read the file ``path`` as ``model``. Raises DataError if it is missing, broken or does not fit the model."""
     return _parse(model, read_text(path), str(path))
 
 
 def read_lines(model: type[R], path: Path) -> list[R]:
-    """Every line of ``path`` that is not blank as ``model``; DataError names the first that is broken."""
+    """Read each line of ``path`` that is not blank as ``model``. DataError names the first line that is broken."""
     lines = enumerate(read_text(path).splitlines(), 1)
     return [_parse(model, line, f"{path}:{number}") for number, line in lines if line.strip()]
 
@@ -38,7 +38,7 @@ def wrong_steps(numbers: Sequence[int], last: int) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of ``path``; DataError if it cannot be read."""
+    """Read ``path`` as UTF-8 text. Raises DataError if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The files cells exchange, as pydantic models: cell.json, train.jsonl, run.json, scores.json. No torch."""
+"""The files that jobs exchange, as pydantic models: cell.json, train.jsonl, run.json, scores.json. No torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ OptionValue = float | int | bool | str
 
 
 class Record(BaseModel):
-    """Strict base: an unknown key, a wrong type and a number that is none (NaN, infinity) are errors."""
+    """Base class of all records. It is strict: an unknown key, a wrong type, NaN and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Cell(Record):
-    """One training run, fully resolved: everything that decides its outcome."""
+    """Everything that decides the outcome of one training run: options after all overrides, seed and digests."""
 
     world: Literal["micro", "paper"]
     engine: Literal["local", "easyr1"]
@@ -44,7 +44,7 @@ class Cell(Record):
 
 
 class Evidence(Record):
-    """Moments of the evidence (nats per response token) over tokens of rollouts with A > 0 and with A < 0."""
+    """Mean and standard deviation of the evidence (nats per token) in rollouts with advantage A > 0 and with A < 0."""
 
     mean_positive: float | None = None
     std_positive: float | None = None

@@ -1,7 +1,7 @@
 """How well credit finds the tokens that decide an answer: ``credit.jsonl`` of a cell, from the rollouts it kept.
 
-A token's weight is its credit over the advantage of its rollout: 1 everywhere for GRPO. Where distributions are matched
-there is no advantage and no weight; what is scored instead is the token's loss, and every line says which it was.
+The weight of a token is its credit divided by the advantage of its rollout: 1 everywhere for GRPO. Methods that match
+distributions give no credit, so the loss of a token is scored instead; every line says which of the two it scored.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ BAND = 0.01  # nats; evidence within it moves a weight by less than 1 % and coun
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of one step that got anything, in a row."""
+    """All tokens of one step that were trained on, one after the other."""
 
     weight: Float[np.ndarray, " N"]  # credit over advantage, or loss in nats
-    credit: Float[np.ndarray, " N"]  # what they got, without its sign
+    credit: Float[np.ndarray, " N"]  # size of the credit or loss, without its sign
     negative: Bool[np.ndarray, " N"]  # of rollouts with a negative advantage
     decisive: Bool[np.ndarray, " N"]
     slipped: Bool[np.ndarray, " N"]
 
     @property
     def filler(self) -> Bool[np.ndarray, " N"]:
-        """Neither decisive nor slipped; the end-of-turn token is one."""
+        """Tokens that are neither decisive nor slipped, the end-of-turn token among them."""
         return ~(self.decisive | self.slipped)
 
 
 def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator[CreditLine]:
-    """One line a step, in order; ``label`` is None in a world whose chains cannot be read."""
+    """Score each step, in order. ``label`` is None in a world whose chains cannot be read."""
     for step, group in groupby(sorted(rollouts, key=lambda row: row.step), key=lambda row: row.step):
         rows = list(group)
         line = score_step(step, rows, label)
@@ -48,7 +48,7 @@ def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator
 
 
 def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> CreditLine:
-    """The line of one 1-based step."""
+    """Score one 1-based step."""
     trained = [row for row in rows if any(_got(row))]
     read = [(row, found) for row in trained if label and (found := label(row.problem, row.tokens, row.truncated))]
     matched = any(row.divergence is not None for row in rows)
@@ -63,10 +63,10 @@ def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> Credi
 
 
 def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[ScoredRollout]:
-    """The first right and the first wrong rollout of the first problems that have both, wrong ones with a slip.
+    """Pick the first right and the first wrong rollout (with a slip) of the first problems that have both.
 
-    At the first step every cell of a seed is still the base model and draws the same responses, so the samples of its
-    methods can be laid over each other. Nothing where distributions are matched: there are no weights.
+    At the first step every cell of a seed is still the base model and samples the same responses, so the weights of
+    several methods can be compared on them. Methods that match distributions have no weights and give no sample.
     """
     taken = 0
     for _, group in groupby(rows, key=lambda row: row.problem):
@@ -105,7 +105,7 @@ def _tokens(read: Sequence[tuple[Rollout, tuple[list[bool], list[bool]]]]) -> To
 
 
 def _quality(tokens: Tokens, measure: str) -> Fields:
-    """The fields of a line that need labels."""
+    """Compute the fields of a line that need labels."""
     deviation = np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
     blamed = tokens.negative
     return {
@@ -123,7 +123,7 @@ def _quality(tokens: Tokens, measure: str) -> Fields:
 
 
 def _ranked(measure: Callable[..., float], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]) -> float | None:
-    """How well ``by`` ranks the wanted tokens first; None where all are equal (nothing is ranked) or of one kind."""
+    """How well ``by`` ranks the wanted tokens first; None if all values are equal or all tokens are of one kind."""
     if len(by) == 0 or np.ptp(by) <= EVEN or wanted.all() or not wanted.any():
         return None
     return float(measure(wanted, by))
@@ -135,7 +135,7 @@ def _share(marked: Bool[np.ndarray, " N"], of: Float[np.ndarray, " N"] | None = 
 
 
 def _evidence(rows: Sequence[Rollout]) -> Fields:
-    """Shares of tokens whose evidence speaks for the right answer, for neither, and against it."""
+    """Shares of tokens with evidence for the right answer, with none, and with evidence against it."""
     values = np.concatenate([np.array(row.evidence, dtype=float) for row in rows]) if rows else np.zeros(0)
     if not len(values):
         return {}

@@ -1,4 +1,4 @@
-"""Run lmms-eval in this process: its five tasks, prompts and scoring, without the settings that change a score."""
+"""Run lmms-eval's five tasks in this process, with its own prompts and scoring and no setting that changes a score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from evals.scoring_process import Scored, Scorer, ScorerFailed, ScoringProcess
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
 
-# What lmms-eval's command line strips before scoring unless told otherwise; ``simple_evaluate`` alone strips nothing.
+# Tags whose content is removed before scoring. This is the default of lmms-eval's command line, but not of
+# ``simple_evaluate``, which removes nothing.
 REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
 
 _OFFLINE = {
@@ -33,7 +34,7 @@ _OFFLINE = {
 
 
 def go_offline() -> None:
-    """Forbid every download; to be called before the first import of a Hugging Face library."""
+    """Forbid every download. Call it before the first import of a Hugging Face library."""
     os.environ.update(_OFFLINE)
 
 
@@ -69,8 +70,8 @@ class Scoring:
 def load_tasks(benchmarks: dict[str, Path], folder: Path, scoring: Scoring) -> tuple[list[Any], Any]:
     """lmms-eval's task objects over our parquet files, under their upstream names, and its task manager.
 
-    ``folder`` is scratch space. The manager is needed because ``simple_evaluate`` without one reads all of lmms-eval's
-    thousands of task files, which takes 4 s.
+    Temporary files go to ``folder``. The manager is needed because ``simple_evaluate`` without one reads all of
+    lmms-eval's thousands of task files, which takes 4 s.
     """
     from lmms_eval.tasks import TaskManager, get_task_dict
 
@@ -95,7 +96,7 @@ def do_not_retry() -> None:
 
 
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
-    """lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
+    """Return lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
 
     Each of its ``samples`` is given a ``reading``, what the scorer read out of the response, and the verdict of the
     second reading, ``careful``.

@@ -1,4 +1,4 @@
-"""What lmms-eval's scorer read out of a response, benchmark by benchmark, and whether it counted as right.
+"""Which answer lmms-eval's scorer read in a response, for each benchmark, and whether it counted as right.
 
 The scorers say only right or wrong. A response without an answer must be told from a wrong answer: MMMU's scorer then
 picks an option at random.
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def correct(name: str, sample: dict[str, Any]) -> float:
-    """1.0 if the scorer counted the sample as right, else 0.0; ``sample`` is a record of lmms-eval's ``samples``."""
+    """1.0 if the scorer counted the sample as right, else 0.0. ``sample``: a record of lmms-eval's ``samples``."""
     if name == "dynamath":
         return float(sample["dynamath_average"]["acc"])
     if name == "mathvision":

@@ -1,4 +1,4 @@
-"""Evaluate one model, with or without an adapter, on the benchmarks: lmms-eval's results and our samples."""
+"""Evaluate one model, with or without an adapter, on the benchmarks; writes lmms-eval's results and our samples."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
     weights: str = "adapter",
 ) -> None:
-    """Ask the model of a cell every question of ``benchmarks`` (name -> parquet) once.
+    """Ask the model of a cell each question of ``benchmarks`` (name -> parquet) once.
 
     Writes ``samples`` (parquet, evals/samples.py) and into the folder ``raw`` lmms-eval's results and records.
-    ``progress`` is told questions answered and questions in all; ``weights`` is the cell's option ``eval_weights``.
-    To be run in a process of its own: lmms-eval takes seconds to import and changes global state. Raises ConfigError,
-    DataError or EvalError and then writes nothing.
+    ``progress`` is called with the number of questions answered and of all questions; ``weights`` is the cell's option
+    ``eval_weights``. Run this in a process of its own, because lmms-eval takes seconds to import and changes global
+    state. Raises ConfigError, DataError or EvalError and then writes nothing.
     """
     started = time.perf_counter()
     go_offline()
@@ -85,7 +85,7 @@ def _load_model(
 def collect(
     results: dict[str, Any], rows: dict[str, list[dict[str, Any]]], answers: Mapping[tuple[str, int], Any], retry: str
 ) -> list[dict[str, Any]]:
-    """Rows of ``samples.parquet`` from lmms-eval's results; EvalError unless each row of each benchmark was scored."""
+    """Make the rows of ``samples.parquet`` from lmms-eval's results. EvalError unless every question was scored."""
     table = []
     for name, asked in rows.items():
         bench = BENCHMARKS[name]
@@ -117,5 +117,5 @@ def write_raw(raw: Path, results: dict[str, Any], report: dict[str, Any]) -> Non
 
 
 def _name(value: object) -> str:
-    """A function by its name, without its address, so that the same run writes the same text."""
+    """Write a function as its name, without its address in memory, so that the same run writes the same text."""
     return getattr(value, "__qualname__", str(value))

@@ -10,7 +10,7 @@ from contracts.records import OptionValue, Record
 
 
 class EvalSettings(Record):
-    """Sampling and size of an evaluation; defaults are the paper's (section 4.1), where it states a value."""
+    """Sampling and size of an evaluation. Defaults are the paper's (section 4.1) where it states a value."""
 
     temperature: float = Field(default=1.0, ge=0, description="0 decodes greedily")
     top_p: float = Field(default=1.0, gt=0, le=1, description="1 keeps every token")
@@ -29,6 +29,6 @@ class EvalSettings(Record):
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="precision of the model")
 
     def generation(self) -> dict[str, OptionValue]:
-        """What decides how a response is drawn, apart from seeds: the keys lmms-eval's ``gen_kwargs`` uses."""
+        """The settings that decide how a response is sampled, under lmms-eval's names (``gen_kwargs``); no seeds."""
         names = ("temperature", "top_p", "top_k", "presence_penalty", "max_new_tokens")
         return {name: getattr(self, name) for name in names}

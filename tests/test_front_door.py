@@ -11,7 +11,7 @@ import pytest
 
 from contracts.paths import ROOT
 
-PAGES = ["README.md", "docs/README.md", "results/README.md", "results/reference/micro/README.md"]
+PAGES = ["README.md", "docs/README.md", "docs/words.md", "results/README.md", "results/reference/micro/README.md"]
 PAGES += ["envs/README.md", "benchmarks/README.md", "tests/README.md"]
 WORDS = {"target"}  # that follow "make" in a comment
 NAMED = re.compile(r"\[[^\]]*\]\((?!http)([^)#]+)\)")

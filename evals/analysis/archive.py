@@ -1,9 +1,9 @@
-"""Pack a finished world into two small files, and unpack it: all that tables, figures and claims need.
+"""Pack a finished world into two small files with all that tables, figures and claims need, and unpack them.
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
 evaluation, each answer in five bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
 every cell. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
-``eval/answers.parquet`` in the place of ``samples.parquet``. Everything that reads cells reads these too: ``make
+``eval/answers.parquet`` instead of ``samples.parquet``. All code that reads cells can read these folders too, so ``make
 rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
@@ -34,7 +34,7 @@ READ_TWICE = len(BITS)  # the next bit: the answer has a second reading
 def pack(results: Path, out: Path) -> list[Path]:
     """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths.
 
-    Cells that were not evaluated are left out. DataError if none was.
+    Cells that were not evaluated are left out. Raises DataError if no cell was evaluated.
     """
     cells = sorted(path.parents[1] for path in (results / "cells").glob("*/*/*/*/eval/scores.json"))
     if not cells:
@@ -82,7 +82,7 @@ def _evaluations(cell: Path) -> Iterator[str]:
 
 
 def _bits(folder: Path) -> pd.Series:
-    """Each answer of an evaluation as a number, by question."""
+    """Return each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
     if SECOND not in frame:
         frame[SECOND] = np.nan
@@ -98,7 +98,7 @@ def _write(table: pa.Table, path: Path) -> Path:
 
 
 def main() -> None:
-    """Pack the results named first into the folder named second."""
+    """Pack the results folder given first into the folder given second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
     try:

@@ -1,4 +1,4 @@
-"""Read finished cells: their records, and their answers as arrays that line up question by question. No torch."""
+"""Read finished cells: their records, and their answers as arrays in which all cells have the same order. No torch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from evals.statistics.panels import Panel
 
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
 SECOND = "careful"  # column of the second reading; answers packed before there was one do not have it
-ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet
+ANSWERS = "answers.parquet"  # of an unpacked cell: only these columns of samples.parquet
 
 
 @dataclass(frozen=True)
 class CellFolder:
-    """One cell on disk; every file is read once, when it is first asked for. A broken file raises DataError."""
+    """One cell on disk. A file is read when it is first needed, and only once. A broken file raises DataError."""
 
     path: Path
 
@@ -63,7 +63,7 @@ class CellFolder:
 
     @cached_property
     def credit(self) -> list[CreditLine]:
-        """``credit.jsonl`` in order of steps; no line where the engine kept no rollouts."""
+        """``credit.jsonl`` in order of steps; empty if the engine kept no rollouts."""
         return read_lines(CreditLine, self.path / "credit.jsonl")
 
     @cached_property
@@ -81,16 +81,16 @@ class CellFolder:
         return found
 
     def repeats(self) -> list[dict[str, pd.DataFrame]]:
-        """The same for further evaluations of the same adapter, ``repeats/<number>``, in order; often none."""
-        found = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
-        return [by_benchmark(path) for path in sorted(found, key=lambda path: int(path.name))]
+        """The same of each further evaluation of the adapter, ``repeats/<number>``. Most cells have none."""
+        repeats = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
+        return [by_benchmark(path) for path in sorted(repeats, key=lambda path: int(path.name))]
 
     def _record(self, model: type[R], name: str) -> R:
         return read_record(model, self.path / name)
 
 
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
-    """What one evaluation answered, by benchmark, in order of ids: all that statistics need of its samples."""
+    """Read the answers of one evaluation, by benchmark and in order of ids, with the columns that statistics need."""
     packed = folder / ANSWERS
     table = (
         read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select([*COLUMNS, SECOND])
@@ -101,7 +101,7 @@ def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
 
 @dataclass(frozen=True)
 class Arm:
-    """Cells that differ in nothing but the seed: one row of a table, one line of a figure."""
+    """Cells that differ only in the seed. An arm is one row of a table and one line of a figure."""
 
     scale: str
     method: str
@@ -130,12 +130,12 @@ class Arm:
 
     @property
     def gives_credit(self) -> bool:
-        """Whether its tokens get credit, not only a divergence; known from credit.jsonl."""
+        """Whether tokens get credit and not only a divergence, as credit.jsonl says."""
         return any(line.measure == "credit" for folder in self.folders for line in folder.credit)
 
     @cached_property
     def panels(self) -> dict[str, Panel]:
-        """Right (1) or wrong (0), seeds x questions, of every benchmark that all seeds answered."""
+        """Right (1) or wrong (0) by seeds and questions, for every benchmark that all seeds answered."""
         shared = [name for name in self.folders[0].samples if all(name in other.samples for other in self.folders)]
         return {name: self._panel(name) for name in shared}
 
@@ -167,7 +167,7 @@ class Arm:
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:
-    """The error for two cells that were not asked the same questions in the same way."""
+    """Return the error for two cells that did not answer the same questions with the same settings."""
     cause = f"{benchmark} was not asked the same questions, or not with the same settings, as in {other.path}"
     return DataError(
         str(folder.path / "eval" / "samples.parquet"), cause, "evaluate both cells again", delete_and_rerun=True
@@ -175,7 +175,7 @@ def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError
 
 
 def read_arms(cells: Sequence[Path]) -> list[Arm]:
-    """Group cell folders of one world into arms: scales in the order given, the paper's methods first."""
+    """Group cell folders of one world into arms. Scales keep their order; the paper's methods come first."""
     if not cells:
         raise DataError("cells", "none given", "list at least one cell folder")
     folders = [CellFolder(Path(path)) for path in cells]
@@ -190,15 +190,15 @@ def read_arms(cells: Sequence[Path]) -> list[Arm]:
 
 
 def trained(arms: Sequence[Arm]) -> list[Arm]:
-    """Without the untrained base; DataError if nothing else was given."""
-    found = [arm for arm in arms if arm.method != "base"]
-    if not found:
+    """Leave out the untrained base. Raises DataError if nothing else was given."""
+    others = [arm for arm in arms if arm.method != "base"]
+    if not others:
         raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
-    return found
+    return others
 
 
 def read_answers(path: Path) -> pa.Table:
-    """:data:`COLUMNS` of a packed evaluation; DataError if the file is not one."""
+    """Read the :data:`COLUMNS` of a packed evaluation. Raises DataError if the file is not one."""
     try:
         there = [SECOND] if SECOND in pq.read_schema(path).names else []
         return pq.read_table(path, columns=COLUMNS + there)

@@ -1,4 +1,4 @@
-"""Where numbers come from, for captions: seeds, dates, code, machine, versions, sampling."""
+"""Sentences for captions that say where numbers come from: seeds, dates, code, machine, versions, sampling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _runs(arms: Sequence[Arm]) -> list[Run]:
 
 
 def seeds(arms: Sequence[Arm]) -> str:
-    """Seeds of the trained cells, ``seed 1`` or ``seeds 1, 2 and 3``; arms that differ are named."""
+    """Seeds of the trained cells, ``seed 1`` or ``seeds 1, 2 and 3``; arms with other seeds are named."""
     trained = [arm for arm in arms if arm.method != "base"] or list(arms)
     usual = max((arm.seeds for arm in trained), key=lambda seeds: sum(arm.seeds == seeds for arm in trained))
     others = [f"{arm.name} {arm.scale}: {_numbers(arm.seeds)}" for arm in trained if arm.seeds != usual]
@@ -33,7 +33,7 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def origin(arms: Sequence[Arm]) -> str:
-    """When and with which code the cells were trained, ``Trained 2026-11-23, code 0123456789``; empty for the base."""
+    """Date and code of training, ``Trained 2026-11-23, code 0123456789``; empty if nothing was trained."""
     if not (runs := _runs(arms)):
         return ""
     days = sorted({run.started[:10] for run in runs})
@@ -42,7 +42,7 @@ def origin(arms: Sequence[Arm]) -> str:
 
 
 def training(arms: Sequence[Arm]) -> str:
-    """:func:`origin` as a sentence, with machines and packages; empty for the base."""
+    """:func:`origin` with machines and packages, as a sentence; empty if nothing was trained."""
     if not (runs := _runs(arms)):
         return ""
     machines = listed(sorted({f"{run.machine} ({run.device}, threads: {run.threads})" for run in runs}))

@@ -1,4 +1,4 @@
-"""What a table and a figure are to the workflow: which cells they show, which files they read, which they write.
+"""What the workflow must know of a table or a figure: the cells it shows, the files it reads and those it writes.
 
 The lists themselves are :data:`evals.analysis.tables.TABLES` and :data:`evals.analysis.figures.FIGURES`. Planning reads
 them, so nothing here imports a library.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ANSWERS = ("eval/samples.parquet", "eval/scores.json")  # files of every evaluated cell
-TRAINING = ("train.jsonl", "run.json")  # files that only a trained cell has: the untrained base has none of them
+TRAINING = ("train.jsonl", "run.json")  # files of trained cells only; the untrained base has none of them
 CREDIT = "credit.jsonl"  # scores of a trained cell's credit
 TRAINED_ONLY = (*TRAINING, CREDIT)
 

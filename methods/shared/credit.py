@@ -1,4 +1,4 @@
-"""Credit: how the advantage of a rollout is spread over its tokens (RLSD and CEPO, arXiv:2605.19436 section 3)."""
+"""Credit: how the advantage of a rollout is distributed over its tokens (RLSD and CEPO, arXiv:2605.19436 section 3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def uniform_credit(advantage: Float[Tensor, " B"], mask: Float[Tensor, "B T"]) -
 
 
 def token_weight(advantage: Float[Tensor, " B"], evidence: Float[Tensor, "B T"], eps: float) -> Float[Tensor, "B T"]:
-    """clip(exp(sign(A) * evidence), 1 - eps, 1 + eps): above 1 where the token deserves more of A; 1 where A is 0."""
+    """clip(exp(sign(A) * evidence), 1 - eps, 1 + eps): above 1 where a token gets more than A; 1 where A is 0."""
     return _unclipped_weight(advantage, evidence).clamp(1.0 - eps, 1.0 + eps)
 
 
@@ -39,7 +39,7 @@ def token_credit(
 
 
 def shuffled(evidence: Float[Tensor, "B T"], mask: Float[Tensor, "B T"], seed: int) -> Float[Tensor, "B T"]:
-    """Permute the evidence of each response among its own tokens: same weights, no link to the tokens (control arm).
+    """Shuffle the evidence of each response among its own tokens: a control with the same weights on other tokens.
 
     The permutations follow from ``seed`` and the response lengths alone; padding keeps its values.
     """

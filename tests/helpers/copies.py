@@ -1,4 +1,4 @@
-"""Copies of the project whose scripts leave small files at once: the DAG is tested, not the minutes its jobs take."""
+"""Copies of the project whose scripts only write small files, so that tests of the DAG need not wait for jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kept rollouts of drawn cells: real chains of the micro world, some slipped, under the credit of a method."""
+"""Kept rollouts for tests: real chains of the micro world, some of them with slips, with the credit of a method."""
 
 from __future__ import annotations
 

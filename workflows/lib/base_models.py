@@ -1,4 +1,4 @@
-"""Puts a base model where the cells expect it: built here, from a folder, or from what was fetched from the hub."""
+"""Put a base model where the cells expect it: build it, or link one from a folder or from the hub's files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from workflows.lib.hub.needs import model as hub_model
 
 
 def provide(scale: ScaleSettings, building: str, model: Path, report: Path) -> None:
-    """Fill the folder ``model`` and write the ``report`` of how that was done.
+    """Make the folder ``model`` and write the ``report`` that says how it was made.
 
-    ``building``: for a model of the micro world its MicroSettings as JSON, for one of the hub the path of the lock that
-    says what was fetched. Raises DataError if a model is not complete.
+    ``building``: for a model of the micro world its MicroSettings as JSON; for one of the hub the path of the lock with
+    the fetched files. Raises DataError if a model is not complete.
     """
     if scale.is_micro:
         facts = _build(scale.base_model.removeprefix(MICRO), building, model, report.with_name("progress.jsonl"))
@@ -36,7 +36,7 @@ def _build(shape: str, building: str, model: Path, progress: Path) -> dict[str, 
 
 
 def _link(source: Path, model: Path) -> None:
-    """A folder of links to the files of ``source``: weights are big, and the original stays as it is."""
+    """Make a folder of links to the files of ``source``, because weights are large."""
     files = sorted({path for pattern in WEIGHTS for path in source.glob(pattern)})
     if not any(path.suffix == ".safetensors" for path in files):
         raise DataError(str(source), "holds no weights as safetensors", "save the model with save_pretrained")

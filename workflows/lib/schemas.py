@@ -38,7 +38,7 @@ def schemas() -> dict[Path, str]:
 
 
 def drifted() -> list[Path]:
-    """Schema files that are not what the models say, and files that no model says anything about."""
+    """Schema files that differ from their models, and files without a model."""
     wanted = schemas()
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return stale + sorted(set(FOLDER.glob("*.json")) - wanted.keys())

@@ -39,7 +39,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     arms = [arm for arm in trained(read_arms(cells)) if arm.variant == "default"]
     scales = by_scale(arms)
     world = arms[0].folders[0].cell.world
-    maps = [found for members in scales.values() if (found := heat_map(members))]
+    maps = [one for members in scales.values() if (one := heat_map(members))]
     note = _note(maps, arms)
     with rc_context(SETTINGS):
         paths = save(figure4(scales, world), out, "figure4") + save(draw(maps, note), out, "figure5")

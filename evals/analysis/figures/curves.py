@@ -1,4 +1,4 @@
-"""Numbers behind the training figures: one curve per arm, averaged over seeds at the steps that all seeds have."""
+"""Curves of the training figures: one for each arm, averaged over seeds at the steps that all seeds have."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def paper_curve(figure: Exhibit, series: str) -> Curve | None:
 
 
 def _validation_of(folder: CellFolder) -> dict[int, float]:
-    found = _field(folder.steps, lambda step: step.val_accuracy)
+    accuracies = _field(folder.steps, lambda step: step.val_accuracy)
     if folder.run is not None and folder.run.val_accuracy_start is not None:
-        found[0] = folder.run.val_accuracy_start
-    return {step: 100 * share for step, share in found.items()}
+        accuracies[0] = folder.run.val_accuracy_start
+    return {step: 100 * share for step, share in accuracies.items()}
 
 
 def _field(steps: Sequence[TrainingStep], get: Callable[[TrainingStep], float | None]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""Heat maps of weights as a page to look at: one file, no script. Responses are model output and always escaped."""
+"""Heat maps of weights as a web page: one file without scripts. Responses are model output and always escaped."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto;
 
 
 def page(maps: Sequence[HeatMap], title: str, note: str) -> str:
-    """The whole document."""
+    """Return the complete document."""
     return PAGE.format(title=escape(title), style=STYLE, body=f"<p>{escape(note)}</p>{blocks(maps)}")
 
 
 def blocks(maps: Sequence[HeatMap]) -> str:
-    """Every response under every method, as HTML to stand in a page that has :data:`STYLE`."""
+    """Return every response with the weights of every method, as HTML for a page with :data:`STYLE`."""
     shown = [_block(one, m) for m in maps for one in m.shown]
     return "".join(shown) or "<p>No group of the first step held a right and a wrong rollout.</p>"
 

@@ -1,4 +1,4 @@
-"""Heat maps of weights as a picture for print. Responses are model output: never read as markup or mathematics."""
+"""Heat maps of weights as a picture. Responses are model output, so they are never read as markup or mathematics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VISIBLE = {"\n": "\u23ce", "\t": "\u21e5", " ": " "}
 
 
 def printable(token: str) -> str:
-    """A token in one line, whatever it holds: control characters would break a picture or hide text."""
+    """Make any token printable in one line, because control characters would break a picture or hide text."""
     return "".join(VISIBLE.get(c, c if c.isprintable() else "\ufffd") for c in token)
 
 
@@ -35,7 +35,7 @@ def colour(weight: float, reach: float) -> str:
 
 
 def draw(maps: Sequence[HeatMap], note: str) -> Figure:
-    """One block a response, one line a method; decisive tokens underlined, slips in red."""
+    """Draw a block for each response and a line for each method. Decisive tokens are underlined, slips red."""
     blocks = [(one, m) for m in maps for one in m.shown]
     lines = sum(len(one.weights) + 1 for one, _ in blocks)
     text = fill(note, 150)

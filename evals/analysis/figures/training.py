@@ -55,7 +55,7 @@ def figure1(arms: Sequence[Arm], paper: Exhibit) -> Figure:
 
 
 def rewards(arms: Sequence[Arm]) -> Figure:
-    """Mean reward of each step's rollouts, one panel per scale: thin as logged, thick smoothed."""
+    """Mean reward of each step's rollouts, one panel for each scale; thin lines as logged, thick ones smoothed."""
     scales = _by_scale(arms)
     known = looks([(arm.method, arm.variant) for arm in arms])
     figure, axes = _panels(len(scales))
@@ -96,12 +96,12 @@ def _draw(
 
 def _line(ax: Axes, curve: Curve, look: Look) -> None:
     every = max(1, len(curve.steps) // 8)
-    marks = ((2 * len(ax.lines)) % every, every)  # not all at the same steps
+    marks = ((2 * len(ax.lines)) % every, every)  # so that markers of different lines lie at different steps
     ax.plot(curve.steps, curve.mean, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=marks)
 
 
 def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
-    """The paper's points on a scale of their own, with the sampling error that its number of questions implies."""
+    """Draw the paper's points on an axis of their own, with the sampling error for its number of questions."""
     curves = {method: curve for method in PAPER_ORDER[1:] if (curve := paper_curve(paper, method)) is not None}
     for method, curve in curves.items():
         _line(ax, curve, known[method, "default"])

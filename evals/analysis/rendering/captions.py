@@ -1,4 +1,4 @@
-"""Words around a table: caption, and the findings about the published numbers as footnotes."""
+"""Caption of a table, and the findings about the published numbers as its footnotes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def published_notes(
 
 
 def made(arms: Sequence[Arm]) -> list[str]:
-    """How answers were sampled, and when and with what the arms were trained."""
+    """Say how answers were sampled, and when and with which code the arms were trained."""
     generation = arms[0].folders[0].scores.generation
     return [
         f"Sampling: {provenance.sampling(generation)}; one answer per question and seed.",
@@ -73,7 +73,7 @@ def made(arms: Sequence[Arm]) -> list[str]:
 
 
 def bold(shown: Sequence[Estimate]) -> str:
-    """What bold differences mean, and how many chance alone would make bold."""
+    """Say what bold differences mean, and how many would be bold by chance alone."""
     if not shown:
         return ""
     count = sum(estimate.excludes_zero for estimate in shown)
@@ -82,7 +82,7 @@ def bold(shown: Sequence[Estimate]) -> str:
 
 
 def intervals(arms: Sequence[Arm]) -> str:
-    """What the intervals cover, and the seeds."""
+    """Say what the intervals cover, and name the seeds."""
     fewest = min((len(arm.seeds) for arm in arms if arm.method != "base"), default=1)
     covers = "seeds and questions" if fewest > 1 else "questions only: another training run may differ by more"
     return f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}."

@@ -9,7 +9,7 @@ NO_BREAK = "\u00a0"  # a space at which a line must not break
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document."""
+    """Return the complete document."""
     blocks = [f"## {words.title}", "\n".join(f"- {_escape(sentence)}" for sentence in words.caption)]
     for part in parts:
         blocks.append(f"### {part.title}")

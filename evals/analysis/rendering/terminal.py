@@ -86,7 +86,7 @@ def _add(table: TerminalTable, record: dict[str, str]) -> None:
 
 
 def _printable(text: str) -> str:
-    """``text``, if a terminal may be shown it: escape sequences in a file must not reach the terminal."""
+    """Return ``text``. ValueError if it holds escape sequences, which a file must not send to a terminal."""
     if not text.isprintable():
         raise ValueError(text)
     return text

@@ -38,7 +38,7 @@ sup { font-size: .7em; font-style: normal; line-height: 0 }
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document; no script, nothing fetched."""
+    """Return the complete document. It has no scripts and fetches nothing."""
     caption = "".join(f"<li>{escape(sentence)}</li>" for sentence in words.caption)
     notes = "".join(f"<li>{_sup(mark)}{escape(text)}</li>" for mark, text in words.notes)
     return "\n".join(

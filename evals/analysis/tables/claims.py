@@ -1,6 +1,6 @@
-"""A verdict on every claim of the paper that the cells of one world can speak to, as a table and as JSON.
+"""A verdict on every claim of the paper from the cells of one world, as a table and as JSON.
 
-A verdict is about the world it was reached in: what the micro world says of a claim about Qwen3-VL is no reproduction.
+A verdict holds in the world of its cells. A verdict of the micro world on a claim about Qwen3-VL is no reproduction.
 """
 
 from __future__ import annotations
@@ -134,10 +134,10 @@ def _rows(judged: Sequence[ClaimVerdict], world: str) -> Iterator[tuple[str, lis
 
 
 def _entries(judged: PartVerdict) -> list[Entry]:
-    part, found = judged.part, judged.number
+    part, measured = judged.part, judged.number
     size = Entry() if part.size is None else Entry(number(part.size, part), paper=True)
     verdict = Entry(judged.verdict, bold=True)
-    if not isinstance(found, Measured):
+    if not isinstance(measured, Measured):
         return [
             verdict,
             Entry(ABSENT),
@@ -147,13 +147,13 @@ def _entries(judged: PartVerdict) -> list[Entry]:
             Entry(judged.why),
             Entry(judged.control.state),
         ]
-    ends = [number(end, part) for end in (found.low, found.high) if end is not None]
-    effect = Entry(number(found.value, part), (f"[{', '.join(ends)}]",) if ends else ())
+    ends = [number(end, part) for end in (measured.low, measured.high) if end is not None]
+    effect = Entry(number(measured.value, part), (f"[{', '.join(ends)}]",) if ends else ())
     return [
         verdict,
         effect,
-        Entry(found.covers),
-        Entry(str(found.seeds)),
+        Entry(measured.covers),
+        Entry(str(measured.seeds)),
         size,
         Entry(judged.why),
         Entry(judged.control.state),

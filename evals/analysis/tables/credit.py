@@ -101,18 +101,18 @@ def _entries(by: Mapping[str, Quality]) -> list[Entry]:
     return [_entry(measure, by[measure.key]) if measure.key in by else Entry(ABSENT) for measure in MEASURES]
 
 
-def _entry(measure: CreditMeasure, found: Quality) -> Entry:
+def _entry(measure: CreditMeasure, estimate: Quality) -> Entry:
     def shown(value: float) -> str:
         return f"{100 * value:.1f}" if measure.percent else f"{value:.3f}"
 
-    if found.low is None or found.high is None:
-        return Entry(shown(found.value))
-    return Entry(shown(found.value), (f"[{shown(found.low)}, {shown(found.high)}]",))
+    if estimate.low is None or estimate.high is None:
+        return Entry(shown(estimate.value))
+    return Entry(shown(estimate.value), (f"[{shown(estimate.low)}, {shown(estimate.high)}]",))
 
 
 def _gain(row: ComparisonRow) -> Entry:
-    found = row.versus.get(BASE, {}).get(AVERAGE)
-    return change(found) if found else Entry(ABSENT)
+    difference = row.versus.get(BASE, {}).get(AVERAGE)
+    return change(difference) if difference else Entry(ABSENT)
 
 
 def _correlations(scales: Sequence[ScaleCredit]) -> Part:
@@ -132,12 +132,12 @@ def _related() -> list[CreditMeasure]:
     return [measure for measure in MEASURES if measure.key in RELATED]
 
 
-def _related_entry(found: Correlation | None) -> Entry:
-    if found is None:
+def _related_entry(related: Correlation | None) -> Entry:
+    if related is None:
         return Entry(ABSENT)
-    bold = found.low > 0 or found.high < 0
-    low, high = signed_two(found.low), signed_two(found.high)
-    return Entry(signed_two(found.value), (f"[{low}, {high}]", f"{found.arms} arms"), bold=bold)
+    bold = related.low > 0 or related.high < 0
+    low, high = signed_two(related.low), signed_two(related.high)
+    return Entry(signed_two(related.value), (f"[{low}, {high}]", f"{related.arms} arms"), bold=bold)
 
 
 def _words(arms: Sequence[Arm], world: str) -> Words:
@@ -163,17 +163,17 @@ def _numbers(table: Comparison, scales: Sequence[ScaleCredit]) -> tidy.pd.DataFr
 def _measured(row: ComparisonRow, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Line]:
     common = tidy.arm_line(arm, row.name)
     for measure in MEASURES:
-        if (found := by.get(measure.key)) is not None:
+        if (one := by.get(measure.key)) is not None:
             line = {"quantity": f"credit: {measure.key}", "unit": "share" if measure.percent else ""}
-            yield common | line | {"value": found.value, "low": found.low, "high": found.high}
+            yield common | line | {"value": one.value, "low": one.low, "high": one.high}
     if gained := row.versus.get(BASE, {}).get(AVERAGE):
         yield common | {"benchmark": AVERAGE, "quantity": "difference to base", "unit": "points"} | tidy.numbers(gained)
 
 
 def _correlated(world: str, scale: ScaleCredit) -> Iterator[tidy.Line]:
     for measure in _related():
-        if (found := scale.related(measure.key)) is not None:
-            line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}
+        if (one := scale.related(measure.key)) is not None:
+            line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{one.arms} arms"}
             line |= {"quantity": f"correlation of {measure.key} with accuracy gained", "source": "this run"}
-            ends = {"value": found.value, "low": found.low, "high": found.high}
+            ends = {"value": one.value, "low": one.low, "high": one.high}
             yield line | {name: round(value, PLACES) for name, value in ends.items()}

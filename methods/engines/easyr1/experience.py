@@ -1,4 +1,4 @@
-"""From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit."""
+"""Convert a batch of EasyR1 to the experience that methods work on, and write credit back into the batch."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -30,7 +30,7 @@ PIXELS = ("min_pixels", "max_pixels", "video_fps")
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Reads EasyR1's batches with a method's eyes."""
+    """Reads EasyR1's batches for a method."""
 
     method: Method
     tokenizer: Any
@@ -38,9 +38,9 @@ class Interpreter:
     seed: int
 
     def read(self, batch: DataProto, step: int) -> Experience:
-        """The rollouts of 0-based ``step``; rows of ``batch`` lie in the order of their problems, G after G.
+        """Return the rollouts of 0-based ``step``. Rows of ``batch`` are in order of their problems, group by group.
 
-        Contexts stay in EasyR1's batch, a teacher's hidden states with the workers, and EasyR1 counts timeouts.
+        Contexts stay in EasyR1's batch, hidden states of teachers stay with the workers, and EasyR1 counts timeouts.
         """
         method, tensors = self.method, batch.batch
         mask = tensors["response_mask"].float()
@@ -71,7 +71,7 @@ class Interpreter:
         ]
 
     def contexts(self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]) -> dict[str, Tensor]:
-        """Rows of what ``teacher`` reads; without a reference it is the student's own prompt."""
+        """Make the rows of ``teacher``. A rollout without reference gets the student's prompt."""
         tensors, other = batch.batch, batch.non_tensor_batch
         visions = [[Vision(NO_FEATURES, (), grid) for grid in map(tuple, grids)] for grids in other["grids"]]
         prompts = [
@@ -84,9 +84,10 @@ class Interpreter:
 def ask_teachers(
     read: Interpreter, batch: DataProto, experience: Experience, step: int, ask: TeacherLogp, multiple: int
 ) -> Experience:
-    """Log-probs of each teacher (credit), or its contexts put into ``batch`` for the workers (matching).
+    """Add the log-probs of each teacher (credit), or put its contexts into ``batch`` for the workers (matching).
 
-    ``ask`` is given a ``multiple`` of rows: workers take equal shares, and padded passes equal parts of a share.
+    The number of rows given to ``ask`` is a multiple of ``multiple``, because workers take equal shares and padded
+    passes equal parts of a share.
     """
     method, rollouts = read.method, experience.rollouts
     truths = batch.non_tensor_batch["ground_truth"][:: method.group_size].tolist()
@@ -126,7 +127,7 @@ def _ask_some(
 
 
 def put_back(batch: DataProto, experience: Experience, credit: Tensor | None) -> None:
-    """Columns for the workers: credit as EasyR1's advantages, or the fields a matching loss sees."""
+    """Add columns for the workers: credit as EasyR1's advantages, or the fields that a matching loss needs."""
     rollouts, tensors = experience.rollouts, batch.batch
     tensors["old_log_probs"] = rollouts.logp["student"]
     if credit is not None:

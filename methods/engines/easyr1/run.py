@@ -1,4 +1,4 @@
-"""Trains one cell in EasyR1's environment: ``python run.py job.json``; a failure is left as JSON for train.py."""
+"""Train one cell in EasyR1's environment: ``python run.py job.json``. A failure is written as JSON for train.py."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -38,7 +38,7 @@ PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides t
 
 
 def run(job: TrainingJob) -> None:
-    """Train, then leave ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
+    """Train, then write ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
     started = Started.now()
     check_versions(installed_versions())
     newest = checkpoint.newest(job.checkpoints)
@@ -51,21 +51,21 @@ def run(job: TrainingJob) -> None:
 
 
 def start_ray(job: TrainingJob) -> None:
-    """Join the cluster that is named, or start one on this machine; TrainError if it has too few GPUs."""
+    """Join the Ray cluster of the config, or start one on this machine. TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
     own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
-    found = int(ray.cluster_resources().get("GPU", 0))
-    if found < job.workers:
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if gpus < job.workers:
         raise TrainError(
-            "easyr1.gpus_per_node", f"{job.workers} GPUs are asked for, Ray sees {found}",
+            "easyr1.gpus_per_node", f"{job.workers} GPUs are asked for, Ray sees {gpus}",
             "lower nodes or gpus_per_node, or run where the GPUs are",
         )  # fmt: skip
 
 
 def train(job: TrainingJob, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLog, which imports EasyR1
-    """EasyR1's own Runner in this process, with our classes where it looks for its own."""
+    """Run EasyR1's own Runner in this process, with our classes in place of its own."""
     from verl.trainer import main, ray_trainer
 
     from methods.engines.easyr1.config import easyr1_config
@@ -93,7 +93,7 @@ def train(job: TrainingJob, base: Path, resuming: bool) -> Any:  # noqa: ANN401 
 
 
 def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN401
-    """The record of the run; step lines and kept rollouts at their place."""
+    """Write the record of the run, and put step lines and kept rollouts in their places."""
     record = run_record(
         job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
     )
@@ -108,7 +108,7 @@ def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN40
 
 
 def user_error(error: BaseException) -> UserError | None:
-    """The error a user can act on, also where a Ray worker raised it."""
+    """Return the error that a user can act on, also if a Ray worker raised it; None if there is none."""
     seen: BaseException | None = error
     while seen is not None:
         found = getattr(seen, "cause", None)
@@ -121,7 +121,7 @@ def user_error(error: BaseException) -> UserError | None:
 
 
 def main(path: Path) -> int:
-    """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
+    """Run the job; returns the exit status. An error for the user is written to ``failure.json`` beside the job."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
     job = TrainingJob.model_validate_json(path.read_text())
     try:

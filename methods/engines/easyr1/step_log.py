@@ -1,4 +1,4 @@
-"""EasyR1's metrics of a step as a line of ``train.jsonl``."""
+"""Make a line of ``train.jsonl`` from EasyR1's metrics of a step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLIPS = ("clip_low", "clip_high", "dual_clip")
 
 
 class StepLog:
-    """Stands where EasyR1's tracker stands: gets the metrics of every step and of every validation."""
+    """Replaces EasyR1's tracker, and so is given the metrics of every step and of every validation."""
 
     def __init__(self, job: TrainingJob) -> None:
         self.job, self.records = job, list[TrainingStep]()
@@ -32,7 +32,7 @@ class StepLog:
         self.records = steps_before(self.job.lines, step)
 
     def log(self, data: dict[str, Any], step: int) -> None:
-        """A step, or a validation before the first or after the last one."""
+        """Take the metrics of a step, or of a validation before the first or after the last step."""
         accuracy = data.get(ACCURACY)
         if "update/loss" in data:
             self.records.append(self._record(data, step))

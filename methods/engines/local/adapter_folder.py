@@ -1,4 +1,4 @@
-"""The adapter that a cell leaves, as a folder."""
+"""Write the adapter of a policy as a folder."""
 
 from __future__ import annotations
 

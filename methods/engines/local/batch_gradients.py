@@ -1,12 +1,13 @@
 """The gradient of every method on the same rollouts: one forward pass, one backward pass for each method.
 
-It is the gradient of a method's first update, with the batch as one mini-batch: the policy is the one that sampled, the
-ratio is 1 and clips nothing, so that the surrogate's gradient is that of -credit * log-probability.
+It is the gradient of a method's first update if the batch is one mini-batch. The policy that is updated is then the one
+that sampled, so the ratio is 1 and nothing is clipped: the gradient of the surrogate is that of -credit *
+log-probability.
 
-With respect to what: for small models in float32 the weights of the layers that have an adapter, with the adapter added
-(``folded``). A fresh adapter has B = 0, so that its A has no gradient at all, and what B's gradient shows depends on
-the random A; the layers' weights depend on neither. For real models those weights are too many and the gradient is that
-of the LoRA matrices (``adapter``).
+For small models in float32 gradients are taken with respect to the weights of the layers that have an adapter, with the
+adapter added (``folded``). Those do not depend on how the adapter starts: in a new adapter B = 0, so A has no gradient
+at all, and the gradient of B depends on the random A. For real models these weights are too many, and gradients are
+taken with respect to the LoRA matrices (``adapter``).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TokenLoss = Callable[[Chunk, Float[Tensor, "b T"]], Float[Tensor, "b T"]]  # fro
 
 @dataclass(frozen=True)
 class Objective:
-    """What one method minimises on a batch: ``loss`` of each token, times ``share``, added up."""
+    """What one method minimises on a batch: the sum over tokens of ``loss`` times ``share``."""
 
     loss: TokenLoss
     share: Float[Tensor, "B T"]
@@ -39,7 +40,7 @@ class Objective:
 
 
 def objective_of(policy: Policy, method: Method, experience: Experience) -> Objective:
-    """The objective of ``method`` at rollout step 0, from the rollouts as its teachers and labels left them."""
+    """Return what ``method`` minimises at rollout step 0. Its teachers have been asked, its labels are there."""
     rollouts = experience.rollouts
     share = token_weights(rollouts.mask, method.loss_avg)
     if not method.matches_distributions:
@@ -50,9 +51,9 @@ def objective_of(policy: Policy, method: Method, experience: Experience) -> Obje
 
 
 def policy_gradient(rollouts: Rollouts) -> Objective:
-    """The policy gradient of the reward: its credit is the reward less the mean of the *other* members' rewards.
+    """Return the policy gradient of the reward. Its credit is the reward minus the mean reward of the *other* members.
 
-    Without bias, unlike GRPO's: nothing is divided by a standard deviation or by a number of tokens.
+    It has no bias, unlike GRPO's gradient: nothing is divided by a standard deviation or by a number of tokens.
     """
     reward, group = rollouts.reward.double(), rollouts.group
     same = (group[:, None] == group[None, :]).double()
@@ -74,7 +75,7 @@ def batch_gradients(
     policy: Policy, objectives: Sequence[Objective], experience: Experience, size: int, temperature: float,
     score_dtype: str,
 ) -> Float[Tensor, "M N"]:  # fmt: skip
-    """The gradients of all objectives, flattened; at most ``size`` rollouts in one pass."""
+    """Return the gradient of each objective as one vector. At most ``size`` rollouts run in one pass."""
     rows = torch.stack([one.moving for one in objectives]).any(0).nonzero()[:, 0]
     with autocast(policy, score_dtype), differentiated(policy) as weights:
         total = torch.zeros(len(objectives), sum(w.numel() for w in weights), device=policy.device)
@@ -84,22 +85,22 @@ def batch_gradients(
                 if bool(objective.moving[chunk.rows].any()):
                     share = objective.share[chunk.rows, : logp.shape[1]]
                     per_token = selected(objective.loss(chunk, logp), chunk.mask) * share
-                    found = torch.autograd.grad(
+                    parts = torch.autograd.grad(
                         per_token.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
                     )
-                    gradient += torch.cat([one.flatten() for one in found])
+                    gradient += torch.cat([one.flatten() for one in parts])
     return total
 
 
 def is_folded(policy: Policy, score_dtype: str) -> bool:
-    """Whether gradients are those of the layers' weights with the adapter added."""
+    """Whether gradients are taken with respect to the layers' weights, with the adapter added."""
     with autocast(policy, score_dtype):
         return policy.folding.small and policy.folding.applies(policy.device)
 
 
 @contextmanager
 def differentiated(policy: Policy) -> Iterator[list[Tensor]]:
-    """Within this block the policy runs on the tensors it yields, of which gradients are taken."""
+    """Yield the tensors with respect to which gradients are taken; within the block the policy computes with them."""
     if policy.folding.small and policy.folding.applies(policy.device):
         leaves = [weight.detach().requires_grad_() for weight in policy.folding.weights()]
         with policy.folding.running(leaves):

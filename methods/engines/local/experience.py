@@ -1,4 +1,4 @@
-"""Experience of one rollout step: sample, verify, choose references, let the teachers look."""
+"""Make the experience of one rollout step: sample responses, grade them, choose references, ask the teachers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from methods.shared.rewards import Grader, boxed_answer, reward
 
 
 class Gatherer:
-    """Makes the experience of a step; the same for every method."""
+    """Makes the experience of a step in the same way for every method."""
 
     def __init__(
         self, policy: Policy, method: Method, grader: Grader, teachers: AdapterTeachers, size: int,
@@ -36,7 +36,7 @@ class Gatherer:
         self.sampler = sampler
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
-        """Roll out ``group_size`` responses to each problem at 0-based ``step`` and score them."""
+        """Sample ``group_size`` responses to each problem at 0-based ``step``, grade them and ask the teachers."""
         policy, method = self.policy, self.method
         with clock.phase("rollout"):
             visions = look_at(policy, problems)
@@ -72,7 +72,7 @@ class Gatherer:
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
         rollouts: Rollouts, seed: int, step: int,
     ) -> tuple[Rollouts, Tensor]:  # fmt: skip
-        """Log-probs of each teacher put into the rollouts (credit), or the one teacher's hidden states (matching)."""
+        """Return rollouts with the log-probs of each teacher (credit), or the teacher's hidden states (matching)."""
         policy, method = self.policy, self.method
         logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), torch.zeros(0)
         for name, teacher in method.teachers().items():
@@ -83,7 +83,7 @@ class Gatherer:
             if method.matches_distributions:
                 hidden = teacher_hidden(*ask, has[name], responses, method, self.size)
             else:
-                wanted = has[name] & (rollouts.advantage != 0)  # a zero advantage stays zero whatever a teacher says
+                wanted = has[name] & (rollouts.advantage != 0)  # advantage 0: credit 0, whatever a teacher says
                 logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
         return replace(rollouts, logp=logp, has=has), hidden
 
@@ -91,7 +91,7 @@ class Gatherer:
         self, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
         references: Sequence[Reference | None],
     ) -> list[Prompt | None]:  # fmt: skip
-        """One prompt object per distinct (problem, reference), so that it is read once."""
+        """Make one prompt object for each distinct pair of problem and reference, so that it is read only once."""
         made: dict[tuple[int, Reference], Prompt] = {}
         contexts: list[Prompt | None] = []
         for row, reference in enumerate(references):
@@ -107,13 +107,13 @@ class Gatherer:
 
 
 def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
-    """Vision features of each problem's images, all looked at in one pass."""
+    """Compute the vision features of each problem's images, all in one pass."""
     seen = iter(policy.look([image for p in problems for image in p.open_images()]))
     return [[next(seen) for _ in p.images] for p in problems]
 
 
 def student_context(policy: Policy, method: Method, problem: Problem, visions: Sequence[Vision]) -> Prompt:
-    """What the student reads; without ``student_image`` the image's tokens become padding, as for blind teachers."""
+    """Make the student's prompt. Without ``student_image`` the tokens of the image become padding."""
     counts = [len(v.tokens) for v in visions]
     ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
     blind = None if method.student_image else policy.pad_token
@@ -123,9 +123,9 @@ def student_context(policy: Policy, method: Method, problem: Problem, visions: S
 def read_members(
     policy: Policy, method: Method, grader: Grader, responses: Responses, problems: Sequence[Problem]
 ) -> tuple[list[Member], int]:
-    """Decode, find the boxed answer, grade and reward each response; also how many gradings came to no verdict.
+    """Decode each response, find its boxed answer, grade it and give it a reward.
 
-    An answer the verifier came to no verdict on counts as wrong.
+    Also returns how many answers the verifier could not grade; these count as wrong.
     """
     ids = [responses.ids(row) for row in range(len(problems))]
     texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
@@ -139,7 +139,7 @@ def read_members(
 
 
 def graded(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
-    """The tensors a method's hook sees, before any teacher has been asked, with the members' rewards."""
+    """Return the tensors that a hook is given, with the members' rewards and before any teacher has been asked."""
     device = responses.tokens.device
     rewards = torch.tensor([m.reward for m in members], device=device)
     correct = torch.tensor([m.correct for m in members], device=device)

@@ -1,8 +1,9 @@
-"""Measure the gradient of every method at one state of the policy: K batches of fresh rollouts, no training.
+"""Measure the gradient of every method at one state of the policy, on K batches of new rollouts. Nothing is trained.
 
-All methods see the same rollouts, sampled and rewarded as the first of them has it; beside them stands ``pg``, the
-policy gradient of the reward. Options that follow a schedule are those of rollout step 0. What is kept of the gradients
-is their Gram matrix: exact within a batch, by a random sketch across batches.
+All methods get the same rollouts, sampled and rewarded with the options of the first of them. The policy gradient of
+the reward, ``pg``, is measured beside the methods. Options that follow a schedule have their value at rollout step 0.
+Of the gradients only their inner products are kept (Gram matrix): exact within a batch, estimated from a random sketch
+between batches.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from methods.shared import seeding
 from methods.shared.advantage import group_mix
 from methods.shared.rewards import Grader
 
-# Options that decide the rollouts and how they are read; all methods get those of the first.
+# Options that decide the rollouts and how they are rewarded. All methods get the first method's values of these.
 OF_THE_ROLLOUTS = (
     "prompts", "group_size", "temperature", "max_prompt", "max_response", "max_model_len", "cut_adds_end",
     "student_image", "prompt_template", "reward", "drop_all_wrong", "score_dtype", "lora_rank", "lora_alpha",
@@ -55,13 +56,13 @@ class GradientSettings:
 
 
 class GradientMeter:
-    """The policy, the methods to measure and what they are measured on."""
+    """Measures the gradients of several methods on rollouts of one policy to given problems."""
 
     def __init__(
         self, policy: Policy, methods: Mapping[str, Method], problems: Sequence[Problem], grader: Grader,
         settings: GradientSettings, seed: int, label: Label | None = None,
     ) -> None:  # fmt: skip
-        """ConfigError where a method needs labels of tokens and ``label`` is None."""
+        """Raises ConfigError if a method needs labels of tokens and ``label`` is None."""
         self.policy, self.problems, self.settings, self.seed, self.label = policy, problems, settings, seed, label
         self.methods = on_same_rollouts(methods, settings)
         needing = [name for name, method in self.methods.items() if method.labels]
@@ -80,7 +81,7 @@ class GradientMeter:
         return next(iter(self.methods.values()))
 
     def experience(self, batch: int) -> tuple[list[Problem], Experience]:
-        """Fresh rollouts of the 0-based ``batch``, before any teacher is asked."""
+        """Make new rollouts for the 0-based ``batch``. No teacher is asked yet."""
         rows = step_rows(self.seed, batch, self.settings.prompts, len(self.problems))
         problems = [self.problems[row] for row in rows]
         found = self.sampling.gather(problems, 0, seeding.stream(self.seed, "rollout", batch), Clock())
@@ -91,7 +92,7 @@ class GradientMeter:
         return problems, replace(found, rollouts=labelled)
 
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
-        """The gradients of all methods and, last, of the policy gradient."""
+        """Return the gradient of each method and, in the last row, the policy gradient."""
         seed, visions = seeding.stream(self.seed, "rollout", batch), look_at(self.policy, problems)
         objectives = []
         for name, method in self.methods.items():
@@ -107,7 +108,7 @@ class GradientMeter:
         return batch_gradients(self.policy, objectives, experience, *passes)
 
     def measure(self, state: str) -> tuple[GradientReport, Float[np.ndarray, "K M K M"]]:
-        """All batches: the report, and the products of their gradients; ``state`` names the policy's."""
+        """Measure all batches. Returns the report and the inner products; ``state`` names the state of the policy."""
         begun, sketches, exact, seen = time.perf_counter(), [], [], list[tuple[float, ...]]()
         sketch, length = None, 0
         for batch in range(self.settings.batches):
@@ -140,7 +141,7 @@ class GradientMeter:
 
 
 def on_same_rollouts(methods: Mapping[str, Method], settings: GradientSettings) -> dict[str, Method]:
-    """The methods with the first one's options that decide rollouts, and the batch of ``settings``."""
+    """Give all methods the first one's options that decide rollouts, and the batch size of ``settings``."""
     first = next(iter(methods.values()))
     shared = {name: getattr(first, name) for name in OF_THE_ROLLOUTS}
     shared |= {"prompts": settings.prompts, "group_size": settings.group_size}
@@ -148,7 +149,7 @@ def on_same_rollouts(methods: Mapping[str, Method], settings: GradientSettings) 
 
 
 def load_adapter(policy: Policy, folder: Path) -> None:
-    """Put a trained cell's adapter into the policy; DataError if it does not fit."""
+    """Load a trained cell's adapter into the policy. Raises DataError if it does not fit."""
     try:
         result = set_peft_model_state_dict(policy.model, load_file(folder / "adapter_model.safetensors"))
     except (OSError, RuntimeError) as error:
@@ -158,7 +159,7 @@ def load_adapter(policy: Policy, folder: Path) -> None:
 
 
 def gram_matrix(sketches: Float[Tensor, "K M D"], exact: Float[Tensor, "K M M"]) -> Float[Tensor, "K M K M"]:
-    """Products of all gradients: of different batches from their sketches, of one batch as they are."""
+    """Inner products of all gradients: between batches from the sketches, within a batch the exact ones."""
     batches, methods, _ = sketches.shape
     rows = sketches.reshape(batches * methods, -1)
     gram = (rows @ rows.T).reshape(batches, methods, batches, methods)
@@ -168,13 +169,13 @@ def gram_matrix(sketches: Float[Tensor, "K M D"], exact: Float[Tensor, "K M M"])
 
 
 def _without_teachers(method: Method) -> Method:
-    """A method with the same rollouts that asks nobody: teachers are asked for each method apart."""
+    """Return a method with the same rollouts and without teachers; teachers are asked later, for each method."""
     shared = {name: getattr(method, name) for name in OF_THE_ROLLOUTS}
     return Method(**shared)
 
 
 def _facts(experience: Experience) -> tuple[float, float, float, float]:
-    """Accuracy, share of mixed groups, response tokens, share of rollouts with labels."""
+    """Return accuracy, share of mixed groups, number of response tokens, and share of rollouts with labels."""
     rollouts = experience.rollouts
     mixed = group_mix(rollouts.correct, rollouts.group)["mixed"]
     read = torch.stack(list(rollouts.labels.values())).any(0).any(1) if rollouts.labels else rollouts.correct * False

@@ -1,4 +1,4 @@
-"""From the experience and the updates of one step to its line in ``train.jsonl``."""
+"""Make the line of one step in ``train.jsonl`` from its experience and its updates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a cell keeps of its rollouts: tokens and credit of a few groups of every step, as ``rollouts.parquet``.
 
-How good credit is gets worked out later, from this file alone: here nobody knows what a right chain looks like.
+How good the credit is, is computed later from this file alone (evals/credit_scores.py). The engines cannot do it, since
+they do not know what a right chain looks like.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def keep(
 ) -> None:  # fmt: skip
     """Write the rollouts to ``problems``, the first of 0-based ``step``, to a file of their own in ``folder``.
 
-    ``token_values`` is what each token got: its credit, or its loss in nats where distributions are matched.
+    ``token_values`` holds a number for each token: its credit, or its loss in nats where distributions are matched.
     """
     rollouts, responses = experience.rollouts, experience.responses
     evidence = asked_evidence(method, rollouts, step)
@@ -56,7 +57,7 @@ def keep(
 
 
 def asked_evidence(method: Method, rollouts: Rollouts, step: int) -> Float[Tensor, "B T"] | None:
-    """Evidence in nats, only meaningful where the advantage is not 0; None where the teachers were not asked."""
+    """Evidence in nats, which has a meaning only where the advantage is not 0; None if the teachers were not asked."""
     if not isinstance(method, TokenCredit) or not method.needs_teachers(step):
         return None
     return method.evidence(rollouts)

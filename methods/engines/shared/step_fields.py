@@ -1,4 +1,4 @@
-"""Fields of a step's line in ``train.jsonl`` that follow from its rollouts, whichever engine made them."""
+"""Fields of a step's line in ``train.jsonl`` that are computed from its rollouts, in the same way for both engines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from methods.shared.surrogate import selected
 
 
 def rollout_fields(method: Method, experience: Experience, step: int) -> dict[str, Any]:
-    """Fields of the line of 0-based rollout ``step`` that its rollouts decide."""
+    """Return the fields of the line of 0-based rollout ``step`` that its rollouts decide."""
     responses, rollouts, members = experience.responses, experience.rollouts, experience.members
     lengths = responses.mask.sum(1)
     return {

@@ -1,4 +1,4 @@
-"""The step lines of a run: read back after a resume, and written anew after every step."""
+"""The lines of ``train.jsonl`` while a run goes on: read after a resume, and written again after every step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _anew(path: Path) -> str:
 
 
 def read_steps(path: Path) -> list[TrainingStep]:
-    """Step lines of a run so far; none without a file. TrainError if the file is not what this program writes."""
+    """Read the lines so far; none if there is no file. Raises TrainError if this program did not write the file."""
     if not path.exists():
         return []
     try:
@@ -51,5 +51,5 @@ def read_steps(path: Path) -> list[TrainingStep]:
 
 
 def write_steps(path: Path, records: Sequence[TrainingStep]) -> None:
-    """Write all step lines of a run, completely or not at all."""
+    """Write all lines of a run, completely or not at all."""
     write_text(path, "".join(record.model_dump_json() + "\n" for record in records))

@@ -16,7 +16,7 @@ class BaseJobs:
     hub_lock: str  # path of the lock that says what was fetched from the hub
 
     def recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of a base model: how it comes about."""
+        """``params`` of a base model: how it is made."""
         return self.files.grid.recipes.base(wildcards.scale)
 
     def settings(self, wildcards: Wildcards) -> str:

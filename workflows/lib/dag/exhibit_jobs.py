@@ -1,4 +1,4 @@
-"""Tables and figures as the rules ask for them: their cells, the files they are made from, the files they become.
+"""Inputs and outputs of the rules of tables and figures: their cells, the files they read and the files they write.
 
 evals/analysis/tables/__init__.py and evals/analysis/figures/__init__.py list them. Imports no torch.
 """
@@ -34,11 +34,11 @@ class ExhibitJob:
 
     files: ResultFiles
     kind: Literal["table", "figure"]
-    name: str  # in an experiment
-    module: str  # that makes it
-    of: Cells  # which cells are shown
-    reads: tuple[str, ...]  # files of each cell
-    made: tuple[str, ...]  # names of the files it becomes
+    name: str  # as experiments name it
+    module: str  # the module that makes it
+    of: Cells  # the cells that it shows
+    reads: tuple[str, ...]  # files of each cell that it reads
+    made: tuple[str, ...]  # names of the files that it writes
 
     @property
     def rule(self) -> str:
@@ -47,7 +47,7 @@ class ExhibitJob:
 
     @property
     def title(self) -> str:
-        """What its log and its errors call it."""
+        """Its name in its log and in errors."""
         return f"{self.kind} {self.name}"
 
     @property
@@ -76,7 +76,7 @@ class ExhibitJob:
         return self.files.of_cells(self._keys, "cell.json")
 
     def results(self, wildcards: Wildcards) -> list[str]:
-        """Input: what its cells answered, and how they were trained."""
+        """Input: the files of its cells with answers, scores and training."""
         keys = self._keys
         of_all = self.files.of_cells(keys, *(name for name in self.reads if name not in TRAINED_ONLY))
         of_trained = self.files.of_cells(trained(keys), *(name for name in self.reads if name in TRAINED_ONLY))
@@ -93,7 +93,7 @@ class ExhibitJob:
 
     @property
     def _experiments(self) -> list[str]:
-        """Those of the chosen experiments that ask for it."""
+        """The chosen experiments that ask for it."""
         grid = self.files.grid
         return [name for name in grid.config.experiments if self.name in _asked(grid.experiments[name], self.kind)]
 
@@ -163,7 +163,7 @@ def wanted(files: ResultFiles) -> list[str]:
 
 
 def unknown_table(wildcards: TableWildcards) -> str:
-    """Raise ConfigError, which names the tables there are: input of the rule for files of any other table."""
+    """Raise ConfigError, which names all tables: input of the rule for files of a table that does not exist."""
     return known(wildcards.table, TABLES, "table", "tables")
 
 

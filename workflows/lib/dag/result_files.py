@@ -1,4 +1,4 @@
-"""Where the files of cells lie, and which cell the wildcards of a job name. Imports no torch."""
+"""Paths of the files of cells, and the cell that the wildcards of a job name. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workflows.lib.dag.grid import BASE, Grid, Key
 
 
 class Wildcards(Protocol):
-    """What names a job; a rule has some of these."""
+    """The wildcards that name a job. A rule has some of these."""
 
     method: str
     scale: str
@@ -40,7 +40,7 @@ class ResultFiles:
         return self.grid.parse(name, "cell")
 
     def of_cells(self, keys: Sequence[Key], *names: str) -> list[str]:
-        """The files of these names of each of these cells."""
+        """Paths of the files ``names`` of each of these cells."""
         return [f"{self.folder(key)}/{name}" for key in keys for name in names]
 
 

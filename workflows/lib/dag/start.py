@@ -1,4 +1,4 @@
-"""What happens once the DAG is known and before a job begins: the plan is shown, or the run is allowed to start."""
+"""Between building the DAG and the first job: show the plan, or let the run start."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ PLAN = "plan"  # the target that shows what would run
 
 
 def before(workflow: Workflow, study: Study) -> None:
-    """Show the plan and end, if that is the target; else end with one line if the run lacks something.
+    """Show the plan and end, if that is the target. Otherwise end with an error if the run lacks something.
 
-    A run of the paper world takes days of GPUs: it needs ``yes`` in the config, on the command line or at the terminal.
+    A run of the paper world takes days on GPUs, so it needs ``yes`` in the config, on the command line or at the
+    terminal.
     """
     assert workflow.dag is not None, "the DAG is built before a run starts"  # noqa: S101
     if workflow.dag_settings is not None and PLAN in workflow.dag_settings.targets:
@@ -46,22 +47,22 @@ def before(workflow: Workflow, study: Study) -> None:
 
 
 def look_when_jobs_end(workflow: Workflow) -> None:
-    """Look for jobs to start when one ends, no more.
+    """Let Snakemake look for jobs to start only when a job ends.
 
-    Snakemake limits jobs to 100 a second, and for that looks at all ready jobs and their inputs every second: a fifth
-    of a core in a run of a thousand jobs. A longer time than a second keeps the process alive that long at the end.
+    To limit jobs to 100 a second, Snakemake looks at all ready jobs and their inputs every second, which takes a fifth
+    of a core in a run of a thousand jobs. With a longer interval the process would end that much later.
     """
     workflow.scheduler.job_rate_limiter = None  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 def at_a_time(workflow: Workflow) -> int:
-    """Jobs that may run at once: cores of this machine, or jobs submitted to a cluster."""
+    """Number of jobs that may run at once: cores of this machine, or jobs submitted to a cluster."""
     settings = workflow.resource_settings
     return int((settings and (settings.cores or settings.nodes)) or 1)
 
 
 def plan(workflow: Workflow, study: Study) -> list[str]:
-    """The plan for people; its last line are the GPU-hours, empty if no job to run uses a GPU."""
+    """Lines of the plan. The last one names the GPU-hours; it is empty if no job that will run uses a GPU."""
     config = study.config
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
     reserved |= {"train": config.resources.train.gpus}
@@ -74,7 +75,7 @@ def plan(workflow: Workflow, study: Study) -> list[str]:
 
 
 def _gpus(workflow: Workflow, reserved: Mapping[str, int]) -> int | None:
-    """GPUs of this machine, or as many as the largest job needs; None on a cluster, whose scheduler counts them."""
+    """GPUs of this machine, or as many as the largest job needs. None on a cluster, where the scheduler counts them."""
     settings = workflow.resource_settings
     here = settings is not None and settings.cores is not None
     return max(len(gpus()), *reserved.values()) if here else None

@@ -1,4 +1,4 @@
-"""The study that Snakemake was called for: a checked config, and the parts that answer the rules. Imports no torch."""
+"""The study: a checked config, and one part for each group of rules that needs something from it. No torch."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Study:
-    """A config that was checked, and what the rules ask of it, one part for each group of rules."""
+    """A checked config, and what the rules need from it: ``study.cells``, ``study.bases`` and so on."""
 
     grid: Grid
 
     @staticmethod
     def load(workflow: Workflow, raw: dict[str, Any]) -> Study:
-        """The study Snakemake was called for; ConfigError at the first mistake in it."""
+        """Make the study from the config of this call of Snakemake. Raises ConfigError at the first mistake."""
         overrides = dict(workflow.config_settings.config or {})
         files = [Path(file) for file in workflow.configfiles]
         names = [str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file) for file in files]
@@ -52,7 +52,7 @@ class Study:
 
     @staticmethod
     def of(config: Config, source: ConfigSource) -> Study:
-        """The study of a valid config; ConfigError if it names what does not exist."""
+        """Make the study of a valid config. Raises ConfigError if it names something that does not exist."""
         lock = read_lock(lock_path(Path(source.file)))
         recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})
         grid = Grid(config, read_experiments(), read_methods(), recipes, source)
@@ -115,7 +115,7 @@ class Study:
         return exhibit_jobs.wanted(self.files) + checks
 
     def missing(self) -> list[MissingNeed]:
-        """What this config needs from elsewhere and this machine has not got."""
+        """What this config needs and this machine lacks."""
         return missing(self.config, read_lock(Path(self.hub_lock)))
 
     def summary(self) -> str:
@@ -127,7 +127,7 @@ class Study:
 
 
 def mend_and_say(results: Path, cache: Path) -> None:
-    """Mend or drop links into a cache that is gone, and say so."""
+    """Repair or remove links into a cache that is gone, and print how many."""
     mended, lost = mend_links(results, cache)
     if mended or lost:
         told = f"{results}: {mended + lost} files were links into a cache that is gone: {mended} found in {cache}, "

@@ -56,7 +56,7 @@ class Machine:
 
 
 def free_mb(folder: Path) -> float:
-    """Free space on the disk that a folder is on, or would be."""
+    """Free space on the disk of a folder, which need not exist yet."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return shutil.disk_usage(existing).free / 1e6
 
@@ -69,11 +69,11 @@ def packages_of(python: str) -> dict[str, str] | None:
     except OSError:
         return None
     rows = [line.split(" ", 1) for line in done.stdout.splitlines()]
-    return {normal(name): found for name, found in rows} if done.returncode == 0 else None
+    return {normal(name): version for name, version in rows} if done.returncode == 0 else None
 
 
 def normal(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Normalise the name of a package as package indexes do."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

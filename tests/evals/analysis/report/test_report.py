@@ -59,6 +59,11 @@ def listener() -> Iterator[Listener]:
     server.shutdown()
 
 
+def few_texts(cells: list[Path], *methods: str) -> list[Path]:
+    """The small scale of these methods: a heat map draws every token of every response by itself, which takes long."""
+    return [cell for cell in cells if cell.parts[-3] == "small" and cell.parts[-4] in methods]
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Path:
     """A finished folder whose responses and files try to run and to fetch something."""
@@ -72,7 +77,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     table2.write(cells, PUBLISHED, root / "tables")
     credit.write(cells, PUBLISHED, root / "tables")
     figures.write(cells, PUBLISHED, root / "figures")
-    creditfigures.write([cell for cell in cells if "base" not in cell.parts], PUBLISHED, root / "figures")
+    creditfigures.write(few_texts(cells, "grpo", "cepo"), PUBLISHED, root / "figures")
     figure3.write(write_experiment(root.parent / "sweep", "figure3"), PUBLISHED, root / "figures")
     (root / "tables" / "claims.json").write_text(CLAIMS)
     bad = f"<html><body><h1 onclick=x>Mine</h1>{attack}<p style='background:url({outside}/css)'>text</p></body></html>"
@@ -149,7 +154,7 @@ def test_a_method_of_ones_own_is_in_every_part(tmp_path: Path):
     for made in (table2, table3, credit, claims):
         made.write(cells, PUBLISHED, tmp_path / "tables")
     figures.write(cells, PUBLISHED, tmp_path / "figures")
-    creditfigures.write(others, PUBLISHED, tmp_path / "figures")
+    creditfigures.write(few_texts(cells, "grpo", "mine"), PUBLISHED, tmp_path / "figures")
     root = html.fromstring(build(tmp_path))
     for section in ("verdicts", "comparison", "credit", "cost", "provenance"):
         assert "mine" in root.get_element_by_id(section).text_content(), section

@@ -50,7 +50,7 @@ def test_links_follow_a_cache_that_moved(tmp_path: Path):
     assert weights.exists()
 
 
-def test_whole_links_stay(tmp_path: Path):
+def test_links_that_lead_somewhere_stay(tmp_path: Path):
     link = linked(tmp_path / "results", "cell.json", tmp_path / ".cache" / "1")
     assert mend_links(tmp_path / "results", tmp_path / ".cache") == (0, 0)
     assert link.exists()
