@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 EASYR1_ENV := .venv-easyr1
 VLLM_ENV := .venv-vllm
+UV := .venv-locks/bin/uv
 SLURM := .slurm
 SLURM_READY := $(SLURM)/.ready
 RESULTS ?= results/micro
@@ -19,10 +20,10 @@ PROFILE ?= local
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EXPERIMENT_FILES := workflows/configs/experiments
-EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
-ALIASES := table4 table5 figure3 controls audit tuning noise
-PIP := pip install --quiet --disable-pip-version-check
-export PYTHONPATH := $(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
+EVERYTHING := table2,bases,table4,table5,figure3,controls,audit,tuning,noise,gradients
+ALIASES := bases table4 table5 figure3 controls audit tuning noise gradients
+PIP := python -m pip install --quiet --disable-pip-version-check
+export PYTHONPATH := $(CURDIR):$(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
@@ -34,16 +35,24 @@ PROFILES = $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/)))
 NO_PROFILE = $(error PROFILE=$(PROFILE): give one of $(PROFILES))
 PROFILE_FOLDER = --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(NO_PROFILE))
 THIS_MACHINE = $(if $(filter local,$(PROFILE)),--resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS))
-SNAKEMAKE = $(READ_CONFIG) $(BIN)/snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
+FOLDERS = $(BIN)/python -m workflows.lib.machine.folders &&
+SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
 # SEEDS=n is seeds 1 to n; without it the config's.
 NO_SEEDS = $(error SEEDS=$(SEEDS): give a whole number from 1 up)
 SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEEDS),$(NO_SEEDS))
 SEED_LIST = $(if $(SEEDS),seeds=[$(shell seq -s , 1 $(SEEDS_COUNT))])
 CONSENT = $(if $(YES),yes=true)
 RUN = $(SNAKEMAKE) --config experiments=[$(1)] $(SEED_LIST) $(2) $(CONSENT)
+NO_WITH = $(error give the run to compare with: make compare WITH=results/reference/micro)
 KNOWN_EXPERIMENTS = $(basename $(notdir $(wildcard $(EXPERIMENT_FILES)/*.yaml)))
 NO_EXPERIMENT = $(error EXPERIMENT=$(EXPERIMENT): give one of $(KNOWN_EXPERIMENTS))
 CHOSEN = $(if $(filter-out $(KNOWN_EXPERIMENTS),$(or $(EXPERIMENT),none)),$(NO_EXPERIMENT),$(EXPERIMENT))
+
+# .venv/.ready names the folder it was made in. Make's own targets work in another one, the scripts of .venv/bin do not.
+MADE_IN = $(shell cat $(READY) 2>/dev/null)
+ifneq ($(filter-out $(CURDIR),$(MADE_IN)),)
+$(info This folder was $(MADE_IN). Finished work is kept: give the same command. For scripts of .venv/bin: rm -r .venv)
+endif
 
 .PHONY: help # every target of this file that is not a file
 .PHONY: $(filter-out .%,$(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)) $(ALIASES)
@@ -68,7 +77,7 @@ $(READY): envs/local.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/$(PIP) --no-deps --require-hashes -r envs/local.txt
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
-	@touch $@
+	@echo $(CURDIR) > $@
 
 ##@ Start here
 reproduce: $(READY) ## Table 2 in the micro world: five methods, two scales (about 15 minutes)
@@ -76,7 +85,7 @@ reproduce: $(READY) ## Table 2 in the micro world: five methods, two scales (abo
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),results/micro)
 
 test: $(READY) ## all tests
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))
@@ -85,6 +94,7 @@ smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numb
 ##@ One thing
 cell: $(READY) ## one cell: make cell CELL=cepo/small/default/s1
 	@$(SNAKEMAKE) cell --config cell=$(CELL) $(CONSENT)
+	@$(BIN)/python -m workflows.lib.publish.finished_cell $(CELL) $(or $(CONFIG),$(RESULTS))
 
 run: $(READY) ## one experiment, with its tables and figures: make run EXPERIMENT=table4
 	@$(call RUN,$(CHOSEN),$(if $(SEEDS),every_seed=true))
@@ -95,12 +105,30 @@ $(ALIASES): $(READY)
 everything: $(READY) ## all experiments in one run; cells that they share are trained once
 	@$(call RUN,$(EVERYTHING))
 
+export: $(READY) ## an adapter, ready for the Hub: make export CELL=... (MERGED=1: a model)
+	@$(BIN)/python -m workflows.lib.publish.export $(CELL) $(or $(CONFIG),$(RESULTS)) $(if $(MERGED),merged)
+
 ##@ Look
+show: $(READY) ## what make reproduce printed at its end, again: make show RESULTS=<folder>
+	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),$(RESULTS))
+
+compare: $(READY) ## two runs cell by cell: make compare WITH=results/reference/micro
+	@$(BIN)/python -m evals.analysis.runs.run_comparison $(RESULTS) $(or $(WITH),$(NO_WITH))
+
 plan: $(READY) ## what would run and how long, before it starts: make plan EXPERIMENTS=audit
 	@$(call RUN,$(EXPERIMENTS)) --nolock plan
 
+pairs: $(READY) ## any arms as pairs: make pairs ARMS="grpo/small/default cepo/small/default"
+	@$(BIN)/python -m evals.analysis.tables.pairs $(RESULTS) $(ARMS)
+
 report: $(READY) ## one HTML page with everything, for offline reading: make report RESULTS=<folder>
 	@$(BIN)/python -m evals.analysis.report.page $(RESULTS)
+
+rollouts: $(READY) ## one HTML page to read training rollouts, token by token, offline (STEPS=n)
+	@$(BIN)/python -m evals.analysis.report.rollouts_page $(RESULTS) $(STEPS)
+
+dataset: $(READY) ## rollouts, answers, steps, scores for load_dataset, with a card
+	@$(BIN)/python -m cepo_bench.dataset_folder $(RESULTS) $(or $(OUT),$(RESULTS)/dataset)
 
 reportzip: $(READY) ## Snakemake's own report of the run: results/micro/report/report.zip
 	@mkdir -p results/micro/report
@@ -132,19 +160,25 @@ $(SLURM_READY): envs/slurm.txt
 check: $(READY) ## style, types, order of imports, workflow lint, schemas
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports
-	@$(BIN)/snakefmt --check Snakefile workflows
-	@$(BIN)/snakemake --lint
+	@$(BIN)/python -m basedpyright
+	@$(BIN)/python $(BIN)/lint-imports
+	@$(BIN)/python -m snakefmt --check Snakefile workflows
+	@$(BIN)/python -m snakemake --lint
 	@$(BIN)/python -m workflows.lib.schemas --check
 
 schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 	@$(BIN)/python -m workflows.lib.schemas
 
-locks: ## write envs/*.txt anew from the package index, with hashes
+locks: $(UV) ## write envs/*.txt anew from the package index, with hashes
+	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
+
+test-envs: $(READY) $(UV) ## install each lock for GPUs, import what runs in it (25 GB; ROLES=eval)
+	@PATH="$$PWD/.venv-locks/bin:$$PATH" UV_CACHE_DIR=.venv-locks/cache $(BIN)/python -m envs.check $(ROLES) \
+	    --place .venv-locks/roles $(if $(EASYR1),--checkout $(EASYR1))
+
+$(UV):
 	$(PYTHON) -m venv .venv-locks
 	.venv-locks/bin/$(PIP) uv==0.13.9
-	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
 
 reference: $(READY) ## make the finished run the committed one (COMMAND=: the command that made it)
 	@$(BIN)/python -m workflows.lib.publish.reference results/micro results/reference/micro "$(COMMAND)"
@@ -152,15 +186,19 @@ reference: $(READY) ## make the finished run the committed one (COMMAND=: the co
 	@$(BIN)/python -m evals.analysis.report.page results/reference/micro
 	@$(BIN)/python -m evals.analysis.report.audit_page results/micro docs/audit.md
 
+ready-bases: $(READY) ## build base models and make them the committed ones: make ready-bases SEEDS=3
+	@$(SNAKEMAKE) ready_bases --config 'micro={ready_made_bases: false}' $(SEED_LIST)
+	@$(BIN)/python -m workflows.lib.publish.bases $(RESULTS) results/bases/micro
+
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## engine easyr1 on CPUs: make test-easyr1 EASYR1=<checkout>
-	@EASYR1=$(EASYR1) $(BIN)/pytest -rs tests/easyr1
+	@EASYR1=$(EASYR1) $(BIN)/python -m pytest -rs tests/easyr1
 
 test-vllm: $(READY) ## evaluation and rollouts on vLLM, on CPUs; makes a base and an adapter first
 	@$(MAKE) --no-print-directory $(VLLM_ENV)/.ready || echo "vLLM is not installed, its tests are skipped."
-	@VLLM_PYTHON=$(VLLM_ENV)/bin/python $(BIN)/pytest -rs tests/vllm
+	@VLLM_PYTHON=$(VLLM_ENV)/bin/python $(BIN)/python -m pytest -rs tests/vllm
 
 test-slurm: $(READY) $(SLURM_READY) ## smoke on a SLURM of one node; needs root, slurmctld, slurmd, munge
-	@$(BIN)/pytest -rs tests/slurm/smoke_run.py
+	@$(BIN)/python -m pytest -rs tests/slurm/smoke_run.py
 
 $(EASYR1_ENV)/.ready: envs/easyr1-cpu.txt
 	@echo "Installing EasyR1's packages into $(EASYR1_ENV) (once per change of $<) ..."

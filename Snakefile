@@ -9,24 +9,34 @@ include: study.data.rules
 include: "workflows/rules/models.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/evaluate.smk"
+include: "workflows/rules/gradients.smk"
 include: "workflows/rules/report.smk"
 include: "workflows/rules/track.smk"
 include: "workflows/rules/machine.smk"
 
 
 rule all:
+    """Tables and figures of the chosen experiments, and their cells in MLflow."""
     default_target: True
     input:
         study.products,
         "<results>/tracked.json",
+        "<results>/study.json",
         study.tracking.store_files,
 
 
-rule plan:  # printed before anything starts, see workflows/lib/dag/start.py
+rule plan:
+    """What would run and how long; printed before anything starts (workflows/lib/dag/start.py)."""
     input:
         rules.all.input,
 
 
+rule ready_bases:
+    input:
+        study.bases.built,
+
+
 rule cell:
+    """One cell, trained and evaluated: --config cell=cepo/small/default/s1."""
     input:
         study.cells.chosen,

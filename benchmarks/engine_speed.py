@@ -1,6 +1,6 @@
 """Seconds by phase, tokens per second and the cost of teachers, measured in one run on one base model.
 
-Methods take turns step by step, so that a slow moment of the machine hits all of them: read the ratios, not the
+Methods take turns step by step, so that a slow moment of the machine affects all of them. Read the ratios, not the
 seconds.
 
     .venv/bin/python benchmarks/engine_speed.py results/micro --scale small --steps 6 --methods grpo cepo
@@ -41,7 +41,7 @@ def parse() -> argparse.Namespace:
 
 
 def make_trainer(name: str, args: argparse.Namespace, grader: Grader) -> Trainer:
-    """A trainer of one method with lambda held constant, so that every step pays for its teachers."""
+    """Make a trainer with constant lambda, so that teachers are asked at every step."""
     defaults = load_method(name, {})
     options = {key: value for key, value in OPTIONS.items() if hasattr(defaults, key)}
     method = load_method(name, options | {"score_dtype": args.score_dtype})
@@ -49,7 +49,7 @@ def make_trainer(name: str, args: argparse.Namespace, grader: Grader) -> Trainer
         world="micro", engine="local", method=name, scale=args.scale, seed=1, model_name="", options={}, digests={}
     )
     problems = load_problems(args.world / "data" / "train.parquet")
-    base = args.world / "models" / args.scale / "model"
+    base = args.world / "models" / args.scale / "s1" / "model"
     return Trainer(cell, method, base, problems, Path(tempfile.mkdtemp()), SharedSettings(), grader)
 
 

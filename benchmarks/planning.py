@@ -1,4 +1,4 @@
-"""Seconds to plan the workflow, by the number of cells, beside the seconds of doing nothing.
+"""Measure the seconds to plan the workflow for several numbers of cells: of the clock, and of a processor.
 
 .venv/bin/python benchmarks/planning.py --seeds 1 100 417
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,21 +18,27 @@ CELLS_PER_SEED = 12  # of Table 2: five methods and the base at two scales
 PLAN = ("-m", "snakemake", "--workflow-profile", "workflows/profiles/local", "-n", "--quiet", "all")
 
 
-def seconds(seeds: int) -> float:
-    """Wall clock of planning Table 2 with seeds 1 to ``seeds`` into an empty results folder."""
+def seconds(seeds: int) -> tuple[float, float]:
+    """Seconds (clock, processor) of planning Table 2 with seeds 1 to ``seeds`` into an empty results folder."""
     with tempfile.TemporaryDirectory() as results:
         config = ["experiments=[table2]", f"seeds={list(range(1, seeds + 1))}", f"results_dir={results}"]
-        began = time.perf_counter()
+        began, used = time.perf_counter(), processor_seconds()
         subprocess.run([sys.executable, *PLAN, "--nolock", "--config", *config], check=True, capture_output=True)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, processor_seconds() - used
+
+
+def processor_seconds() -> float:
+    """User and system time of the processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
     """Measure and print one row per number of seeds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 100, 417])
-    rows = [(CELLS_PER_SEED * seeds, round(seconds(seeds), 1)) for seeds in parser.parse_args().seeds]
-    print(tabulate(rows, headers=["cells", "seconds"]))
+    rows = [(CELLS_PER_SEED * seeds, *seconds(seeds)) for seeds in parser.parse_args().seeds]
+    print(tabulate(rows, headers=["cells", "seconds", "of a processor"], floatfmt=".1f"))
 
 
 if __name__ == "__main__":

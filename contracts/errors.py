@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake or an accident outside our code. ``str()`` is one line: ``place: cause; way out``.
+    """A mistake of the user, or an accident outside our code. ``str()`` is one line: ``place: cause; way out``.
 
     ``delete_and_rerun``: the file or folder at ``place`` was made by this project and is broken. Once it is deleted,
     the same command makes it again.
@@ -16,7 +16,7 @@ class UserError(Exception):
         super().__init__(" ".join(line.split()))
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str, bool]]:
-        """Pickled with all its fields, so that it can cross processes."""
+        """Pickle the error with all its fields, so that another process gets them too."""
         return type(self), (self.place, self.cause, self.remedy, self.delete_and_rerun)
 
 
@@ -37,7 +37,7 @@ class EvalError(UserError):
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """``did you mean 'lam'?`` if one of ``known`` is close to ``word``, else an empty string."""
+    """Return ``did you mean 'lam'?`` if one of ``known`` is spelled almost like ``word``, else an empty string."""
     import difflib
 
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all."""
+"""Write a file or a folder completely or not at all: a killed job leaves no half of one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from contracts.errors import DataError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` to write to; takes its place when the block ends, is removed if the block fails.
+    """Give the block a temporary path beside ``path`` to write to, and rename it to ``path`` when the block ends.
 
-    Makes the folder. Raises DataError if the disk is full or the folder cannot be written.
+    If the block fails, the temporary file is removed and ``path`` stays as it was. Makes the folder. Raises DataError
+    if the disk is full or the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -30,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` to write to; takes its place when the block ends without an error."""
+    """Give the block an empty folder to write to; it replaces ``folder`` when the block ends without an error."""
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -40,7 +41,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write ``text`` as UTF-8, whole or not at all; returns ``path``."""
+    """Write ``text`` as UTF-8, completely or not at all; returns ``path``."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Where this checkout lies on the disk. Everything that looks for a file of the project starts from here."""
+"""The folder of this checkout. Code that needs a file of the project builds its path from here."""
 
 from pathlib import Path
 

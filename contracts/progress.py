@@ -14,7 +14,10 @@ from contracts.files import write_text
 
 @contextmanager
 def counting(path: Path) -> Iterator[Callable[[int, int], None]]:
-    """A function that notes ``done`` of ``total`` in ``path`` for the status lines; removed at the end."""
+    """Give the block a function ``note(done, total)`` that writes both numbers to ``path`` for the status lines.
+
+    It writes once a second at most. The file is removed when the block ends.
+    """
     last = 0.0
 
     def note(done: int, total: int) -> None:
@@ -30,7 +33,7 @@ def counting(path: Path) -> Iterator[Callable[[int, int], None]]:
 
 
 def last_record(path: Path) -> dict[str, Any] | None:
-    """The last whole JSON line of a file that may be growing; None if there is none."""
+    """The last complete JSON line of a file to which a job may still be writing; None if there is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -39,5 +42,5 @@ def last_record(path: Path) -> dict[str, Any] | None:
         try:
             return json.loads(line)
         except ValueError:
-            continue  # being written
+            continue  # the job is writing this line right now
     return None

@@ -1,4 +1,4 @@
-"""The files cells exchange, as pydantic models: cell.json, train.jsonl, run.json, scores.json. No torch."""
+"""The files that jobs exchange, as pydantic models: cell.json, train.jsonl, run.json, scores.json. No torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ OptionValue = float | int | bool | str
 
 
 class Record(BaseModel):
-    """Strict base: an unknown key or a wrong type is an error."""
+    """Base class of all records. It is strict: an unknown key, a wrong type, NaN and infinity are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Cell(Record):
-    """One training run, fully resolved: everything that decides its outcome."""
+    """Everything that decides the outcome of one training run: options after all overrides, seed and digests."""
 
     world: Literal["micro", "paper"]
     engine: Literal["local", "easyr1"]
@@ -30,11 +30,12 @@ class Cell(Record):
     model_name: str = Field(description="name printed in tables, e.g. Qwen3-VL-2B")
     options: dict[str, OptionValue] = Field(description="every option of the method after defaults and overrides")
     digests: dict[str, str] = Field(description="data, base, code, env: sha256 hex of what decides the outcome")
+    control: bool = Field(default=False, description="the method is a control beside the methods, not one of them")
 
     @property
     def digest(self) -> str:
-        """sha256 hex of the canonical JSON of this cell."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """sha256 hex of the canonical JSON of what decides this cell: all but ``control``."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"control"}), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -44,7 +45,7 @@ class Cell(Record):
 
 
 class Evidence(Record):
-    """Moments of the evidence (nats per response token) over tokens of rollouts with A > 0 and with A < 0."""
+    """Mean and standard deviation of the evidence (nats per token) in rollouts with advantage A > 0 and with A < 0."""
 
     mean_positive: float | None = None
     std_positive: float | None = None
@@ -68,6 +69,7 @@ class TrainingStep(Record):
     response_length: float = Field(description="mean tokens, end-of-turn included")
     truncated: float = Field(description="share of rollouts cut at max_response")
     grade_timeouts: int = 0
+    other_grader: int | None = Field(None, description="rewards that the other grader would change (option grader)")
     reference_missing: dict[str, float] = Field({}, description="per teacher: share of rollouts without a reference")
     loss: float = Field(description="mean over the updates of this step")
     grad_norm: float

@@ -14,7 +14,8 @@ from contracts.errors import DataError
 from contracts.files import replacing
 from contracts.records import Record
 
-# Decisive and slipped flags per token from a problem's id, tokens, truncated; None where a response cannot be read.
+# A function that reads the chain of a response. It is given the problem's id, the text of each token and whether the
+# response was cut; it returns two flags for each token, decisive and slipped, or None if it cannot read the response.
 Label = Callable[[str, Sequence[str], bool], tuple[list[bool], list[bool]] | None]
 
 SCHEMA = pa.schema(
@@ -29,12 +30,13 @@ SCHEMA = pa.schema(
         pa.field("credit", pa.list_(pa.float32())),
         pa.field("divergence", pa.list_(pa.float32())),
         pa.field("evidence", pa.list_(pa.float32())),
+        pa.field("entropy", pa.list_(pa.float32())),
     ]
 )
 
 
 class Rollout(Record):
-    """One row: one response, and what each of its tokens got. Lists are as long as ``tokens``."""
+    """One row: a response and the credit (or loss) of each of its tokens. All lists are as long as ``tokens``."""
 
     step: int = Field(ge=1, description="1-based rollout step")
     problem: str = Field(description="id of the problem; its row in the data where it has none")
@@ -46,22 +48,23 @@ class Rollout(Record):
     credit: list[float] | None = Field(description="advantage of each token; None for distribution matching")
     divergence: list[float] | None = Field(description="loss of each token in nats; None for credit methods")
     evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
+    entropy: list[float] | None = Field(None, description="nats, of the policy that sampled; None: not known")
 
 
 def keep_none(path: Path) -> None:
-    """An empty file in the place of what an engine did not keep."""
+    """Write a file without rows if the engine kept no rollouts, so that the file exists for every cell."""
     if not path.exists():
         write_rollouts(SCHEMA.empty_table(), path)
 
 
 def write_rollouts(table: pa.Table, path: Path) -> None:
-    """Write a table of ``SCHEMA``, whole or not at all."""
+    """Write a table of ``SCHEMA``, completely or not at all."""
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_rollouts(path: Path) -> list[Rollout]:
-    """The rows of ``rollouts.parquet``; DataError if it is missing, unreadable or not of ``SCHEMA``."""
+    """Read ``rollouts.parquet``. Raises DataError if it is missing, unreadable or has other columns than ``SCHEMA``."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -72,11 +75,12 @@ def read_rollouts(path: Path) -> list[Rollout]:
         raise DataError(
             str(path), "columns are not those of kept rollouts", "train the cell again", delete_and_rerun=True
         )
-    return [Rollout.model_construct(**row) for row in table.to_pylist()]  # the schema is the check; rows are many
+    # The schema has been checked. Checking each of the many rows again would take long.
+    return [Rollout.model_construct(**row) for row in table.to_pylist()]
 
 
 class ScoredRollout(Record):
-    """A rollout to look at. Lists are as long as ``tokens``."""
+    """A rollout that heat maps show. All lists are as long as ``tokens``."""
 
     problem: str
     correct: bool
@@ -84,13 +88,15 @@ class ScoredRollout(Record):
     weights: list[float] = Field(description="credit over advantage")
     decisive: list[bool] = Field(description="all false where the chain was not read")
     slipped: list[bool]
+    uncertain: list[bool] = Field(default=[], description="the policy was unsure of the token; empty: not known")
 
 
 class CreditLine(Record):
-    """One line of ``credit.jsonl``: what the tokens of one step's kept rollouts got, scored. Absent: not computable.
+    """One line of ``credit.jsonl``: how well the credit of one step finds the tokens that decide an answer.
 
-    Counted are rollouts that were trained on. A token's weight is its credit over the advantage of its rollout; shares
-    are of tokens, or of all credit, of the rollouts whose chain could be read.
+    Only rollouts that were trained on are counted. The weight of a token is its credit divided by the advantage of its
+    rollout. Shares are taken over the tokens, or over all credit, of those rollouts whose chain could be read. A value
+    that cannot be computed is absent.
     """
 
     step: int = Field(ge=1, description="1-based rollout step")
@@ -121,6 +127,19 @@ class CreditLine(Record):
     )
     slip_auroc: float | None = Field(
         default=None, description="of the weight for slipped tokens among those of rollouts with a negative advantage"
+    )
+    uncertain: float | None = Field(
+        default=None, description="share of tokens at which the policy's entropy was above 0.2 nats; absent: not kept"
+    )
+    auroc_uncertain: float | None = Field(default=None, description="auroc among uncertain tokens alone")
+    slip_auroc_uncertain: float | None = Field(default=None, description="slip_auroc among uncertain tokens alone")
+    entropy_auroc: float | None = Field(default=None, description="of the entropy itself for decisive tokens")
+    entropy_auroc_uncertain: float | None = Field(default=None, description="the same among uncertain tokens alone")
+    entropy_slip_auroc: float | None = Field(
+        default=None, description="of the entropy for slipped tokens among those of rollouts with a negative advantage"
+    )
+    entropy_slip_auroc_uncertain: float | None = Field(
+        default=None, description="the same among uncertain tokens alone"
     )
     decisive_credit: float | None = Field(
         default=None, description="share of all credit, without signs, on decisive tokens"

@@ -1,4 +1,4 @@
-"""The five benchmarks: lmms-eval's task for each, the columns it reads, its accuracy, the paper's number of items."""
+"""The five benchmarks: the task of lmms-eval, the columns it reads, its accuracy, and the paper's number of items."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Benchmark:
     nullable: tuple[str, ...] = ()  # columns in which a row may be null
 
     def display(self, world: str) -> str:
-        """Name in tables: the micro world's stand-ins never carry the real name alone."""
+        """Name in tables. The stand-ins of the micro world never have the name of the real benchmark alone."""
         return self.title if world == "paper" else f"{world}-{self.title}"
 
 

@@ -1,5 +1,9 @@
 """How well credit finds the tokens that decide an answer: ``credit.jsonl`` of a cell, from the rollouts it kept.
 
+A token of which the policy was sure has hardly any gradient, whatever credit it gets, and gets a weight near 1 from any
+teacher. So quality is also scored among uncertain tokens alone, and beside that of the policy's own entropy, which
+needs no teacher.
+
 A token's weight is its credit over the advantage of its rollout: 1 everywhere for GRPO. Where distributions are matched
 there is no advantage and no weight; what is scored instead is the token's loss, and every line says which it was.
 """
@@ -7,7 +11,7 @@ there is no advantage and no weight; what is scored instead is the token's loss,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 
 import numpy as np
@@ -20,27 +24,33 @@ Fields = dict[str, float | int | None]  # some fields of a line
 
 EVEN = 1e-6  # weights that differ by less are equal: rounding of float32
 SAMPLED = 3  # problems of which a right and a wrong rollout are kept to look at
+UNCERTAIN = 0.2  # nats; above this entropy of the policy a token is uncertain
 BAND = 0.01  # nats; evidence within it moves a weight by less than 1 % and counts as zero
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of one step that got anything, in a row."""
+    """All tokens of one step that were trained on, one after the other."""
 
     weight: Float[np.ndarray, " N"]  # credit over advantage, or loss in nats
-    credit: Float[np.ndarray, " N"]  # what they got, without its sign
+    credit: Float[np.ndarray, " N"]  # size of the credit or loss, without its sign
     negative: Bool[np.ndarray, " N"]  # of rollouts with a negative advantage
     decisive: Bool[np.ndarray, " N"]
     slipped: Bool[np.ndarray, " N"]
+    entropy: Float[np.ndarray, " N"]  # nats; NaN where it was not kept
+
+    def where(self, chosen: Bool[np.ndarray, " N"]) -> Tokens:
+        """Some of the tokens."""
+        return Tokens(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     @property
     def filler(self) -> Bool[np.ndarray, " N"]:
-        """Neither decisive nor slipped; the end-of-turn token is one."""
+        """Tokens that are neither decisive nor slipped, the end-of-turn token among them."""
         return ~(self.decisive | self.slipped)
 
 
 def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator[CreditLine]:
-    """One line a step, in order; ``label`` is None in a world whose chains cannot be read."""
+    """Score each step, in order. ``label`` is None in a world whose chains cannot be read."""
     for step, group in groupby(sorted(rollouts, key=lambda row: row.step), key=lambda row: row.step):
         rows = list(group)
         line = score_step(step, rows, label)
@@ -48,7 +58,7 @@ def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator
 
 
 def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> CreditLine:
-    """The line of one 1-based step."""
+    """Score one 1-based step."""
     trained = [row for row in rows if any(_got(row))]
     read = [(row, found) for row in trained if label and (found := label(row.problem, row.tokens, row.truncated))]
     matched = any(row.divergence is not None for row in rows)
@@ -63,10 +73,10 @@ def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> Credi
 
 
 def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[ScoredRollout]:
-    """The first right and the first wrong rollout of the first problems that have both, wrong ones with a slip.
+    """Pick the first right and the first wrong rollout (with a slip) of the first problems that have both.
 
-    At the first step every cell of a seed is still the base model and draws the same responses, so the samples of its
-    methods can be laid over each other. Nothing where distributions are matched: there are no weights.
+    At the first step every cell of a seed is still the base model and samples the same responses, so the weights of
+    several methods can be compared on them. Methods that match distributions have no weights and give no sample.
     """
     taken = 0
     for _, group in groupby(rows, key=lambda row: row.problem):
@@ -81,9 +91,14 @@ def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Scored
 def _sample(row: Rollout, label: Label | None) -> ScoredRollout:
     nothing = [False] * len(row.tokens)
     decisive, slipped = (label and label(row.problem, row.tokens, row.truncated)) or (nothing, nothing)
-    weights = [credit / row.advantage for credit in row.credit or ()]
     return ScoredRollout(
-        problem=row.problem, correct=row.correct, tokens=row.tokens, weights=weights, decisive=decisive, slipped=slipped
+        problem=row.problem,
+        correct=row.correct,
+        tokens=row.tokens,
+        weights=[credit / row.advantage for credit in row.credit or ()],
+        decisive=decisive,
+        slipped=slipped,
+        uncertain=[value > UNCERTAIN for value in row.entropy or ()],
     )
 
 
@@ -101,29 +116,65 @@ def _tokens(read: Sequence[tuple[Rollout, tuple[list[bool], list[bool]]]]) -> To
         negative=np.concatenate(negative),
         decisive=np.concatenate([np.array(decisive) for _, (decisive, _) in read]),
         slipped=np.concatenate([np.array(slipped) for _, (_, slipped) in read]),
+        entropy=np.concatenate([_known(row.entropy, len(row.tokens)) for row, _ in read]),
     )
+
+
+def _known(values: Sequence[float] | None, length: int) -> Float[np.ndarray, " N"]:
+    return np.full(length, np.nan) if values is None else np.array(values, dtype=float)
 
 
 def _quality(tokens: Tokens, measure: str) -> Fields:
     """The fields of a line that need labels."""
-    deviation = np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
-    blamed = tokens.negative
     return {
         "tokens": len(tokens.weight),
         "decisive": _share(tokens.decisive),
         "slipped": _share(tokens.slipped),
         "filler": _share(tokens.filler),
-        "auroc": _ranked(roc_auc_score, tokens.decisive, deviation),
-        "average_precision": _ranked(average_precision_score, tokens.decisive, deviation),
-        "slip_auroc": _ranked(roc_auc_score, tokens.slipped[blamed], tokens.weight[blamed]),
+        "average_precision": _ranked(average_precision_score, tokens.decisive, _deviation(tokens, measure)),
+        **_rankings(tokens, measure),
+        **_conditional(tokens, measure),
         "decisive_credit": _share(tokens.decisive, tokens.credit),
         "slip_credit": _share(tokens.slipped, tokens.credit),
         "filler_credit": _share(tokens.filler, tokens.credit),
     }
 
 
+def _deviation(tokens: Tokens, measure: str) -> Float[np.ndarray, " N"]:
+    """How far a token is set apart: the distance of its weight from 1, or its divergence."""
+    return np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
+
+
+def _rankings(tokens: Tokens, measure: str) -> Fields:
+    """How well decisive tokens are set apart, and slips blamed in rollouts with a negative advantage."""
+    blamed = tokens.where(tokens.negative)
+    return {
+        "auroc": _ranked(roc_auc_score, tokens.decisive, _deviation(tokens, measure)),
+        "slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.weight),
+    }
+
+
+def _by_entropy(tokens: Tokens) -> Fields:
+    """The same by the policy's entropy."""
+    blamed = tokens.where(tokens.negative)
+    return {
+        "entropy_auroc": _ranked(roc_auc_score, tokens.decisive, tokens.entropy),
+        "entropy_slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.entropy),
+    }
+
+
+def _conditional(tokens: Tokens, measure: str) -> Fields:
+    """Rankings among uncertain tokens, and those of the entropy; nothing where a token's entropy was not kept."""
+    if np.isnan(tokens.entropy).any():
+        return {}
+    uncertain = tokens.entropy > UNCERTAIN
+    among = tokens.where(uncertain)
+    narrowed = _rankings(among, measure) | _by_entropy(among)
+    return {"uncertain": _share(uncertain)} | _by_entropy(tokens) | {f"{k}_uncertain": v for k, v in narrowed.items()}
+
+
 def _ranked(measure: Callable[..., float], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]) -> float | None:
-    """How well ``by`` ranks the wanted tokens first; None where all are equal (nothing is ranked) or of one kind."""
+    """How well ``by`` ranks the wanted tokens first; None if all values are equal or all tokens are of one kind."""
     if len(by) == 0 or np.ptp(by) <= EVEN or wanted.all() or not wanted.any():
         return None
     return float(measure(wanted, by))
@@ -135,7 +186,7 @@ def _share(marked: Bool[np.ndarray, " N"], of: Float[np.ndarray, " N"] | None = 
 
 
 def _evidence(rows: Sequence[Rollout]) -> Fields:
-    """Shares of tokens whose evidence speaks for the right answer, for neither, and against it."""
+    """Shares of tokens with evidence for the right answer, with none, and with evidence against it."""
     values = np.concatenate([np.array(row.evidence, dtype=float) for row in rows]) if rows else np.zeros(0)
     if not len(values):
         return {}

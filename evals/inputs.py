@@ -1,4 +1,4 @@
-"""Checks before an evaluation starts: complete files, a model that loads, an environment that changes no score."""
+"""Checks before an evaluation starts: files are complete, the model can load, the environment changes no score."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import threading
 from ast import literal_eval
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ _REBUILD = "build the benchmark again or give another file"
 
 
 def check_environment() -> None:
-    """Raise EvalError if a variable would bring in a judge, other images or other ranks, or if off the main thread."""
+    """Raise EvalError if a variable of the environment would change scores, or if this is not the main thread.
+
+    Such variables bring in a model as judge, a choice of images, or several processes.
+    """
     for name, allowed in _ENVIRONMENT.items():
         value = os.environ.get(name, "")
         if value not in allowed:
@@ -54,8 +58,17 @@ def check_model(base: Path, adapter: Path | None) -> None:
         _check_folder(adapter, "adapter folder", _MODEL_FILES if holds_model(adapter) else _ADAPTER_FILES)
 
 
+def check_weights(base: Path, adapter: Path | None) -> None:
+    """Raise DataError if a tensor of the model or of the adapter holds NaN or an infinity. Imports torch."""
+    from methods.shared.finite import check_finite
+
+    check_finite(base, "the model")
+    if adapter is not None:
+        check_finite(adapter, "the trained weights")
+
+
 def holds_model(adapter: Path) -> bool:
-    """Whether a cell was trained with full fine-tuning (``lora_rank: 0``): its folder replaces the base model."""
+    """Whether a cell was trained with full fine-tuning (``lora_rank: 0``), so that its folder is a complete model."""
     return (adapter / "config.json").exists() and not (adapter / "adapter_config.json").exists()
 
 
@@ -73,7 +86,7 @@ def _check_folder(folder: Path, what: str, files: tuple[tuple[str, ...], ...]) -
 
 
 def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, Any]]:
-    """The first ``limit`` rows (None: all) of a benchmark's parquet, checked against what its task reads.
+    """Read and check the first ``limit`` rows (None: all) of a benchmark's parquet file.
 
     Images are replaced by the sha256 hex of their bytes. Raises ConfigError on an unknown benchmark, DataError on a
     file that is missing, unreadable, empty, short of a column, or holds a row that its task cannot render or score.
@@ -94,7 +107,7 @@ def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, A
     return rows
 
 
-def row_id(bench: Benchmark, row: dict[str, Any]) -> str:
+def row_id(bench: Benchmark, row: Mapping[str, Any]) -> str:
     """Identifier of a row, unique within the benchmark: its key columns joined by a slash."""
     return "/".join(str(row[column]) for column in bench.key)
 
@@ -118,16 +131,19 @@ def _read_table(bench: Benchmark, path: Path) -> pa.Table:
 
 
 def _check_column(schema: pa.Schema, column: str, kind: str, path: Path) -> None:
-    """Arrow type of the column; an image also needs the features of ``datasets`` in the file, or it stays a dict."""
-    found = schema.field(column).type
+    """Raise DataError unless a column has the right type.
+
+    For images the file must also hold the features of ``datasets``, or the task would get a dict instead of an image.
+    """
+    arrow_type = schema.field(column).type
     fits = {
-        "text": pa.types.is_string(found) or pa.types.is_large_string(found),
-        "texts": pa.types.is_list(found) and pa.types.is_string(found.value_type),
-        "number": pa.types.is_integer(found),
-        "image": pa.types.is_struct(found) and {field.name for field in found} == {"bytes", "path"},
+        "text": pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type),
+        "texts": pa.types.is_list(arrow_type) and pa.types.is_string(arrow_type.value_type),
+        "number": pa.types.is_integer(arrow_type),
+        "image": pa.types.is_struct(arrow_type) and {field.name for field in arrow_type} == {"bytes", "path"},
     }[kind]
     if not fits:
-        raise DataError(str(path), f"column {column} is {found}, not {kind}", _REBUILD)
+        raise DataError(str(path), f"column {column} is {arrow_type}, not {kind}", _REBUILD)
     if kind == "image":
         features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         if features.get(column, {}).get("_type") != "Image":
@@ -140,6 +156,8 @@ def _check_row(bench: Benchmark, row: dict[str, Any], place: str) -> None:
             raise DataError(place, f"{column} is empty", _REBUILD)
         if kind == "image" and row[column] is not None:
             row[column] = _image_digest(row[column]["bytes"], f"{place}: {column}")
+    if not row[bench.gold].strip():
+        raise DataError(place, f"{bench.gold} is blank", _REBUILD)
     for cause in _unscorable(bench.name, row):
         raise DataError(place, cause, _REBUILD)
 
@@ -154,11 +172,13 @@ def _image_digest(content: bytes | None, place: str) -> str:
 
 
 def _unscorable(name: str, row: dict[str, Any]) -> Iterator[str]:
-    """Why lmms-eval could not render or score the row; it would retry for 8 s and then lose the whole run."""
+    """Reasons why lmms-eval could not render or score the row. It would retry for 8 s and then lose all results."""
     if name == "mathvision" and row["options"]:
         letters = [chr(ord("A") + i) for i in range(len(row["options"]))]
         if row["answer"] not in letters:
             yield f"answer '{row['answer']}' is none of the options {', '.join(letters)}"
+    if name == "wemath" and not re.search(rf"\b{re.escape(row['answer'])}\s*[.:)]", row["option"]):
+        yield f"answer '{row['answer']}' is none of the options in '{row['option']}'"
     if name == "mmmu":
         yield from _unscorable_mmmu(row)
 
@@ -173,9 +193,14 @@ def _unscorable_mmmu(row: dict[str, Any]) -> Iterator[str]:
         return
     if row["question_type"] not in ("multiple-choice", "open"):
         yield f"question_type '{row['question_type']}' is neither multiple-choice nor open"
-    if row["id"].count("_") < 2:
+    if row["question_type"] == "multiple-choice":
+        letters = [chr(ord("A") + i) for i in range(len(options))]
+        if row["answer"] not in letters:
+            named = f"none of the options {', '.join(letters)}" if options else "given no options to choose from"
+            yield f"answer '{row['answer']}' is {named}"
+    if not re.fullmatch(r"[^_]+_.+_\d+", row["id"]):
         yield f"id '{row['id']}' does not read validation_Subject_number"
     shown = row["question"] + "".join(options if row["question_type"] == "multiple-choice" else [])
-    for i in range(1, 8):
-        if f"<image {i}>" in shown and row[f"image_{i}"] is None:
+    for i in re.findall(r"<image (\d+)>", shown):
+        if row.get(f"image_{i}") is None:
             yield f"<image {i}> is named but image_{i} is empty"

@@ -1,7 +1,8 @@
 """Entry point ``lmms_eval.models``: makes ``cepo_local`` known to lmms-eval, its command line included.
 
 ``python -m lmms_eval --model cepo_local --model_args base=...,adapter=... --process_docs_parallel 1`` evaluates a cell.
-lmms-eval loads this module while it is itself being imported, so the model's class lives elsewhere.
+lmms-eval loads this module while it is being imported itself. The class of the model needs lmms-eval, so it is in
+another module.
 """
 
 from __future__ import annotations

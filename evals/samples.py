@@ -1,4 +1,4 @@
-"""``samples.parquet``: one row per question asked, with everything later statistics need."""
+"""``samples.parquet``: one row for each question, with all that statistics need later."""
 
 from __future__ import annotations
 
@@ -21,57 +21,62 @@ SCHEMA = pa.schema(
     [
         pa.field("benchmark", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
-        pa.field("cluster", pa.string(), nullable=False),  # questions made from one seed problem share it
+        pa.field("cluster", pa.string(), nullable=False),  # the same for all questions made from one seed problem
         pa.field("question_hash", pa.string(), nullable=False),  # sha256 of what was asked and how it was sampled
         pa.field("answer", pa.string(), nullable=False),
-        pa.field("prediction", pa.string()),  # null: the scorer found no answer
+        pa.field("prediction", pa.string()),  # null: the scorer read no answer in the response
         pa.field("response", pa.string(), nullable=False),
         pa.field("correct", pa.float64(), nullable=False),  # 0 or 1
         pa.field("parsed", pa.bool_(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
         pa.field("tokens", pa.int64(), nullable=False),
+        pa.field(
+            "careful", pa.float64()
+        ),  # 0 or 1 by the second reading (evals/careful.py); null: it came to no verdict
     ]
 )
 
 
 def check_complete(bench: Benchmark, samples: list[dict[str, Any]], rows: list[dict[str, Any]], retry: str) -> None:
     """Raise EvalError, naming the ids, unless ``samples`` holds each of ``rows`` exactly once."""
-    found = [sample["doc_id"] for sample in samples]
-    missing = [row_id(bench, rows[i]) for i in sorted(set(range(len(rows))) - set(found))]
+    scored = [sample["doc_id"] for sample in samples]
+    missing = [row_id(bench, rows[i]) for i in sorted(set(range(len(rows))) - set(scored))]
     if missing:
         shown = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         raise EvalError(
             bench.name, f"{len(rows) - len(missing)} of {len(rows)} samples scored; missing ids: {shown}", retry
         )
-    if len(found) != len(rows):
-        raise EvalError(bench.name, f"{len(found)} samples for {len(rows)} questions", retry)
+    if len(scored) != len(rows):
+        raise EvalError(bench.name, f"{len(scored)} samples for {len(rows)} questions", retry)
 
 
 def question_hash(bench: Benchmark, row: dict[str, Any], prompt: str, settings: dict[str, OptionValue]) -> str:
-    """sha256 hex over the row as the task reads it (images by their digest), the prompt and the generation settings.
+    """sha256 hex of the row as the task reads it (images as digests), the prompt and the generation settings.
 
-    Seeds are left out: the same question keeps its hash over methods and seeds. (lmms-eval's ``doc_hash`` is constant.)
+    Seeds are left out, so that a question has the same hash for all methods and seeds. (lmms-eval's ``doc_hash`` cannot
+    be used: it is constant.)
     """
     asked = {"task": bench.task, "row": row, "prompt": prompt, "settings": settings}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], answer: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A row of ``SCHEMA`` from lmms-eval's record, the benchmark's row and how the model came to its response."""
+    """Make a row of ``SCHEMA`` from lmms-eval's record, the benchmark's row and the model's :class:`Answer`."""
     gold = str(row[bench.gold])
-    found = prediction(bench.name, row, gold, sample["filtered_resps"][0].strip())
+    predicted = prediction(bench.name, sample["filtered_resps"][0].strip(), sample["reading"])
     return {
         "benchmark": bench.name,
         "id": row_id(bench, row),
         "cluster": str(row[bench.cluster]) if bench.cluster else row_id(bench, row),
         "question_hash": question_hash(bench, row, answer.prompt, answer.settings),
         "answer": gold,
-        "prediction": found,
+        "prediction": predicted,
         "response": sample["resps"][0],
         "correct": correct(bench.name, sample),
-        "parsed": found is not None,
+        "parsed": predicted is not None,
         "truncated": answer.truncated,
         "tokens": answer.tokens,
+        "careful": None if sample["careful"] is None else float(sample["careful"]),
     }
 
 
@@ -84,7 +89,7 @@ def write_samples(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def read_samples(path: Path) -> pa.Table:
-    """Read and check ``samples.parquet``; raises DataError if it is missing, unreadable or not of ``SCHEMA``."""
+    """Read and check ``samples.parquet``. Raises DataError if it is missing, unreadable or not of ``SCHEMA``."""
     if not path.is_file():
         raise DataError(
             str(path), "the samples of the evaluation are missing", "evaluate the cell again", delete_and_rerun=True
@@ -104,14 +109,14 @@ def read_samples(path: Path) -> pa.Table:
 
 
 def check_samples(table: pa.Table, place: str) -> None:
-    """Raise DataError on an empty table, a null, an unknown benchmark, a repeated question, a score beside 0 and 1."""
+    """Raise DataError on an empty table, a null, an unknown benchmark, a repeated question, a score not 0 or 1."""
     frame = table.to_pandas()
     problems = {
         "no samples": frame.empty,
-        "an empty value": bool(frame.drop(columns="prediction").isna().to_numpy().any()),
+        "an empty value": bool(frame.drop(columns=["prediction", "careful"]).isna().to_numpy().any()),
         "an unknown benchmark": not set(frame["benchmark"]) <= set(BENCHMARKS),
         "a question twice": bool(frame.duplicated(["benchmark", "id"]).any()),
-        "a score other than 0 and 1": not set(frame["correct"]) <= {0.0, 1.0},
+        "a score other than 0 and 1": not {*frame["correct"], *frame["careful"].dropna()} <= {0.0, 1.0},
         "parsed without a prediction": bool((frame["parsed"] != frame["prediction"].notna()).any()),
     }
     for problem, present in problems.items():

@@ -1,7 +1,8 @@
-"""Sampling as vLLM does it, as processors for Hugging Face ``generate``: bar, penalise, temper, cut, draw.
+"""Sample in the same way as vLLM, with processors for Hugging Face ``generate``.
 
-Every sample has its own noise, so neither the batch it lands in nor the order of the batches changes its response, and
-two models asked the same question with the same seed share the noise (common random numbers).
+The steps are: barred tokens, presence penalty, temperature, top-k, top-p, and the draw of a token. Every sample has
+random numbers of its own, so its response depends neither on its batch nor on the order of batches. Two models that
+answer the same question with the same seed use the same random numbers (common random numbers).
 """
 
 from __future__ import annotations
@@ -26,32 +27,32 @@ from contracts.records import OptionValue
 
 
 def noise(seed: str, keys: Sequence[str], length: int) -> Float[Tensor, "B T"]:
-    """Uniform numbers in [0, 1): row b depends on ``seed`` and ``keys[b]`` alone, column t decides token t."""
+    """Uniform numbers in [0, 1). Row b depends only on ``seed`` and ``keys[b]``; column t decides token t."""
     words = [hashlib.sha256(f"evaluation/{seed}/{key}".encode()).digest() for key in keys]
     rows = [np.random.default_rng(list(word)).random(length) for word in words]
     return torch.from_numpy(np.stack(rows))
 
 
 class PresencePenalty(LogitsProcessor):
-    """Take ``penalty`` from the logit of every token that the response already holds, once, however often it occurs."""
+    """Subtract ``penalty`` once from the logit of each token that the response holds already."""
 
     def __init__(self, penalty: float, prompt_length: int) -> None:
         self.penalty, self.prompt_length = penalty, prompt_length
 
     def __call__(self, input_ids: Int[Tensor, "B N"], scores: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Penalised logits; prompt tokens do not count."""
+        """Return the penalised logits. Tokens of the prompt do not count."""
         seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, input_ids[:, self.prompt_length :], True)
         return scores - self.penalty * seen
 
 
 class Draw(LogitsProcessor):
-    """Inverse-CDF sampling: keep the one token on which the sample's uniform number falls, so that argmax takes it."""
+    """Inverse-CDF sampling: only the token on which the uniform number falls is left, so that argmax returns it."""
 
     def __init__(self, uniform: Float[Tensor, "B T"], prompt_length: int) -> None:
         self.uniform, self.prompt_length = uniform, prompt_length
 
     def __call__(self, input_ids: Int[Tensor, "B N"], scores: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
-        """Zero for the drawn token, minus infinity for all others."""
+        """Return 0 for the drawn token and minus infinity for all others."""
         cumulative = torch.softmax(scores.double(), dim=-1).cumsum(dim=-1)
         step = input_ids.shape[1] - self.prompt_length
         total = cumulative[:, -1:]
@@ -64,7 +65,7 @@ class Draw(LogitsProcessor):
 def sampler(
     settings: dict[str, OptionValue], barred: Sequence[int], uniform: Float[Tensor, "B T"], prompt_length: int
 ) -> LogitsProcessorList:
-    """Processors for one batch, in vLLM's order: barred tokens, presence penalty, temperature, top-k, top-p, draw."""
+    """Return the processors for one batch, in the order in which vLLM applies them."""
     processors = LogitsProcessorList([SuppressTokensLogitsProcessor(list(barred), device=str(uniform.device))])
     if penalty := float(settings["presence_penalty"]):
         processors.append(PresencePenalty(penalty, prompt_length))

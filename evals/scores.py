@@ -21,9 +21,9 @@ ROUNDING = 6e-5  # lmms-eval rounds MathVision to 0.01 of 100 and MMMU to 0.0000
 
 
 def score(samples: Path, raw: Path, cell: str, cell_digest: str) -> Scores:
-    """Scores of a cell from what ``evals.run.evaluate`` wrote.
+    """Compute the scores of a cell from the files that ``evals.run.evaluate`` wrote.
 
-    Raises DataError if a file is missing or broken, EvalError if an accuracy is not the one lmms-eval reports.
+    Raises DataError if a file is missing or broken, and EvalError if an accuracy is not the one that lmms-eval reports.
     """
     frame = read_samples(samples).to_pandas()
     results, report = _read_json(raw / RESULTS), _read_json(raw / GENERATION)
@@ -49,14 +49,14 @@ def score(samples: Path, raw: Path, cell: str, cell_digest: str) -> Scores:
 
 
 def panel(samples: pd.DataFrame) -> Panel:
-    """Outcomes of one benchmark for the intervals: questions made from one seed problem are not independent."""
+    """Outcomes of one benchmark as the intervals need them, with the seed problem of each question."""
     return Panel(samples["correct"].to_numpy()[None], samples["cluster"].factorize()[0])
 
 
 def check_accuracy(bench: Benchmark, samples: pd.DataFrame, results: dict[str, Any]) -> None:
     """Raise EvalError unless the samples give the accuracy in lmms-eval's ``results`` of the task.
 
-    DynaMath averages within each seed problem first; that is the plain mean if all have the same number of variants.
+    DynaMath averages within each seed problem first; this is the plain mean if all have equally many variants.
     """
     member = samples["cluster" if bench.name == "dynamath" else "id"].factorize()[0]
     accuracy = float(np.mean(np.bincount(member, samples["correct"].to_numpy()) / np.bincount(member)))
@@ -81,13 +81,13 @@ def bench_score(bench: Benchmark, samples: pd.DataFrame, estimate: Estimate, res
 
 
 def _others(bench: Benchmark, results: dict[str, Any]) -> dict[str, float]:
-    """lmms-eval's further metrics of the task; its standard errors are left out, being "N/A" for most metrics."""
-    found = {}
+    """Further metrics of lmms-eval for the task, without its standard errors, most of which are "N/A"."""
+    others = {}
     for key, value in results.items():
         metric, _, filtered = key.partition(",")
         if filtered == "none" and metric != bench.metric and "_stderr" not in metric and isinstance(value, int | float):
-            found[metric] = float(value)
-    return found
+            others[metric] = float(value)
+    return others
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Task files for lmms-eval: its own five tasks under their own names, with only the place of the data changed."""
+"""Task files for lmms-eval: its own five tasks under their own names. Only the place of the data is changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evals.benchmarks import BENCHMARKS, Benchmark
 
 
 def upstream_tasks() -> Path:
-    """Folder ``lmms_eval/tasks`` of the installed package, found without importing it."""
+    """Folder ``lmms_eval/tasks`` of the installed package, which is not imported for that."""
     spec = find_spec("lmms_eval")
     if spec is None or spec.origin is None:
         raise EvalError("lmms_eval", "the package is not installed", "run 'make' to set up the environment")
@@ -29,7 +29,7 @@ def task_config(bench: Benchmark, data: Path, cache: Path) -> dict[str, object]:
     }
     if bench.name == "wemath":
         # Upstream's strict and loose scores assume all 525 problems and divide by zero when no multi-step question is
-        # right, which loses the whole run. The accuracy of the paper's table is acc_score; per-sample scoring stays.
+        # right, which would lose all results. The accuracy of the paper's table is acc_score; per-sample scoring stays.
         config["metric_list"] = [
             {"metric": metric, "aggregation": "mean", "higher_is_better": True}
             for metric in ("acc_score", "format_score")
@@ -40,8 +40,8 @@ def task_config(bench: Benchmark, data: Path, cache: Path) -> dict[str, object]:
 def write_tasks(folder: Path, data: dict[str, Path], cache: Path) -> list[str]:
     """Write one task file per benchmark of ``data`` (name -> parquet) to ``folder``; returns the task names.
 
-    Load them with ``TaskManager(include_path=folder, include_defaults=False)``: beside the defaults, a task of the same
-    name would lose to lmms-eval's own without a word.
+    Load them with ``TaskManager(include_path=folder, include_defaults=False)``. With the defaults, lmms-eval would use
+    its own task of the same name instead, without saying so.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in data.items():

@@ -1,7 +1,7 @@
-"""Anti-oracle: credit on filler only, on tokens that neither decide the answer nor slip, as the world's labels say.
+"""Anti-oracle: credit on filler tokens only, which neither decide the answer nor slip, by the world's labels.
 
-A control, not a rival: there is nothing to learn from these tokens. Where it learns, something else than credit does. A
-rollout whose chain cannot be read has no labels and gets no credit.
+This is a negative control: nothing about the answer can be learned from these tokens. If its accuracy rises, something
+other than credit causes that. A rollout whose chain cannot be read has no labels and gets no credit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from methods.shared.credit import uniform_credit
 
 @dataclass(frozen=True)
 class AntiOracle(Method):
-    """Asks the world for the labels of tokens; a world without labels refuses it."""
+    """Needs the labels of tokens, so it is refused in a world that has none."""
 
     control: ClassVar[bool] = True
     labels: ClassVar[bool] = True
 
     def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
-        """The rollout's advantage on its filler tokens."""
+        """Return the rollout's advantage for its filler tokens, and 0 for the others."""
         return uniform_credit(batch.advantage, batch.mask) * batch.labels["filler"]

@@ -1,10 +1,10 @@
-"""What every method shares: the options of a training run, the teachers it asks for, and its one hook.
+"""The base classes of methods: options of a training run, the teachers a method asks, and the hook that it implements.
 
 A method is a frozen dataclass in ``methods/<name>.py`` that subclasses :class:`Method` or one of its two families here:
 :class:`SelfDistillation` (methods with a teacher) and :class:`TokenCredit` (self-distillation that only reweights the
-advantage). Its fields and those it inherits are its options; defaults are the paper's values. It implements ``credit``
-(token advantages for the clipped surrogate) or ``loss`` (distribution matching), nothing else. Options are plain
-literals so that the workflow can read them without importing torch.
+advantage). The fields of the class, its own and those it inherits, are the options of the method; their defaults are
+the paper's values. The class implements one hook: ``credit`` (token advantages for the clipped surrogate) or ``loss``
+(distribution matching). Defaults are plain literals, so that the workflow can read them without importing torch.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ PRESETS = {
 
 
 class Choose(Protocol):
-    """Picks what a teacher is shown; shared/references.py holds the choosers of the paper and of the released code."""
+    """A function that picks what a teacher is shown. Those of the paper and the released code: shared/references.py."""
 
     def __call__(
         self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
     ) -> list[Reference | None]:
-        """One reference per member, None where there is none; ``others``: answers of the step's other problems."""
+        """Return one reference per member, or None. ``others``: right answers of the other problems of this step."""
         ...
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a teacher's weights come from; ``actor`` is the policy before the update of this rollout step."""
+    """Where a teacher's weights come from. ``actor`` is the policy as it was before the update of this rollout step."""
 
     source: Literal["actor", "fixed", "ema", "synced"] = "actor"
     decay: float = 0.999  # ema: teacher <- decay * teacher + (1 - decay) * actor
@@ -64,7 +64,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Teacher:
-    """One more look at a rollout: the same weights or others, shown a reference the student does not see."""
+    """A second pass over a rollout, by a model that is also shown a reference, which the student does not see."""
 
     choose: Choose  # what it is shown, per member of a group
     weights: Weights = Weights()
@@ -91,7 +91,7 @@ class PrefixValues:
 
 @dataclass(frozen=True)
 class Rollouts:
-    """What a hook sees: B rollouts of one step, or a slice of them (for ``loss``); all padding is 0."""
+    """What a hook is given: the B rollouts of one step, or for ``loss`` some of them. Padding is 0 in every field."""
 
     group: Int[Tensor, " B"]  # index of the problem a rollout answers; equal for the G members of a group
     reward: Float[Tensor, " B"]
@@ -101,8 +101,8 @@ class Rollouts:
     mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token, then 0
     logp: dict[str, Float[Tensor, "B T"]]  # nats, of the sampled tokens: "student" and, for ``credit``, each teacher
     has: dict[str, Bool[Tensor, " B"]]  # per teacher: was there a reference for this rollout?
-    seed: int  # of this cell and step, for hooks that draw (shuffled evidence)
-    entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; there for ``credit``, not for ``loss``
+    seed: int  # of this cell and step, for hooks that draw random numbers (shuffled evidence)
+    entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; given to ``credit``, None for ``loss``
     labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
     line_ends: Bool[Tensor, "B T"] | None = None  # tokens that hold a line break; for methods that ask for values
     # For methods that ask for values: "known" (B, T) bool, "prefix" (B, T) mean reward after each known token and 0
@@ -110,16 +110,16 @@ class Rollouts:
     values: dict[str, Tensor] = field(default_factory=dict)
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
-        """Nats under teacher ``name``, and under the student where that teacher has no reference."""
+        """Log-probs in nats under the teacher ``name``; those of the student where that teacher has no reference."""
         return self.logp["student"].where(~self.has[name][:, None], self.logp[name])
 
 
 @dataclass(frozen=True)
 class Method:
-    """Options every method has; the paper's values, their sources where text and code differ in docs/audit.md."""
+    """Options that every method has. Defaults are the paper's values; docs/audit.md says where text and code differ."""
 
-    control: ClassVar[bool] = False  # True: a control beside the methods, not one of "all methods"
-    labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only some worlds can give
+    control: ClassVar[bool] = False  # True: a control, which does not count among "all methods"
+    labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
 
     lr: float = 1e-6  # peak learning rate of AdamW
@@ -143,6 +143,7 @@ class Method:
     student_image: bool = True  # False: trained on the text alone, as the official OPSD and SDPO are; evaluated with it
     prompt_template: Literal["math_short", "none"] = "math_short"
     reward: Literal["binary", "accuracy_format"] = "binary"  # paper: 0 or 1; released code: 0.9 accuracy + 0.1 format
+    grader: Literal["mathruler", "math_verify", "either"] = "mathruler"  # the released code's; either: right by one
     drop_all_wrong: bool = False  # True: groups without a right rollout get no update, whatever their format rewards
     clip_low: float = 0.2  # surrogate ratio clip: 1 - clip_low
     clip_high: float = 0.28  # surrogate ratio clip: 1 + clip_high
@@ -153,15 +154,15 @@ class Method:
     eval_weights: Literal["adapter", "rounded_bf16", "merged_bf16"] = "adapter"  # evals/merging.py; released: merged
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot work (ConfigError)."""
+        """Raise ConfigError for a value that cannot work."""
         check_limits(asdict(self))
 
     def teachers(self) -> dict[str, Teacher]:
-        """Teachers this method needs, by the name under which their log-probs arrive."""
+        """The teachers of this method, by the names under which their log-probs are found in ``Rollouts``."""
         return {}
 
     def needs_teachers(self, step: int) -> bool:
-        """Whether the teachers can change the update of 0-based rollout ``step`` at all; False skips their passes."""
+        """Whether the teachers can change the update of 0-based rollout ``step``. If not, they are not asked."""
         return bool(self.teachers())
 
     def prefix_values(self) -> PrefixValues | None:
@@ -177,24 +178,24 @@ class Method:
         return reward
 
     def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
-        """Token advantages for the clipped surrogate; padding is 0. ``step`` counts rollout steps from 0."""
+        """Return the advantage of each token for the clipped surrogate; 0 on padding. ``step``: rollout step from 0."""
         raise NotImplementedError
 
     def loss(
         self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
     ) -> Float[Tensor, "B T"]:
-        """Per-token loss of distribution matching, in nats; padding is 0. Gradient flows through the student only."""
+        """Return the loss of each token in nats; 0 on padding. The gradient flows through the student's logits only."""
         raise NotImplementedError
 
     @property
     def matches_distributions(self) -> bool:
-        """True if the method trains on ``loss`` (needs whole distributions), False if on ``credit``."""
+        """True if the method trains on ``loss`` (it needs complete distributions), False if it trains on ``credit``."""
         return type(self).loss is not Method.loss
 
 
 @dataclass(frozen=True)
 class SelfDistillation(Method):
-    """Methods with a teacher: the policy itself, or an earlier copy of it, that is shown a reference."""
+    """Methods with teachers. A teacher is the policy itself, or an earlier copy of it, that is shown a reference."""
 
     teacher_weights: Literal["actor", "fixed", "ema", "synced"] = "actor"  # CEPO Table 4; actor: the main setting
     teacher_sync: int = 25  # synced: rollout steps between two copies; CEPO Table 4
@@ -205,22 +206,22 @@ class SelfDistillation(Method):
     context_style: Literal["inline", "user_turn"] = "inline"  # released code; the paper gives no wording
 
     def teacher(self, choose: Choose) -> Teacher:
-        """A teacher with this method's options that is shown what ``choose`` picks."""
+        """Make a teacher with this method's options that is shown what ``choose`` picks."""
         weights = Weights(self.teacher_weights, self.ema_decay, self.ema_tick, self.teacher_sync)
         return Teacher(choose, weights, self.teacher_image, self.teacher_positions, self.context_style)
 
 
 @dataclass(frozen=True)
 class TokenCredit(SelfDistillation):
-    """RLSD and CEPO: the advantage of a rollout is spread over its tokens by evidence, its sign is kept.
+    """RLSD and CEPO: evidence decides how much of a rollout's advantage each token gets. The sign stays that of A.
 
-    A_t = A * ((1 - lam) + lam * clip(exp(sign(A) * evidence_t), 1 - eps_w, 1 + eps_w)), lam fading out over training.
+    A_t = A * ((1 - lam) + lam * clip(exp(sign(A) * evidence_t), 1 - eps_w, 1 + eps_w)). lam falls to 0 over training.
     """
 
     lam: float = 0.5  # share of token-level credit at the first step, in [0, 1]
     lam_schedule: Literal["linear", "constant"] = "linear"
     decay_steps: int = 25  # rollout steps until lam is 0 (linear)
-    lam_clock: Literal["from_zero", "from_one"] = "from_zero"  # from_one: the first step is one tick down
+    lam_clock: Literal["from_zero", "from_one"] = "from_zero"  # from_one: lam has already fallen once at the first step
     eps_w: float = 0.5  # half-width of the clip on a token's weight
 
     def lam_at(self, step: int) -> float:
@@ -228,15 +229,15 @@ class TokenCredit(SelfDistillation):
         return schedule.lam_at(step, self.lam, self.lam_schedule, self.decay_steps, self.lam_clock)
 
     def needs_teachers(self, step: int) -> bool:
-        """Only while lam > 0."""
+        """Teachers are needed while lam > 0; after that, credit does not depend on evidence."""
         return self.lam_at(step) > 0
 
     def evidence(self, batch: Rollouts) -> Float[Tensor, "B T"]:
-        """Nats by which the teachers favour each sampled token; > 0: it fits the right answer. No gradient."""
+        """Return the evidence of each sampled token in nats; above 0 the token fits the right answer. No gradient."""
         raise NotImplementedError
 
     def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
-        """Token advantages; plain GRPO's once lam is 0."""
+        """Return the advantage of each token; the same as GRPO's once lam is 0."""
         lam = self.lam_at(step)
         if lam == 0:
             return uniform_credit(batch.advantage, batch.mask)
@@ -244,8 +245,8 @@ class TokenCredit(SelfDistillation):
 
 
 def load_method(name: str, options: dict[str, Any]) -> Method:
-    """Instantiate the method defined in ``methods/<name>.py``; options were validated by the workflow."""
+    """Make the method defined in ``methods/<name>.py``. The workflow has checked the options."""
     module = importlib.import_module(f"methods.{name}")
-    found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Method) and v is not Method]
-    (cls,) = [c for c in found if c.__module__ == module.__name__]
+    classes = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Method) and v is not Method]
+    (cls,) = [c for c in classes if c.__module__ == module.__name__]
     return cls(**options)

@@ -1,7 +1,7 @@
 """CEPO: weigh each token by how much a teacher shown the right answer and one shown a wrong answer disagree about it.
 
-arXiv:2605.19436, section 3. Evidence is log P+ - log P-. Where the group offers no wrong answer P- is the student,
-which is RLSD; once lam is 0 it is GRPO. The four references of Table 5 are combinations of ``right`` and ``wrong``.
+arXiv:2605.19436, section 3. Evidence is log P+ - log P-. In a group without a wrong answer P- is the student, which
+makes it RLSD. Once lam is 0 it is GRPO. The rows of Table 5 are combinations of the options ``right`` and ``wrong``.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Cepo(TokenCredit):
     evidence_order: Literal["contrast", "shuffled"] = "contrast"  # control: shuffle the evidence within each response
 
     def teachers(self) -> dict[str, Teacher]:
-        """Two teachers: one shown what is right, one shown what is wrong."""
+        """Two teachers: one is shown a right answer or rollout, the other a wrong one."""
         return {"right": self.teacher(self._choose_right()), "wrong": self.teacher(self._choose_wrong())}
 
     def evidence(self, batch: Rollouts) -> Float[Tensor, "B T"]:
-        """log P+ - log P-, in nats."""
+        """Return log P+ - log P- of each token, in nats."""
         right, wrong = batch.teacher_logp("right"), batch.teacher_logp("wrong")
         if self.empty_neg == "right":
             wrong = wrong.where(batch.has["wrong"][:, None], right)

@@ -16,5 +16,5 @@ class Grpo(Method):
     """No options of its own; learning rate 1e-6 (paper section 4; released code: experiments/geo/grpo.sh:29)."""
 
     def credit(self, batch: Rollouts, step: int) -> Float[Tensor, "B T"]:
-        """The rollout's advantage on each of its tokens."""
+        """Return the rollout's advantage for each of its tokens."""
         return uniform_credit(batch.advantage, batch.mask)

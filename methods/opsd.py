@@ -1,7 +1,8 @@
 """OPSD: pull the policy's whole next-token distribution towards that of a teacher shown the right answer.
 
-CEPO's comparison: "per-token KL divergence to a correct-answer teacher" (section 4, Table 7); no reward, no group.
-Official code: github.com/siyan-zhao/OPSD @590ec26, text-only, on written solutions that Geo3k lacks.
+CEPO's paper describes it as "per-token KL divergence to a correct-answer teacher" (section 4, Table 7); it needs
+neither rewards nor groups. OPSD's official code is github.com/siyan-zhao/OPSD @590ec26. It trains on text without
+images and shows the teacher written solutions, which Geo3k does not have.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 from methods.base import Rollouts, SelfDistillation, Teacher
 from methods.shared.divergence import divergence
 from methods.shared.references import right_answer
+from methods.shared.surrogate import selected
 
 PRESETS = {
     "released": {  # the authors' own code, scripts/run_opsd.sh and opsd_trainer.py @590ec26; CEPO released none
@@ -48,6 +50,6 @@ class Opsd(SelfDistillation):
     def loss(
         self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
     ) -> Float[Tensor, "B T"]:
-        """Divergence of student and teacher at every response token, in nats."""
+        """Return the divergence of student and teacher at every response token, in nats."""
         per_token = divergence(self.divergence, student_logits, teacher_logits, self.beta, self.tau, self.token_clip)
-        return per_token * batch.mask
+        return selected(per_token, batch.mask)

@@ -1,6 +1,6 @@
 """RLSD: weigh each token by how much likelier it gets once the policy is shown the right answer (arXiv:2604.03128).
 
-Evidence is log P+ - log P_S: the policy with and without the reference r+ in its context.
+Evidence is log P+ - log P_S: the log-prob of a token with the reference r+ in the context, minus that without it.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ class Rlsd(TokenCredit):
         return {"right": self.teacher(right_answer if self.privileged == "gt_answer" else blank)}
 
     def evidence(self, batch: Rollouts) -> Float[Tensor, "B T"]:
-        """log P+ - log P_S, in nats."""
+        """Return log P+ - log P_S of each token, in nats."""
         return batch.teacher_logp("right") - batch.logp["student"]

@@ -1,7 +1,8 @@
 """SDPO: pull the policy's distribution towards a slowly moving teacher shown the answer or a successful peer.
 
-CEPO's comparison names "JSD + EMA" with decay 0.999 (Table 7): the defaults. The official code shows a peer's solution,
-keeps the student's top 100 tokens and lets the teacher move faster: preset ``released``.
+The defaults are those of CEPO's paper: "JSD + EMA" with decay 0.999 (Table 7). The preset ``released`` is the official
+SDPO code: the teacher reads a peer's solution, only the student's 100 likeliest tokens are compared one by one, and the
+teacher follows the policy faster.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from methods.base import Rollouts, SelfDistillation, Teacher
 from methods.shared.divergence import divergence, log_probs, top_k_and_tail
 from methods.shared.references import peer_demo, right_answer
+from methods.shared.surrogate import selected
 
 PRESETS = {
     "released": {  # the official code, github.com/lasgroup/SDPO @0e6d510; CEPO released none
@@ -52,16 +54,17 @@ class Sdpo(SelfDistillation):
     def loss(
         self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
     ) -> Float[Tensor, "B T"]:
-        """Divergence at the response tokens of rollouts that have a reference, in nats; 0 elsewhere."""
+        """Return the divergence at each response token of rollouts that have a reference, in nats; 0 elsewhere."""
         counted = batch.mask * batch.has["right"][:, None]
         if self.is_clip > 0:
             counted = counted * self._ratio(student_logits, batch).clamp(max=self.is_clip)
         if self.top_k > 0:
             student_logits, teacher_logits = top_k_and_tail(student_logits, teacher_logits, self.top_k)
-        return divergence(self.divergence, student_logits, teacher_logits, self.beta) * counted
+        per_token = divergence(self.divergence, student_logits, teacher_logits, self.beta) * counted
+        return selected(per_token, batch.mask)
 
     @torch.no_grad()
     def _ratio(self, student_logits: Float[Tensor, "B T V"], batch: Rollouts) -> Float[Tensor, "B T"]:
-        """pi / pi_old of the sampled tokens at the rollout temperature (core_algos.py:1168-1175)."""
+        """Return pi / pi_old of the sampled tokens at the temperature of the rollouts (core_algos.py:1168-1175)."""
         logp = log_probs(student_logits, self.temperature).gather(-1, batch.tokens[..., None])[..., 0]
         return torch.exp((logp - batch.logp["student"]).clamp(-20.0, 20.0))

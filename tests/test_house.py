@@ -12,7 +12,7 @@ import pytest
 
 from contracts.paths import ROOT
 
-PACKAGES = ("contracts", "methods", "evals", "workflows")
+PACKAGES = ("cepo_bench", "contracts", "methods", "evals", "workflows")
 MODULES, LINES, FUNCTION = 25, 300, 60  # at most: modules in a folder, lines of a file, lines of a function
 NAMED = re.compile(r"`([\w/]+\.(?:py|smk))`")  # a file, as a README names it
 
@@ -41,6 +41,33 @@ def test_a_folder_lists_its_files(name: str):
     assert modules(readme.parent) <= listed, f"{readme}: no line for {sorted(modules(readme.parent) - listed)}"
     gone = {file for file in listed if not (readme.parent / file).exists()}
     assert not gone, f"{readme} lists files that do not exist: {sorted(gone)}"
+
+
+# A question of a newcomer: the page of a folder, the file that its answer is in, and a line of that file.
+SIGNPOSTS = {
+    "where eps_w gets its default": ("methods", "base.py", "eps_w: float ="),
+    "where an interval of Table 2 is computed": ("evals/statistics", "intervals.py", "def differences("),
+    "where a wrong rollout's answer is chosen": ("methods/shared", "references.py", "def wrong_answer("),
+    "what decides whether a cell is trained again": ("workflows/lib/dag", "recipes.py", "def cell_digests("),
+    "where to add a figure": ("evals/analysis/figures", "__init__.py", "To add one:"),
+}
+
+
+@pytest.mark.parametrize("question", SIGNPOSTS)
+def test_two_steps_lead_from_the_top_to(question: str):
+    folder, file, line = SIGNPOSTS[question]
+    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert any(f"`{place}/`" in front for place in [folder, *map(str, Path(folder).parents)]), "README names no way"
+    assert f"`{file}`" in (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    assert line in (ROOT / folder / file).read_text(encoding="utf-8")
+
+
+def test_a_word_has_one_meaning():
+    page = (ROOT / "docs/words.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ") and "| meaning |" not in line]
+    words = [word.strip(" `") for row in rows for word in row.split(",")]
+    assert sorted(set(words)) == sorted(words)
+    assert {"reference", "step", "row", "arm", "baseline", "partner", "full fine-tuning"} <= set(words)
 
 
 @pytest.mark.parametrize("name", FOLDERS)

@@ -1,10 +1,11 @@
-"""Pack a finished world into two small files, and unpack it: all that tables, figures and claims need.
+"""Pack a finished world into a few small files, and unpack it: all that tables, figures and claims need.
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
-evaluation, each answer in three bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
-every cell. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
-``eval/answers.parquet`` in the place of ``samples.parquet``. Everything that reads cells reads these too: ``make
-rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
+evaluation, each answer in five bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
+every cell; the numbers of measured gradients lie in ``gradients/`` as they are. :func:`pack` makes them from
+``results/<world>``; :func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of
+``samples.parquet``. Everything that reads cells reads these too: ``make rebuild`` makes all tables and figures from an
+archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -21,19 +22,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataError, UserError
-from contracts.files import replacing
+from contracts.files import replacing, write_text
+from contracts.gradients import ESTIMATES, MEASUREMENTS
 from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
-from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
+from evals.analysis.cells import ANSWERS, COLUMNS, SECOND, by_benchmark
+from evals.analysis.gradient_results import FOLDER
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
-BITS = ["correct", "parsed", "truncated"]  # in an answer's number, from the lowest bit
+BITS = ["correct", "parsed", "truncated", SECOND]  # in an answer's number, from the lowest bit
+READ_TWICE = len(BITS)  # the next bit: the answer has a second reading
 
 
 def pack(results: Path, out: Path) -> list[Path]:
     """Write the archive of ``results/<world>`` to the folder ``out``; returns the paths.
 
-    Cells that were not evaluated are left out. DataError if none was.
+    Cells that were not evaluated are left out. Raises DataError if no cell was evaluated.
     """
     cells = sorted(path.parents[1] for path in (results / "cells").glob("*/*/*/*/eval/scores.json"))
     if not cells:
@@ -50,11 +54,22 @@ def pack(results: Path, out: Path) -> list[Path]:
     return [
         _write(pa.Table.from_pylist(texts), out / RECORDS),
         _write(pa.Table.from_pandas(table.astype("UInt8").reset_index(), preserve_index=False), out / ANSWERS),
+        *carry_gradients(results, out),
     ]
 
 
+def carry_gradients(results: Path, out: Path) -> list[Path]:
+    """Copy the numbers of measured gradients below ``results`` to the folder ``out``; none where none were measured."""
+    files = [results / FOLDER / name for name in (ESTIMATES, MEASUREMENTS)]
+    found = [file for file in files if file.exists()]
+    return [write_text(out / FOLDER / file.name, file.read_text(encoding="utf-8")) for file in found]
+
+
 def unpack(archive: Path, results: Path) -> list[Path]:
-    """Write the cell folders of an archive below ``results/cells``; returns them. DataError if it is no archive."""
+    """Write the cell folders of an archive below ``results/cells``, and its gradients; returns the cell folders.
+
+    DataError if it is no archive.
+    """
     try:
         answers = pq.read_table(archive / ANSWERS).to_pandas()
     except (pa.ArrowException, OSError) as error:
@@ -62,13 +77,15 @@ def unpack(archive: Path, results: Path) -> list[Path]:
             str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
         ) from None
     cells = unpack_texts(archive, results)
+    carry_gradients(archive, results)
     for name in answers.columns.drop(QUESTION):
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)
         flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
-        table = given[QUESTION].assign(**flags).astype({"correct": float})
+        table = given[QUESTION].assign(**flags).astype({"correct": float, SECOND: float})
+        table[SECOND] = table[SECOND].where((bits >> READ_TWICE & 1).astype(bool))
         path = inside(results / "cells", f"{name}/{ANSWERS}")
-        _write(pa.Table.from_pandas(table[COLUMNS], preserve_index=False), path)
+        _write(pa.Table.from_pandas(table[[*COLUMNS, SECOND]], preserve_index=False), path)
     return cells
 
 
@@ -80,9 +97,12 @@ def _evaluations(cell: Path) -> Iterator[str]:
 
 
 def _bits(folder: Path) -> pd.Series:
-    """Each answer of an evaluation as a number, by question."""
+    """Return each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
-    number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
+    if SECOND not in frame:
+        frame[SECOND] = np.nan
+    number = sum(frame[column].fillna(0).astype(int) * 2**place for place, column in enumerate(BITS))
+    number = number + frame[SECOND].notna().astype(int) * 2**READ_TWICE
     return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
 
 
@@ -93,7 +113,7 @@ def _write(table: pa.Table, path: Path) -> Path:
 
 
 def main() -> None:
-    """Pack the results named first into the folder named second."""
+    """Pack the results folder given first into the folder given second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
     try:

@@ -1,4 +1,4 @@
-"""``records.parquet`` of an archive: the text files of every cell as they are, one row per file. No pandas."""
+"""``records.parquet`` of an archive: the unchanged text files of every cell, one row for each file. No pandas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Texts = dict[str, dict[str, str]]  # method/scale/variant/s<seed> -> name of a f
 
 
 def read_texts(archive: Path, files: Sequence[str] | None = None) -> Texts:
-    """The texts of an archive by cell, of these ``files`` only if given; DataError if the folder is no archive."""
+    """Read the texts of an archive by cell, or only those of ``files``. DataError if the folder is no archive."""
     try:
         chosen = None if files is None else [("file", "in", list(files))]
         rows = pq.read_table(archive / RECORDS, filters=chosen).to_pylist()
@@ -40,7 +40,7 @@ def unpack_texts(archive: Path, results: Path) -> list[Path]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """``folder/name``; DataError if that leaves the folder, as only a forged archive would."""
+    """Return ``folder/name``. Raises DataError if that lies outside the folder, as in a forged archive."""
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(name, "names a file outside the results", "use an archive that you trust")

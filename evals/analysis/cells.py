@@ -1,4 +1,4 @@
-"""Read finished cells: their records, and their answers as arrays that line up question by question. No torch."""
+"""Read finished cells: their records, and their answers as arrays in which all cells have the same order. No torch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Float
 
 from contracts.errors import DataError
-from contracts.reading import R, read_lines, read_record
+from contracts.reading import R, read_lines, read_record, wrong_steps
 from contracts.records import Cell, OptionValue, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
@@ -21,12 +22,13 @@ from evals.samples import read_samples
 from evals.statistics.panels import Panel
 
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
-ANSWERS = "answers.parquet"  # those columns alone, in the place of samples.parquet
+SECOND = "careful"  # column of the second reading; answers packed before there was one do not have it
+ANSWERS = "answers.parquet"  # of an unpacked cell: only these columns of samples.parquet
 
 
 @dataclass(frozen=True)
 class CellFolder:
-    """One cell on disk; every file is read once, when it is first asked for. A broken file raises DataError."""
+    """One cell on disk. A file is read when it is first needed, and only once. A broken file raises DataError."""
 
     path: Path
 
@@ -54,38 +56,52 @@ class CellFolder:
         steps = read_lines(TrainingStep, path)
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again", delete_and_rerun=True)
+        numbers = [step.step for step in steps]
+        if cause := wrong_steps(numbers, int(self.cell.options.get("steps", max(numbers)))):
+            raise DataError(str(path), cause, "train the cell again", delete_and_rerun=True)
         return sorted(steps, key=lambda step: step.step)
 
     @cached_property
     def credit(self) -> list[CreditLine]:
-        """``credit.jsonl`` in order of steps; no line where the engine kept no rollouts."""
+        """``credit.jsonl`` in order of steps; empty if the engine kept no rollouts."""
         return read_lines(CreditLine, self.path / "credit.jsonl")
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
-        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``."""
-        return by_benchmark(self.path / "eval")
+        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``.
+
+        DataError unless each benchmark has as many answers as ``scores.json`` counted.
+        """
+        found = by_benchmark(self.path / "eval")
+        for name, score in self.scores.benchmarks.items():
+            if (count := len(found.get(name, ()))) != score.n:
+                cause = f"holds {count} answers of {name}, scores.json counted {score.n}"
+                place = str(self.path / "eval" / "samples.parquet")
+                raise DataError(place, cause, "evaluate the cell again", delete_and_rerun=True)
+        return found
 
     def repeats(self) -> list[dict[str, pd.DataFrame]]:
-        """The same for further evaluations of the same adapter, ``repeats/<number>``, in order; often none."""
-        found = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
-        return [by_benchmark(path) for path in sorted(found, key=lambda path: int(path.name))]
+        """The same of each further evaluation of the adapter, ``repeats/<number>``. Most cells have none."""
+        repeats = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
+        return [by_benchmark(path) for path in sorted(repeats, key=lambda path: int(path.name))]
 
     def _record(self, model: type[R], name: str) -> R:
         return read_record(model, self.path / name)
 
 
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
-    """What one evaluation answered, by benchmark, in order of ids: all that statistics need of its samples."""
+    """Read the answers of one evaluation, by benchmark and in order of ids, with the columns that statistics need."""
     packed = folder / ANSWERS
-    table = read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select(COLUMNS)
+    table = (
+        read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select([*COLUMNS, SECOND])
+    )
     ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
     return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Cells that differ in nothing but the seed: one row of a table, one line of a figure."""
+    """Cells that differ only in the seed. An arm is one row of a table and one line of a figure."""
 
     scale: str
     method: str
@@ -113,15 +129,34 @@ class Arm:
         return self.folders[0].cell.model_name
 
     @property
+    def is_control(self) -> bool:
+        """Whether its method is a control, not a rival."""
+        return self.folders[0].cell.control
+
+    @property
     def gives_credit(self) -> bool:
-        """Whether its tokens get credit, not only a divergence; known from credit.jsonl."""
+        """Whether tokens get credit and not only a divergence, as credit.jsonl says."""
         return any(line.measure == "credit" for folder in self.folders for line in folder.credit)
 
     @cached_property
     def panels(self) -> dict[str, Panel]:
-        """Right (1) or wrong (0), seeds x questions, of every benchmark that all seeds answered."""
+        """Right (1) or wrong (0) by seeds and questions, for every benchmark that all seeds answered."""
         shared = [name for name in self.folders[0].samples if all(name in other.samples for other in self.folders)]
         return {name: self._panel(name) for name in shared}
+
+    @cached_property
+    def second_panels(self) -> dict[str, Panel]:
+        """The same by the second reading, of every benchmark whose answers all have one; no verdict counts as wrong."""
+        return {
+            name: Panel(self._stacked(name, SECOND), panel.clusters, panel.questions, panel.seeds)
+            for name, panel in self.panels.items()
+            if all(
+                SECOND in folder.samples[name] and folder.samples[name][SECOND].notna().any() for folder in self.folders
+            )
+        }
+
+    def _stacked(self, benchmark: str, column: str) -> Float[np.ndarray, "S N"]:
+        return np.stack([f.samples[benchmark][column].fillna(0.0).to_numpy(dtype=float) for f in self.folders])
 
     def rate(self, benchmark: str, column: str) -> float:
         """Mean of a yes-no column (``parsed``, ``truncated``) over questions and seeds."""
@@ -133,12 +168,11 @@ class Arm:
         for folder, table in zip(self.folders, tables, strict=True):
             if tuple(table["question_hash"]) != questions:
                 raise unpaired(folder, benchmark, self.folders[0])
-        values = np.stack([table["correct"].to_numpy(dtype=float) for table in tables])
-        return Panel(values, pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
+        return Panel(self._stacked(benchmark, "correct"), pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:
-    """The error for two cells that were not asked the same questions in the same way."""
+    """Return the error for two cells that did not answer the same questions with the same settings."""
     cause = f"{benchmark} was not asked the same questions, or not with the same settings, as in {other.path}"
     return DataError(
         str(folder.path / "eval" / "samples.parquet"), cause, "evaluate both cells again", delete_and_rerun=True
@@ -146,7 +180,7 @@ def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError
 
 
 def read_arms(cells: Sequence[Path]) -> list[Arm]:
-    """Group cell folders of one world into arms: scales in the order given, the paper's methods first."""
+    """Group cell folders of one world into arms. Scales keep their order; the paper's methods come first."""
     if not cells:
         raise DataError("cells", "none given", "list at least one cell folder")
     folders = [CellFolder(Path(path)) for path in cells]
@@ -161,17 +195,18 @@ def read_arms(cells: Sequence[Path]) -> list[Arm]:
 
 
 def trained(arms: Sequence[Arm]) -> list[Arm]:
-    """Without the untrained base; DataError if nothing else was given."""
-    found = [arm for arm in arms if arm.method != "base"]
-    if not found:
+    """Leave out the untrained base. Raises DataError if nothing else was given."""
+    others = [arm for arm in arms if arm.method != "base"]
+    if not others:
         raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
-    return found
+    return others
 
 
 def read_answers(path: Path) -> pa.Table:
-    """:data:`COLUMNS` of a packed evaluation; DataError if the file is not one."""
+    """Read the :data:`COLUMNS` of a packed evaluation. Raises DataError if the file is not one."""
     try:
-        return pq.read_table(path, columns=COLUMNS)
+        there = [SECOND] if SECOND in pq.read_schema(path).names else []
+        return pq.read_table(path, columns=COLUMNS + there)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(
             str(path), f"not a readable parquet file ({error})", "unpack the archive again", delete_and_rerun=True

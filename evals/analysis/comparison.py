@@ -1,4 +1,4 @@
-"""Arms on benchmarks as data: accuracies, rates and paired differences of every row, beside the paper's numbers."""
+"""The numbers of a table: accuracies, rates and paired differences of every row, and the paper's numbers."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ class PlannedRow:
     """A row of a table before its numbers are computed."""
 
     name: str
-    arm: Arm | None  # None: no cell of it was given
-    against: Mapping[str, Arm]  # name of a baseline -> the arm that is the baseline
+    arm: Arm | None  # None: none of its cells was given
+    against: Mapping[str, Arm]  # the baselines of this row: name -> arm
     paper: PublishedRow | None = None
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One arm at one scale. Maps are keyed by benchmark and :data:`AVERAGE`; shares, the paper's in percent."""
+    """A row with its numbers, by benchmark and :data:`AVERAGE`. They are shares; those of the paper are percent."""
 
     name: str
     arm: Arm | None
     accuracy: dict[str, Estimate]
     unparsed: dict[str, float]
     truncated: dict[str, float]
-    versus: dict[str, dict[str, Estimate]]  # name of a baseline -> paired differences to it
+    versus: dict[str, dict[str, Estimate]]  # by baseline: paired differences to it
     paper: PublishedRow | None
 
 
 @dataclass(frozen=True)
 class Block:
-    """All rows at one scale."""
+    """The rows of one scale."""
 
     scale: str
     model: str
-    paper_model: str | None  # that the paper's numbers in these rows are about
+    paper_model: str | None  # the base model of the paper's numbers in these rows
     rows: list[ComparisonRow]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All scales of one world."""
+    """A table: the rows of all scales of one world."""
 
     world: str
-    arms: list[Arm]  # all that a row shows or is compared with
+    arms: list[Arm]  # the arms of all rows, and their baselines
     benchmarks: list[str]  # the paper's order, others last
     sizes: dict[str, int]  # questions per benchmark
     blocks: list[Block]
@@ -69,17 +69,21 @@ class Comparison:
 
     @property
     def baselines(self) -> list[str]:
-        """What rows are compared with, in order of appearance."""
+        """Names of the baselines, in order of appearance."""
         return list(dict.fromkeys(name for row in self.rows for name in row.versus))
 
     def title(self, column: str) -> str:
-        """Heading of a column of ours: a stand-in never carries the benchmark's name alone."""
+        """Heading of a column. A benchmark of the micro world never has the name of the real one alone."""
         if column == AVERAGE:
             return "Average"
         return BENCHMARKS[column].display(self.world) if column in BENCHMARKS else column
 
     def comparable(self, column: str) -> bool:
-        """Whether the paper's number may stand beside ours: always in another world, else for equal question counts."""
+        """Whether the paper's number may stand beside ours.
+
+        In the paper world it may if the numbers of questions are equal. In another world it always may, because there
+        the two are never compared directly.
+        """
         if self.world != "paper":
             return True
         names = BENCHMARKS if column == AVERAGE else (column,)
@@ -87,16 +91,16 @@ class Comparison:
 
 
 def compare(scales: Mapping[str, Sequence[PlannedRow]], published: Published) -> Comparison:
-    """Fill in the lines of each scale; DataError if cells do not fit together or scores.json contradicts the samples.
+    """Compute the numbers of all planned rows, by scale. Every scale must have at least one arm.
 
-    Every scale must have at least one arm.
+    Raises DataError if cells do not fit together or scores.json contradicts the samples.
     """
     arms = _arms([line for lines in scales.values() for line in lines])
     for arm in arms:
         for folder in arm.folders:
             check_scores(folder)
-    found = {name for arm in arms for name in arm.panels}
-    benchmarks = [name for name in BENCHMARKS if name in found]
+    answered = {name for arm in arms for name in arm.panels}
+    benchmarks = [name for name in BENCHMARKS if name in answered]
     sizes = {name: _size(name, arms) for name in benchmarks}
     blocks = [_block(scale, lines, benchmarks, published) for scale, lines in scales.items()]
     return Comparison(arms[0].folders[0].cell.world, arms, benchmarks, sizes, blocks)
@@ -123,10 +127,10 @@ def check_scores(folder: CellFolder) -> None:
 
 
 def _arms(lines: Sequence[PlannedRow]) -> list[Arm]:
-    """Arms of the lines, then those that are only compared with; each once."""
+    """Arms of the rows, then those that are baselines only; each once."""
     shown = [line.arm for line in lines if line.arm is not None]
-    found = [*shown, *(arm for line in lines for arm in line.against.values())]
-    return list({id(arm): arm for arm in found}.values())
+    arms = [*shown, *(arm for line in lines for arm in line.against.values())]
+    return list({id(arm): arm for arm in arms}.values())
 
 
 def _size(name: str, arms: Sequence[Arm]) -> int:
@@ -163,7 +167,7 @@ def _difference(arm: Arm, other: Arm, benchmarks: list[str]) -> dict[str, Estima
 
 
 def drop_incomplete_average(estimates: dict[str, Estimate], arm: Arm, benchmarks: list[str]) -> dict[str, Estimate]:
-    """Leave the average out if the arm lacks a benchmark: an average of fewer benchmarks is another number."""
+    """Remove the average if the arm lacks a benchmark, because it would then average other benchmarks."""
     if set(benchmarks) <= arm.panels.keys():
         return estimates
     return {name: estimate for name, estimate in estimates.items() if name != AVERAGE}

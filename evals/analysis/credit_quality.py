@@ -1,4 +1,4 @@
-"""Quality of credit as numbers: one estimate per arm and measure over steps and seeds, and what goes with accuracy."""
+"""Quality of credit: an estimate for each arm and measure over steps and seeds, and its correlation with accuracy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contracts.rollouts import CreditLine
 from evals.analysis.cells import Arm, CellFolder
 
 LEVEL = 0.95
-FEWEST = 4  # arms from which a correlation has an interval
+FEWEST = 4  # arms that a correlation with an interval needs at least
 
 
 @dataclass(frozen=True)
 class CreditMeasure:
-    """One number of a step, and its column."""
+    """A number that each step has, and its column in the table."""
 
     key: str
     group: str
@@ -27,7 +27,7 @@ class CreditMeasure:
 
 
 def _rate(credit: str, tokens: str) -> Callable[[CreditLine], float | None]:
-    """Credit of a kind of token over that of the average token: its share of all credit over its share of tokens."""
+    """Average credit of a kind of token over that of all tokens: share of credit divided by share of tokens."""
 
     def rate(line: CreditLine) -> float | None:
         share, of = getattr(line, credit), getattr(line, tokens)
@@ -37,11 +37,20 @@ def _rate(credit: str, tokens: str) -> Callable[[CreditLine], float | None]:
 
 
 RANKS, RATES, SHARES = "Ranking of tokens", "Credit over the average token's", "Share of all credit (%)"
+UNCERTAIN, ENTROPY = "Uncertain tokens alone", "AUROC of the policy's entropy"
 EVIDENCE = "Evidence (% of tokens)"
 MEASURES = (
     CreditMeasure("auroc", RANKS, "AUROC, decisive", lambda line: line.auroc),
     CreditMeasure("average_precision", RANKS, "AP, decisive", lambda line: line.average_precision),
     CreditMeasure("slip_auroc", RANKS, "AUROC, slips", lambda line: line.slip_auroc),
+    CreditMeasure("auroc_uncertain", UNCERTAIN, "AUROC, decisive", lambda line: line.auroc_uncertain),
+    CreditMeasure("slip_auroc_uncertain", UNCERTAIN, "AUROC, slips", lambda line: line.slip_auroc_uncertain),
+    CreditMeasure("entropy_auroc", ENTROPY, "decisive", lambda line: line.entropy_auroc),
+    CreditMeasure("entropy_auroc_uncertain", ENTROPY, "uncertain decisive", lambda line: line.entropy_auroc_uncertain),
+    CreditMeasure("entropy_slip_auroc", ENTROPY, "slips", lambda line: line.entropy_slip_auroc),
+    CreditMeasure(
+        "entropy_slip_auroc_uncertain", ENTROPY, "uncertain slips", lambda line: line.entropy_slip_auroc_uncertain
+    ),
     CreditMeasure("decisive_rate", RATES, "decisive", _rate("decisive_credit", "decisive")),
     CreditMeasure("slip_rate", RATES, "slips", _rate("slip_credit", "slipped")),
     CreditMeasure("filler_rate", RATES, "filler", _rate("filler_credit", "filler")),
@@ -55,24 +64,24 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Quality:
-    """A mean with its 95 % interval; None where one value gives none."""
+    """A mean with its 95 % interval, whose ends are None if there is only one value."""
 
     value: float
     low: float | None
     high: float | None
-    steps: int  # that had a value, of all seeds
+    steps: int  # steps of all seeds that have a value
 
 
 def quality(arm: Arm) -> dict[str, Quality]:
-    """Estimates by key of :data:`MEASURES`; those that no step has are left out.
+    """Estimate each of :data:`MEASURES` by its key; measures that no step has are left out.
 
-    Counted are the steps whose weights rank tokens, or all steps of an arm whose weights never do.
+    Only steps whose weights rank tokens are counted, or all steps if the weights of an arm never do.
     """
     lines = [_scored(folder) for folder in arm.folders]
-    found = {
+    estimates = {
         m.key: estimate([[v for line in seed if (v := m.of(line)) is not None] for seed in lines]) for m in MEASURES
     }
-    return {key: one for key, one in found.items() if one is not None}
+    return {key: one for key, one in estimates.items() if one is not None}
 
 
 def _scored(folder: CellFolder) -> list[CreditLine]:
@@ -80,9 +89,9 @@ def _scored(folder: CellFolder) -> list[CreditLine]:
 
 
 def estimate(seeds: Sequence[Sequence[float]]) -> Quality | None:
-    """Mean over seeds of their means over steps; Student's interval over seeds, over steps where there is one seed.
+    """Average each seed over its steps, then the seeds. Student's interval over seeds, or over steps of a single seed.
 
-    No measure is below 0, so no interval is.
+    No measure can be below 0, so intervals are cut there.
     """
     known = [list(steps) for steps in seeds if steps]
     if not known:

@@ -1,4 +1,4 @@
-"""Names and order in tables and figures. A method nobody foresaw appears under its own name, after the paper's."""
+"""Names and order in tables and figures. Other methods than the paper's follow under the names of their files."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ PAPER_ORDER = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")  # rows of the pa
 
 
 def method_name(method: str, variant: str = "default") -> str:
-    """The paper's methods as the paper writes them, any other as its file is called; the variant in brackets."""
+    """Name of a method as the paper writes it, or else of its file; a variant follows in brackets."""
     shown = method.upper() if method in PAPER_ORDER else method
     shown = "Base" if method == "base" else shown
     return shown if variant == "default" else f"{shown} ({variant})"
 
 
 def baseline_name(baseline: str) -> str:
-    """What rows are compared with, in words: a method's name, or ``the default``."""
+    """Name of a baseline in words: a method's name, or ``the default``."""
     return method_name(baseline) if baseline in PAPER_ORDER else f"the {baseline}"
 
 

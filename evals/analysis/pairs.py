@@ -1,4 +1,4 @@
-"""Which arms a control compares: pairs that differ in one thing, found by their options."""
+"""Which arms the tables of controls and of the audit compare: pairs of arms whose options differ in one respect."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from evals.analysis.cells import Arm
 from evals.analysis.display import method_name
 
 RIVALS = ("grpo", "rlsd")
-MOST_CHANGES = 3  # options that are named in a row
+MOST_CHANGES = 3  # a row with more changed options names the variant instead
 PAPER_RATIO = 5  # the paper trains CEPO at 5e-6, the others at 1e-6 (section 4)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An arm and the one it is compared with; None where it was not run."""
+    """An arm and its partner; None if it was not run."""
 
     name: str
     arm: Arm | None
@@ -35,7 +35,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Control:
-    """A method with options changed from its default, and the methods whose defaults it is compared with."""
+    """A method with changed options, and the methods whose default arms are its partners."""
 
     name: str
     method: str
@@ -60,9 +60,9 @@ CONTROLS = {
 
 
 def controls(arms: Sequence[Arm]) -> list[Topic]:
-    """Every control of one scale; then each arm that is in no control, compared with its method's default."""
+    """All controls of one scale, then each further arm, compared with its method's default."""
     defaults = _defaults(arms)
-    found = [
+    topics = [
         Topic("Does CEPO lead at equal learning rates?", _rates(arms, defaults, 1)),
         Topic(
             f"Does it lead at {PAPER_RATIO} times the other's rate, as the paper trains it?",
@@ -70,24 +70,24 @@ def controls(arms: Sequence[Arm]) -> list[Topic]:
         ),
     ]
     for question, members in CONTROLS.items():
-        found.append(Topic(question, [pair for control in members for pair in _pairs(control, arms, defaults)]))
-    used = [arm for topic in found for pair in topic.pairs for arm in (pair.arm, pair.partner)]
+        topics.append(Topic(question, [pair for control in members for pair in _pairs(control, arms, defaults)]))
+    used = [arm for topic in topics for pair in topic.pairs for arm in (pair.arm, pair.partner)]
     others = [arm for arm in arms if arm not in used and arm.variant != "default"]
     rest = [Pair(f"{arm.name} \u2212 {method_name(arm.method)}", arm, defaults.get(arm.method)) for arm in others]
-    return [topic for topic in [*found, Topic("Other arms", rest)] if topic.pairs]
+    return [topic for topic in [*topics, Topic("Other arms", rest)] if topic.pairs]
 
 
 def against_defaults(arms: Sequence[Arm]) -> list[Topic]:
-    """Each arm but the defaults against its method's default, by method; DataError if there is none."""
+    """Each arm that is no default, with its method's default as partner, by method. DataError if there is none."""
     defaults = _defaults(arms)
-    found: dict[str, list[Pair]] = {}
+    by_method: dict[str, list[Pair]] = {}
     for arm in arms:
         if arm.variant != "default":
             default = defaults.get(arm.method)
-            found.setdefault(arm.method, []).append(Pair(_changed(arm, default), arm, default))
-    if not found:
+            by_method.setdefault(arm.method, []).append(Pair(_changed(arm, default), arm, default))
+    if not by_method:
         raise DataError("cells", "all are defaults", "add cells of other variants")
-    return [Topic(f"{method_name(method)}, default changed in", pairs) for method, pairs in found.items()]
+    return [Topic(f"{method_name(method)}, default changed in", pairs) for method, pairs in by_method.items()]
 
 
 def _defaults(arms: Sequence[Arm]) -> dict[str, Arm]:
@@ -95,11 +95,11 @@ def _defaults(arms: Sequence[Arm]) -> dict[str, Arm]:
 
 
 def _changed(arm: Arm, default: Arm | None) -> str:
-    """``CEPO: lora_alpha 64 (32)``, the default's value in brackets; the variant's name if that would say too much."""
-    found = changes(arm, default) if default else {}
-    if default is None or not 0 < len(found) <= MOST_CHANGES:
-        return f"{method_name(arm.method)}: {arm.variant}" + (f" ({len(found)} options)" if found else "")
-    words = [f"{name} {_word(value)} ({_word(default.options[name])})" for name, value in found.items()]
+    """Name a row: ``CEPO: lora_alpha 64 (32)``, with the default in brackets; the variant if many options differ."""
+    changed = changes(arm, default) if default else {}
+    if default is None or not 0 < len(changed) <= MOST_CHANGES:
+        return f"{method_name(arm.method)}: {arm.variant}" + (f" ({len(changed)} options)" if changed else "")
+    words = [f"{name} {_word(value)} ({_word(default.options[name])})" for name, value in changed.items()]
     return f"{method_name(arm.method)}: {', '.join(words)}"
 
 
@@ -108,14 +108,14 @@ def _word(value: OptionValue) -> str:
 
 
 def changes(arm: Arm, default: Arm) -> dict[str, OptionValue]:
-    """Options in which ``arm`` differs from its method's default arm, with its own values."""
+    """Return the options in which ``arm`` differs from its method's default arm, with the values of ``arm``."""
     return {name: value for name, value in arm.options.items() if default.options.get(name) != value}
 
 
 def _rates(arms: Sequence[Arm], defaults: Mapping[str, Arm], ratio: float) -> list[Pair]:
-    """CEPO at each learning rate it was run with, against each rival at that rate divided by ``ratio``.
+    """Pair CEPO at each of its learning rates with each rival at that rate divided by ``ratio``.
 
-    At equal rates a rival that was not run is a pair without partner; at others it is left out.
+    At equal rates (``ratio`` 1) a rival that was not run gives a pair without partner; otherwise it gives none.
     """
     pairs = []
     for cepo in _at_rates(arms, defaults, "cepo"):
@@ -133,8 +133,8 @@ def _at_rates(arms: Sequence[Arm], defaults: Mapping[str, Arm], method: str) -> 
     """Arms of a method that differ from its default in nothing but the learning rate, slowest first."""
     if (default := defaults.get(method)) is None:
         return []
-    found = [arm for arm in arms if arm.method == method and changes(arm, default).keys() <= {"lr"}]
-    return sorted(found, key=lambda arm: float(arm.options["lr"]))
+    at_rates = [arm for arm in arms if arm.method == method and changes(arm, default).keys() <= {"lr"}]
+    return sorted(at_rates, key=lambda arm: float(arm.options["lr"]))
 
 
 def _pairs(control: Control, arms: Sequence[Arm], defaults: Mapping[str, Arm]) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""What a table and a figure are to the workflow: which cells they show, which files they read, which they write.
+"""What the workflow must know of a table or a figure: the cells it shows, the files it reads and those it writes.
 
 The lists themselves are :data:`evals.analysis.tables.TABLES` and :data:`evals.analysis.figures.FIGURES`. Planning reads
 them, so nothing here imports a library.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ANSWERS = ("eval/samples.parquet", "eval/scores.json")  # files of every evaluated cell
-TRAINING = ("train.jsonl", "run.json")  # files that only a trained cell has: the untrained base has none of them
+TRAINING = ("train.jsonl", "run.json")  # files of trained cells only; the untrained base has none of them
 CREDIT = "credit.jsonl"  # scores of a trained cell's credit
 TRAINED_ONLY = (*TRAINING, CREDIT)
 
@@ -26,6 +26,8 @@ class Table:
     cells: Cells = "experiment"
     reads_credit: bool = False  # also reads credit.jsonl of the trained cells
     formats: tuple[str, ...] = ("md", "csv", "tex", "html")  # suffixes of the files it writes
+    reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of tables, where it is
+    others: tuple[str, ...] = ()  # names of further files that it writes
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -42,3 +44,4 @@ class Figure:
     cells: Cells = "experiment"
     reads: tuple[str, ...] = (*ANSWERS, *TRAINING)  # of each cell; those in TRAINED_ONLY exist for trained cells only
     pages: tuple[str, ...] = ()  # names of pictures that are also written as a web page, .html
+    reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of figures

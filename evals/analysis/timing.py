@@ -1,4 +1,4 @@
-"""How long training took: seconds per step by phase, and time over GRPO's with intervals over runs."""
+"""How long training took: seconds of a step by phase, and time divided by GRPO's, with intervals over runs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the o
 
 @dataclass(frozen=True)
 class StepTiming:
-    """One arm; means over the steps of all its seeds."""
+    """Times of one arm, averaged over the steps of all its seeds."""
 
     phases: dict[str, float]  # seconds per step
     step: float  # seconds per step, all phases
     deciles: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
     tokens: float  # response tokens per step
     minutes: float  # of a complete run: its steps, loading, validating and saving
-    memory_mb: float  # the most of all seeds
+    memory_mb: float  # largest of all seeds
     over: dict[str, Ratio]  # time over GRPO's: "all steps", "teachers asked", "per token"
 
 
 def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
-    """What the logs of an arm's seeds say; ``over`` is empty without ``grpo`` and for GRPO itself."""
+    """Read the times of an arm from its logs. ``over`` is empty without ``grpo`` and for GRPO itself."""
     steps = [step for folder in arm.folders for step in folder.steps]
     seconds = np.array([_all(step) for step in steps])
     runs = [folder.run for folder in arm.folders if folder.run is not None]
@@ -49,8 +49,8 @@ def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
 
 def in_order(phases: Iterable[str]) -> list[str]:
     """Names of phases, each once, in the order of a step."""
-    found = set(phases)
-    return [name for name in PHASES if name in found] + sorted(found - set(PHASES))
+    names = set(phases)
+    return [name for name in PHASES if name in names] + sorted(names - set(PHASES))
 
 
 def _all(step: TrainingStep) -> float:
@@ -66,7 +66,7 @@ def _per_token(step: TrainingStep) -> float:
 
 
 def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
-    """Ratios over the steps that both sides have; the problems of a step are the same for all methods of a seed."""
+    """Ratios over the steps that both arms have. With the same seed, methods have the same problems at a step."""
     pairs = [
         (step, same, run)
         for run, (one, other) in enumerate(zip(arm.folders, grpo.folders, strict=False))
@@ -74,8 +74,8 @@ def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
         for same in other.steps[step.step - 1 : step.step]
     ]
     asked = [pair for pair in pairs if _asked(pair[0])]
-    found = {"all steps": _ratio(pairs, _all), "per token": _ratio(pairs, _per_token)}
-    return found | ({"teachers asked": _ratio(asked, _all)} if asked else {})
+    ratios = {"all steps": _ratio(pairs, _all), "per token": _ratio(pairs, _per_token)}
+    return ratios | ({"teachers asked": _ratio(asked, _all)} if asked else {})
 
 
 def _ratio(pairs: list[tuple[TrainingStep, TrainingStep, int]], measure: Callable[[TrainingStep], float]) -> Ratio:

@@ -1,4 +1,4 @@
-"""How often our intervals hold the truth of simulated worlds, beside those of a percentile bootstrap.
+"""Count how often our intervals contain the truth of simulated worlds, and compare with a percentile bootstrap.
 
 ``python -m evals.statistics.calibration`` writes this table and those of :mod:`evals.statistics.power` and
 :mod:`evals.statistics.verdict_calibration` into ``docs/statistics.md``.
@@ -28,19 +28,19 @@ RESAMPLES = 400
 
 
 def lead(sides: Sides) -> Estimate:
-    """What ``differences`` of :mod:`evals.statistics.intervals` says of the average over benchmarks, and no more."""
+    """Difference of the average over benchmarks, as ``differences`` of :mod:`evals.statistics.intervals` gives it."""
     names = list(sides[0])
     return contrast(paired_terms(*sides, names), equal_weights(names))
 
 
 def ours(sides: Sides) -> tuple[float, float]:
-    """The interval of tables and verdicts."""
+    """The interval that tables and verdicts use."""
     estimate = lead(sides)
     return estimate.low, estimate.high
 
 
 def percentiles(sides: Sides) -> tuple[float, float]:
-    """2.5 and 97.5 % of the difference when seeds, and in each benchmark seed problems, are drawn with replacement."""
+    """2.5 and 97.5 % quantiles of the difference, with seeds and seed problems drawn with replacement."""
     rng = np.random.default_rng(0)
     panels = [sides[0][name] - sides[1][name] for name in sides[0]]
     seeds = _counts(rng, len(panels[0].values))
@@ -49,7 +49,7 @@ def percentiles(sides: Sides) -> tuple[float, float]:
 
 
 def _resampled(panel: Panel, seeds: np.ndarray, rng: Generator) -> np.ndarray:
-    """Means of resampled answers, one per resample."""
+    """Means of resampled answers, one for each resample."""
     picked = _counts(rng, len(panel.sizes))
     sums = np.stack([np.bincount(panel.clusters, row, len(panel.sizes)) for row in panel.values])
     return ((picked @ sums.T) * seeds).sum(axis=1) / seeds.sum(axis=1) / (picked @ panel.sizes)
@@ -89,14 +89,14 @@ def _line(world: World, about: str = "") -> str:
 
 
 def with_table(text: str, name: str, table: str) -> str:
-    """The page with a table between its two marks ``<!-- name -->`` and ``<!-- end -->``."""
+    """Put a table into the page, between its two marks ``<!-- name -->`` and ``<!-- end -->``."""
     return re.sub(rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL)
 
 
 def main() -> None:
     """Write the three tables into the page."""
     tables = {"coverage": table(), "power": power.table(), "verdicts": verdict_calibration.table()}
-    text = PAGE.read_text(encoding="utf-8")  # only now: the page may have been edited meanwhile
+    text = PAGE.read_text(encoding="utf-8")  # read only now, because the page may have been edited while this ran
     for name, lines in tables.items():
         text = with_table(text, name, lines)
     write_text(PAGE, text)

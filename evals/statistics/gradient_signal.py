@@ -1,8 +1,9 @@
-"""Signal, noise and direction of each method's gradient, from products of the gradients of K batches. No torch.
+"""Signal, noise and direction of each method's gradient, from inner products of the gradients of K batches. No torch.
 
-What a credit method changes is one thing: the gradient of a batch. g[b, m] is the gradient of method m on batch b, all
-methods on the same rollouts. Everything here is computed from the products g[b, m] . g[b', n], the Gram matrix. For two
-different batches the expected product is E g(m) . E g(n): the noise of independent batches does not add to it.
+A credit method changes training only through the gradient of a batch. g[b, m] is the gradient of method m on batch b;
+all methods have the same rollouts. Everything here is computed from the inner products g[b, m] . g[b', n], the Gram
+matrix. For two different batches the expected product is E g(m) . E g(n), because the noise of independent batches
+cancels.
 
 A number that cannot be computed is None, never 0: with few batches an estimated signal may be negative.
 """
@@ -22,7 +23,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class BatchProducts:
-    """Products of the gradients of K batches and M methods, as far as the estimates need them."""
+    """Those inner products of the gradients of K batches and M methods that the estimates need."""
 
     within: Float[np.ndarray, "K M M"]  # g[b, m] . g[b, n]
     across: Float[np.ndarray, "K K M M"]  # (g[b, m] . g[b', n] + g[b', m] . g[b, n]) / 2; 0 where b = b'
@@ -33,14 +34,14 @@ class BatchProducts:
         return len(self.within)
 
     def mean(self) -> GradientMoments:
-        """The moments over all batches; ValueError below two batches."""
+        """Moments over all batches. Raises ValueError for fewer than two batches."""
         if self.batches < 2:
             raise ValueError(f"{self.batches} batches: a signal needs two at least")
         pairs = self.batches * (self.batches - 1)
         return GradientMoments(self.across.sum((0, 1)) / pairs, self.within.mean(0))
 
     def without_one(self) -> Iterator[GradientMoments]:
-        """The moments without each batch in turn; ValueError below three batches."""
+        """Yield the moments without batch 0, without batch 1, and so on. ValueError for fewer than three batches."""
         if self.batches < 3:
             raise ValueError(f"{self.batches} batches: leaving one out needs three at least")
         pairs = (self.batches - 1) * (self.batches - 2)
@@ -52,7 +53,7 @@ class BatchProducts:
 
 @dataclass(frozen=True)
 class GradientMoments:
-    """Estimates without bias of what all measures are made of."""
+    """Unbiased estimates of the two moments from which all measures are computed."""
 
     signal: Float[np.ndarray, "M M"]  # E g(m) . E g(n); its diagonal is the signal of each method
     power: Float[np.ndarray, "M M"]  # E [g(m) . g(n)] of one batch; its diagonal is the power of each method
@@ -60,7 +61,7 @@ class GradientMoments:
 
 @dataclass(frozen=True)
 class GradientEstimate:
-    """A number and its 95 % interval over batches; no bounds where the batches are too few to tell."""
+    """A number and its 95 % interval over batches. Without bounds if there are too few batches."""
 
     value: float
     low: float | None
@@ -71,7 +72,7 @@ Measure = Callable[[GradientMoments], float | None]
 
 
 def products_of(gradients: Float[np.ndarray, "K M D"]) -> BatchProducts:
-    """Products of gradients, or of sketches of them."""
+    """Inner products of gradients, or of sketches of them."""
     flat = np.asarray(gradients, dtype=np.float64)
     batches, methods, _ = flat.shape
     rows = flat.reshape(batches * methods, -1)
@@ -79,7 +80,7 @@ def products_of(gradients: Float[np.ndarray, "K M D"]) -> BatchProducts:
 
 
 def products_of_gram(gram: Float[np.ndarray, "K M K M"]) -> BatchProducts:
-    """Products from the complete Gram matrix, gram[b, m, b', n] = g[b, m] . g[b', n]."""
+    """Inner products from the complete Gram matrix, gram[b, m, b', n] = g[b, m] . g[b', n]."""
     blocks = np.asarray(gram, dtype=np.float64).transpose(0, 2, 1, 3)  # (K, K, M, M)
     each = np.arange(len(blocks))
     within, across = blocks[each, each], (blocks + blocks.transpose(0, 1, 3, 2)) / 2
@@ -108,7 +109,7 @@ def samples(method: int, baseline: int) -> Measure:
 
 
 def direction(method: int, target: int) -> Measure:
-    """Cosine of the expected gradients of the two, from pairs of different batches; by chance it may pass 1."""
+    """Cosine of the expected gradients of two methods, from pairs of different batches. By chance it may exceed 1."""
 
     def measure(moments: GradientMoments) -> float | None:
         own, other = moments.signal[method, method], moments.signal[target, target]
@@ -128,7 +129,7 @@ def progress(method: int, target: int) -> Measure:
 
 
 def difference(ours: Measure, theirs: Measure) -> Measure:
-    """``ours - theirs`` on the same batches: what both share by chance cancels in its interval."""
+    """``ours - theirs`` on the same batches. Chance that both share cancels, which makes the interval shorter."""
 
     def measure(moments: GradientMoments) -> float | None:
         own, other = ours(moments), theirs(moments)
@@ -138,10 +139,10 @@ def difference(ours: Measure, theirs: Measure) -> Measure:
 
 
 def estimate(products: BatchProducts, measure: Measure, level: float = LEVEL) -> GradientEstimate | None:
-    """The measure over all batches with an interval by leaving out one batch at a time (jackknife, Student's t).
+    """Estimate the measure over all batches, with an interval by the jackknife (one batch left out) and Student's t.
 
     Efron and Stein 1981: var = (K - 1) / K * sum of (value without b - mean of these)^2. None where the measure cannot
-    be computed; without bounds where K = 2, or where it cannot be computed without some batch.
+    be computed. Without bounds for K = 2, and where it cannot be computed when some batch is left out.
     """
     value = measure(products.mean())
     if value is None:
@@ -151,17 +152,17 @@ def estimate(products: BatchProducts, measure: Measure, level: float = LEVEL) ->
 
 
 def ratio_estimate(products: BatchProducts, measure: Measure, level: float = LEVEL) -> GradientEstimate | None:
-    """As :func:`estimate` for a measure that is positive, such as SNR or samples: the interval is that of its log."""
+    """Like :func:`estimate` for a positive measure, such as SNR or samples. The interval is computed for its log."""
 
     def log_of(moments: GradientMoments) -> float | None:
         value = measure(moments)
         return math.log(value) if value is not None and value > 0 else None
 
-    found = estimate(products, log_of, level)
-    if found is None:
+    logarithm = estimate(products, log_of, level)
+    if logarithm is None:
         return None
-    bounds = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
-    return GradientEstimate(math.exp(found.value), *bounds)
+    bounds = (None if bound is None else math.exp(bound) for bound in (logarithm.low, logarithm.high))
+    return GradientEstimate(math.exp(logarithm.value), *bounds)
 
 
 def _values_without_one(products: BatchProducts, measure: Measure) -> list[float | None]:

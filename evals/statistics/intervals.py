@@ -1,13 +1,13 @@
 """Intervals for accuracies and contrasts of accuracies, over seeds and questions. Shares (0-1) throughout; no torch.
 
-Two things are random: which questions a benchmark happens to hold (variants of one seed problem together), and the
-seed, which decides the base model's draw, the order of problems, the adapter, the rollouts and the evaluation. Both
-are crossed: every seed answers every question. A 95 % interval is a statement on the mean over all seeds and
-questions like these. :mod:`evals.statistics.variance` says how wide it is and why it is not the percentiles of a
-hierarchical bootstrap: with few seeds those cover too little (``docs/statistics.md`` has both).
+Two things are random: which questions a benchmark happens to contain (variants of one seed problem count together), and
+the seed, which decides the base model's draw, the order of problems, the adapter, the rollouts and the evaluation. They
+are crossed: every seed answers every question. A 95 % interval is a statement about the mean over all seeds and
+questions of this kind. :mod:`evals.statistics.variance` computes how wide it is. A hierarchical bootstrap is not used,
+because its intervals are too short with few seeds (``docs/statistics.md`` compares both).
 
-With one seed an interval covers questions and chance in answers only: it says nothing about another base draw or
-training run.
+With one seed an interval covers only questions and chance in answers. It says nothing about another draw of the base
+model or another training run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ class Estimate:
     value: float
     low: float
     high: float
-    seeds: int  # of a contrast: the fewest of its sides
+    seeds: int  # of a contrast: the smaller number of its two sides
     n: int  # questions per seed
-    variance: ContrastVariance | None = field(default=None, repr=False, compare=False)  # None: not from answers
+    variance: ContrastVariance | None = field(
+        default=None, repr=False, compare=False
+    )  # None: not computed from answers
 
     @property
     def excludes_zero(self) -> bool:
@@ -41,9 +43,9 @@ class Estimate:
 
 
 def accuracies(panels: Term, level: float = 0.95) -> dict[str, Estimate]:
-    """Interval of each benchmark's mean and of their :data:`AVERAGE`: Wilson's, with the effective number of questions.
+    """Wilson's interval of each benchmark's mean and of their :data:`AVERAGE`, for the effective number of questions.
 
-    Where every answer is wrong (or right) the questions count as independent: nothing shows how alike they are.
+    If all answers are wrong (or all right), questions count as independent, since nothing shows how alike they are.
     """
     return {key: _wilson(panels, weights, level) for key, weights in _reported(list(panels)).items()}
 
@@ -52,8 +54,7 @@ def differences(ours: Term, theirs: Term, level: float = 0.95) -> dict[str, Esti
     """Interval of ``ours - theirs`` on each benchmark that both have, and of their :data:`AVERAGE`; paired by question.
 
     Sides with the same seeds are paired by seed as well (a seed has one base draw for all methods, the untrained base
-    included); otherwise their seeds are independent. Raises ValueError if
-    the two answered different questions.
+    included); otherwise their seeds count as independent. Raises ValueError if the two answered different questions.
     """
     shared = [name for name in ours if name in theirs]
     terms = paired_terms(ours, theirs, shared)
@@ -63,10 +64,11 @@ def differences(ours: Term, theirs: Term, level: float = 0.95) -> dict[str, Esti
 def contrast(
     terms: Sequence[Term], weights: Weights, level: float = 0.95, bound: float = 1.0, answer: float = 1.0
 ) -> Estimate:
-    """Interval of the weighted sum of benchmark means, summed over ``terms``; no wider than -``bound`` to ``bound``.
+    """Interval of the weighted sum of benchmark means, summed over ``terms`` and cut to -``bound`` to ``bound``.
 
-    The variance is at least that of one more question going each way by ``answer``, so that equal models are not
-    certainly equal; 0 for quantities that are not right or wrong.
+    The variance is at least that of two more questions, one for each side, that differ by ``answer``; so two models
+    that gave equal answers are not taken for certainly equal. ``answer`` is 0 for quantities that are not right or
+    wrong.
     """
     value = sum(weight * float(term[name].means.mean()) for term in terms for name, weight in weights.items())
     floor = sum(2 * (answer * weight / (len(terms[0][name].clusters) + 2)) ** 2 for name, weight in weights.items())
@@ -78,17 +80,17 @@ def contrast(
 
 
 def equal_weights(names: Sequence[str]) -> dict[str, float]:
-    """The weights of a plain average."""
+    """Return the weights of a plain average."""
     return dict.fromkeys(names, 1 / len(names)) if names else {}
 
 
 def _reported(names: list[str]) -> Mapping[str, Weights]:
-    """What is weighed for each reported number."""
+    """Return the benchmarks that each reported number averages, with their weights."""
     return {name: {name: 1.0} for name in names} | ({AVERAGE: equal_weights(names)} if names else {})
 
 
 def _wilson(panels: Term, weights: Weights, level: float) -> Estimate:
-    """Wilson's score interval for the number of trials that gives the half-width of :class:`ContrastVariance`."""
+    """Wilson's score interval for that number of trials which gives the half-width of :class:`ContrastVariance`."""
     items = sum(len(panels[name].clusters) for name in weights)
     share = sum(weight * float(panels[name].means.mean()) for name, weight in weights.items())
     variance = variance_of([panels], weights)

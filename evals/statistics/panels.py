@@ -1,4 +1,4 @@
-"""Outcomes that line up: what every seed scored on every question of one benchmark. Shares (0-1); no torch."""
+"""Panels: the outcome of every seed on every question of one benchmark, as shares (0-1). No torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True)
 class Panel:
-    """What S seeds scored on the N questions of one benchmark; ``clusters`` numbers the seed problems from 0."""
+    """Outcomes of S seeds on the N questions of one benchmark. ``clusters``: the seed problem of each, from 0."""
 
     values: Float[np.ndarray, "S N"]
     clusters: Int[np.ndarray, " N"]
@@ -31,12 +31,12 @@ class Panel:
 
     @cached_property
     def influence(self) -> Float[np.ndarray, "S C"]:
-        """What each seed problem adds to the seed's mean, beyond its share."""
+        """How much each seed problem moves the mean of a seed: its deviations, summed and divided by N."""
         sums = np.stack([np.bincount(self.clusters, row, len(self.sizes)) for row in self.values])
         return (sums - self.means[:, None] * self.sizes) / len(self.clusters)
 
     def __sub__(self, other: Panel) -> Panel:
-        """Question by question, seed by seed."""
+        """Subtract question by question and seed by seed."""
         return Panel(self.values - other.values, self.clusters, self.questions, self.seeds)
 
     def __neg__(self) -> Panel:

@@ -1,4 +1,4 @@
-"""How many seeds it takes to see a difference: chances by simulation of the interval that tables and verdicts use."""
+"""How many seeds it takes to see a difference, by simulating the interval that tables and verdicts use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from evals.statistics.variance import ContrastVariance, SeedVariance
 
 CHANCE = 0.8  # points: standard error of a paired difference of two trained micro arms, one seed, 1,032 questions
-DRAWS = 1500  # a chance of 80 % is then known to 1 %
+DRAWS = 1500  # simulations; a chance of 80 % is then known to 1 %
 POWER = 0.8
 MOST = 64
 DIFFERENCES = (1.0, 2.0, 3.0, 5.0, 10.0)  # points
@@ -20,7 +20,7 @@ def power(difference: float, between: float, seeds: int, chance: float = CHANCE)
     """Chance that the 95 % interval over ``seeds`` >= 2 seeds lies above 0.
 
     ``difference``, ``between`` (standard deviation between seeds) and ``chance`` (standard error of one seed by chance
-    in its answers) in points; benchmarks are taken to have no questions that suit one model more.
+    in its answers) are in points. It is assumed that no question favours one of the models.
     """
     rng = np.random.default_rng(seeds)
     noise = chance**2 / seeds
@@ -39,12 +39,12 @@ def seeds_for(difference: float, between: float) -> int | None:
 
 
 def _candidates() -> Sequence[int]:
-    """Every number of seeds up to 10, then fewer and fewer."""
+    """Numbers of seeds to try: each one up to 10, then with growing gaps."""
     return [*range(2, 11), 12, 14, 16, 20, 24, 32, 48, MOST]
 
 
 def table() -> str:
-    """Seeds needed, as Markdown."""
+    """Table of the seeds that are needed, as Markdown."""
     head = "| difference (points) | " + " | ".join(f"seeds {between:g} points apart" for between in BETWEEN) + " |"
     rule = "| --: |" + " --: |" * len(BETWEEN)
     lines = [

@@ -11,7 +11,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two means with its 95 % interval; None where one pair gives none."""
+    """A ratio of two means with its 95 % interval, whose ends are None if there is only one pair."""
 
     value: float
     low: float | None
@@ -27,9 +27,9 @@ def ratio_of_means(
 ) -> Ratio:
     """mean(ours) / mean(theirs) of N >= 1 positive pairs, its interval by linearisation and Student's t.
 
-    ``runs`` numbers the pairs of runs from 0. With several, runs are what is repeated: what else a machine did is the
-    same for all steps of a run. With one, the interval covers the noise of its pairs only, taken as independent within
-    their kind (``strata``, numbered from 0; what lies between kinds is no noise).
+    ``runs`` numbers the pairs of runs from 0. With several runs the interval is over runs, because all steps of a run
+    share what else the machine did. With one run it covers only the noise of its pairs, which count as independent
+    within their kind. ``strata`` numbers the kinds from 0; differences between kinds are not noise.
     """
     value, count = float(ours.mean() / theirs.mean()), int(runs.max()) + 1
     rest = (ours - value * theirs) / theirs.mean()

@@ -1,21 +1,23 @@
-"""How far off a mean may be: its variance by source, and the half-width of a 95 % interval. No torch.
+"""The variance of a mean, split by its sources, and the half-width of a 95 % interval. No torch.
 
-A mean over S seeds and N questions is off for three reasons, each estimated from the two-way table of answers (crossed
-random effects, analysis of variance): the questions a benchmark happens to hold, the seeds a model happened to be
-trained with, and chance in single answers. A seed decides the base model's draw, the order of problems, the adapter's
-start, the rollouts and the evaluation: the variance between seeds holds them all. In a difference that is paired by
-seed, what one base draw adds to both sides cancels; what it adds to one method only stays.
+A mean over S seeds and N questions differs from the truth for three reasons: the questions that a benchmark happens to
+contain, the seeds with which a model happened to be trained, and chance in single answers. Each is estimated from the
+table of answers, seeds by questions (crossed random effects, analysis of variance). A seed decides the base model's
+draw, the order of problems, the adapter's start, the rollouts and the evaluation, so the variance between seeds
+contains all of them. In a difference that is paired by seed, what a draw of the base adds to both sides cancels; what
+it adds to one method only stays.
 
-What questions and chance contribute is known well, there being many of both; what seeds contribute is
-not, there being few. So each part has its own quantile of Student's t, and their squares add up, as in Banerjee (1960):
+The parts of questions and chance are known well, because there are many questions; the part of seeds is not, because
+there are few seeds. So each part has its own quantile of Student's t, and their squares are added (Banerjee 1960):
 
     half^2 = t_Q^2 questions + max(t_Q^2 chance / 2, t_(S-1)^2 seen / (1 + (0.3 (1 - 1/S) known / seen)^4))
 
-``known`` is questions and chance together, ``seen`` the variance of the mean that seed means show by themselves. Seeds
-that differ by more than a fraction of ``known`` get Student's t over seeds; where they differ by less, the last factor
-says how little S seeds can tell: two or three that happen to agree are no proof that all do. The constants 0.3, 4 and
-1/2 are ours, chosen so that intervals hold for every ratio of the parts: with the parts of questions and chance known,
-they cover 93.1 to 97.0 % with two seeds, 94.7 to 96.7 % with three, 93.5 to 96.3 % with four to twenty."""
+``known`` is the variance by questions and chance together; ``seen`` is the variance of the mean that the means of seeds
+show. If seeds differ by more than a fraction of ``known``, the interval is that of Student's t over seeds. If they
+differ by less, the last factor makes it shorter, but slowly: two or three seeds that happen to agree do not prove that
+all seeds agree. The constants 0.3, 4 and 1/2 are ours. They were chosen so that intervals cover the truth for every
+ratio of the parts: if the parts of questions and chance are known, they cover 93.1 to 97.0 % with two seeds, 94.7 to
+96.7 % with three, and 93.5 to 96.3 % with four to twenty."""
 
 from __future__ import annotations
 
@@ -28,21 +30,21 @@ from scipy import special
 from evals.statistics.panels import Panel, Term
 
 Weights = Mapping[str, float]  # of benchmarks in a contrast; 1/K each for an average of K
-DOUBT = 0.3  # of the part that is known: what the variance between seeds is measured against, for many seeds
-STEEPNESS = 4  # of the step from seeds that say little to seeds that decide
-NOISE_SHARE = 0.5  # of chance in answers that counts whatever the seeds show
+DOUBT = 0.3  # share of ``known`` with which the variance between seeds is compared, for many seeds
+STEEPNESS = 4  # exponent of the transition between the two cases
+NOISE_SHARE = 0.5  # share of chance in answers that counts even if seeds agree
 
 
 @dataclass(frozen=True)
 class SeedVariance:
-    """One term's seeds; variances of the contrast."""
+    """What the seeds of one term show about the variance of the contrast."""
 
-    seen: float  # that seed means show: true differences of seeds, and chance in answers
-    chance: float  # of which chance in answers
+    seen: float  # variance that the means of seeds show: real differences of seeds, and chance in answers
+    chance: float  # the part of ``seen`` that is chance in answers
     seeds: int  # at least 2
 
     def squared(self, known: float, quantile: float, level: float) -> float:
-        """This term's part of the squared half-width; ``known``: variance by questions and chance together."""
+        """This term's part of the squared half-width. ``known``: variance by questions and chance together."""
         df = self.seeds - 1
         student = quantile_of(df, level)
         doubt = DOUBT * known * df / self.seeds
@@ -50,22 +52,22 @@ class SeedVariance:
         return max(NOISE_SHARE * quantile**2 * self.chance, seen)
 
     def scaled(self, seeds: int) -> SeedVariance:
-        """What ``seeds`` seeds would show on average, if these seeds are typical."""
+        """The variances that ``seeds`` seeds would show on average, if these seeds are typical."""
         between = max(self.seen, self.chance) * self.seeds / seeds
         return SeedVariance(between, self.chance * self.seeds / seeds, seeds)
 
 
 @dataclass(frozen=True)
 class ContrastVariance:
-    """Variance of a contrast by source."""
+    """Variance of a contrast, split by its sources."""
 
-    known: float  # questions, and chance in answers
-    df: float  # of ``known``
-    terms: tuple[SeedVariance, ...]  # of those with two seeds and more; none: the variance is that over questions only
+    known: float  # variance by questions and chance in answers
+    df: float  # degrees of freedom of ``known``
+    terms: tuple[SeedVariance, ...]  # terms with at least two seeds; without any, only questions count
 
     @property
     def questions(self) -> float:
-        """Variance that more seeds would not take away."""
+        """Variance by questions, which more seeds would not reduce."""
         return max(self.known - sum(term.chance for term in self.terms), 0.0)
 
     @property
@@ -74,20 +76,20 @@ class ContrastVariance:
         return self.questions + sum(max(term.seen, term.chance) for term in self.terms)
 
     def half_width(self, level: float = 0.95) -> float:
-        """Half the length of the interval; see the head of this file."""
+        """Half the length of the interval; the formula is at the top of this file."""
         quantile = quantile_of(self.df, level)
         seeds = sum(term.squared(self.known, quantile, level) for term in self.terms)
         return float((quantile**2 * self.questions + seeds) ** 0.5)
 
     def at_least(self, variance: float) -> ContrastVariance:
-        """With ``known`` no smaller than ``variance``."""
+        """Return this variance with ``known`` raised to at least ``variance``."""
         return ContrastVariance(max(self.known, variance), self.df, self.terms)
 
     def with_seeds(self, seeds: int) -> ContrastVariance:
         """The same contrast with ``seeds`` >= 2 seeds in every term.
 
-        With one seed nothing tells questions, chance and seeds apart: all is then taken for chance, which more seeds
-        take away, so that what follows from it is a lower bound.
+        With one seed the three sources cannot be separated. All variance then counts as chance, which more seeds
+        reduce, so the result is a lower bound.
         """
         terms = self.terms or (SeedVariance(self.known, self.known, 1),)
         scaled = tuple(term.scaled(seeds) for term in terms)
@@ -96,7 +98,7 @@ class ContrastVariance:
 
 
 def quantile_of(df: float, level: float) -> float:
-    """Half-width of the central ``level`` of Student's t, in standard errors."""
+    """Number of standard errors that contain the central ``level`` of Student's t."""
     return float(special.stdtrit(df, (1 + level) / 2))
 
 
@@ -110,7 +112,7 @@ def variance_of(terms: Sequence[Term], weights: Weights) -> ContrastVariance:
 
 
 def _known(panels: Sequence[Panel]) -> float:
-    """Variance by questions and chance of one benchmark's part, seed problems counted as one draw."""
+    """Variance by questions and chance of one benchmark. The variants of a seed problem count as one draw."""
     combined = np.sum([panel.influence.mean(axis=0) for panel in panels], axis=0)
     return len(combined) / max(len(combined) - 1, 1) * float(combined @ combined)
 
@@ -125,7 +127,7 @@ def _seeds(term: Term, weights: Weights) -> SeedVariance | None:
 
 
 def _chance(panel: Panel) -> float:
-    """Variance of the mean over seeds by what neither the question nor the seed decides."""
+    """Variance of the mean over seeds that neither questions nor seeds explain."""
     seeds, count = panel.influence.shape
     rest = panel.influence - panel.influence.mean(axis=0)
     return count / max(count - 1, 1) * float((rest**2).sum()) / (seeds - 1) / seeds

@@ -1,4 +1,4 @@
-"""How often verdicts are false in worlds whose truth is known, with and without a working positive control.
+"""Count how often verdicts are false in simulated worlds, with and without a working positive control.
 
 ``python -m evals.statistics.calibration`` writes this table into ``docs/statistics.md``.
 """
@@ -18,7 +18,7 @@ from evals.statistics.panels import Term, paired_terms
 from evals.statistics.simulated_worlds import BASE, MICRO, draw_models, gained
 from evals.statistics.verdict_rule import decide, with_control
 
-COUNT = 600  # worlds a line; the standard error of 5 % is then 0.9 points
+COUNT = 600  # worlds for each line of the table; the standard error of 5 % is then 0.9 points
 SEEDS = (3, 5, 10)
 BETWEEN = 0.05  # logits: a difference of two methods then varies by 1.3 points from seed to seed
 TOLERANCE = 1.0  # points: the smallest difference that counts
@@ -36,7 +36,7 @@ class VerdictWorld:
     between: float = BETWEEN
 
     def verdicts(self, count: int = COUNT, control_asked: bool = True) -> Counter[str]:
-        """How often the claim "the method is better than GRPO" gets which verdict in ``count`` worlds.
+        """Count the verdicts on the claim "the method is better than GRPO" in ``count`` worlds.
 
         ``control_asked``: False leaves out the condition that the oracle's lead must be supported.
         """
@@ -44,7 +44,7 @@ class VerdictWorld:
         return Counter(judged(ours, control if control_asked else None) for ours, control in leads)
 
     def false(self, verdict: str) -> bool:
-        """Whether a verdict is false here; undecided never is.
+        """Whether a verdict is false in this world; "undecided" never is.
 
         Supported without any difference is false. Contradicted is false where the difference counts, and wherever the
         oracle has no lead, as such a world cannot show a difference.
@@ -60,7 +60,7 @@ class VerdictWorld:
 
 @lru_cache(maxsize=2)
 def _leads(world: VerdictWorld, count: int) -> list[tuple[Estimate, Estimate]]:
-    """Leads of the method and of the oracle over GRPO in ``count`` worlds, the same every time."""
+    """Leads of the method and of the oracle over GRPO in ``count`` worlds, the same ones in every call."""
     numbers = (world.difference, world.lead, world.between)
     rng = np.random.default_rng([world.seeds, *(round(100 * number) % 2**32 for number in numbers)])
     effects = (_logits(world.difference, world.between), 0.0, _logits(world.lead, world.between))
@@ -69,13 +69,13 @@ def _leads(world: VerdictWorld, count: int) -> list[tuple[Estimate, Estimate]]:
 
 
 def judged(ours: Estimate, control: Estimate | None) -> str:
-    """The verdict of the rule on "the method is better" from two estimates; no control: none is asked for."""
+    """The verdict of the rule on "the method is better" from two estimates. Without a control none is asked for."""
     verdict, _ = decide("higher", 100 * ours.low, 100 * ours.high, TOLERANCE)
     return with_control("higher", verdict, control is None or control.low > 0)
 
 
 def lead(ours: Term, theirs: Term) -> Estimate:
-    """Average accuracy of one model less that of another."""
+    """Average accuracy of one model minus that of another."""
     names = list(ours)
     return contrast(paired_terms(ours, theirs, names), equal_weights(names))
 

@@ -1,8 +1,8 @@
 """When a number supports a claim, contradicts it, or leaves it undecided. Pure functions of intervals; no torch.
 
-Two conditions meet here. The interval must lie where the claim says (:func:`decide`). And a verdict that says "there
-is no such difference" must come from an instrument that can show one (:func:`with_control`): a positive control, which
-is known to be better, must itself have been seen to be better with the same seeds.
+A verdict needs two conditions. The interval must lie where the claim says (:func:`decide`). And a verdict that says
+"there is no such difference" counts only where a difference could have been seen (:func:`with_control`): the positive
+control, which must be better, was itself seen to be better with the same seeds.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ BLIND = "the world could not have shown it"
 
 
 def decide(expect: Expect, low: float, high: float, tolerance: float, mark: float = 0.0) -> tuple[Verdict, str]:
-    """Verdict and reason of an interval that is to lie above 0, below 0, or within the tolerance.
+    """Return verdict and reason for an interval that should lie above 0, below 0, or within the tolerance.
 
-    ``mark`` is what was taken off the interval; only the reason speaks of it.
+    ``mark`` is the number that was subtracted from the interval; it appears in the reason only.
     """
     if expect == "similar":
         if -tolerance < low and high < tolerance:
@@ -40,5 +40,5 @@ def needs_control(expect: Expect, verdict: Verdict) -> bool:
 
 
 def with_control(expect: Expect, verdict: Verdict, control_works: bool) -> Verdict:
-    """The verdict, or undecided where it needs a working control and there is none."""
+    """Return the verdict, or "undecided" if it needs a working control and there is none."""
     return "undecided" if needs_control(expect, verdict) and not control_works else verdict

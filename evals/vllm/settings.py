@@ -1,4 +1,4 @@
-"""What answers the questions of an evaluation: section ``evaluation`` of the config, whole. No torch."""
+"""Section ``evaluation`` of the config: all settings of an evaluation, those of vLLM included. No torch."""
 
 from __future__ import annotations
 

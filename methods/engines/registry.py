@@ -1,7 +1,7 @@
 """The engines and the samplers, by the names that a config gives them. No torch.
 
-Each module has a function ``train`` and a class ``SETTINGS``, which is what ``train`` is told. The modules are named
-and not imported: a digest of the code that trains follows imports from one of them, and from no other.
+Each module has a function ``train`` and a class ``SETTINGS`` with the settings that ``train`` takes. The modules are
+named here and not imported, so that the digest of one engine's code does not contain the other engine.
 """
 
 ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}

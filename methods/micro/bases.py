@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 
 from methods.micro.demonstration import chain, close
-from methods.micro.drills import calculations, encode_drill, hinted, lookups
+from methods.micro.drills import calculations, encode_drill, lookups
 from methods.micro.families.training import TRAINING
 from methods.micro.formats import instructions
 from methods.micro.language import train_language
 from methods.micro.model import build_model, build_processor, save
 from methods.micro.problems import DrawnProblem, draw_problems
-from methods.micro.samples import Exchange, Sample, Solutions, draw_exchanges, encode_exchanges
+from methods.micro.samples import Exchange, Formats, Sample, Solutions, draw_exchanges
 from methods.micro.settings import MicroSettings
 from methods.micro.solution_plan import answer
 from methods.micro.tokenizer import PreTrainedTokenizerFast, train_tokenizer
@@ -45,12 +45,15 @@ class Reporter:
 
 def corpus(problems: Sequence[DrawnProblem], exchanges: Sequence[Exchange]) -> list[str]:
     """The text that the tokenizer learns its words from."""
+    rng = Random("corpus")  # noqa: S311 - not for secrets
     texts = [
-        text for p in problems for text in (p.question, close(chain(p.plan, None), str(answer(p.plan)), "boxed").text)
+        text
+        for p in problems
+        for text in (p.question, close(chain(p.plan, None, rng), str(answer(p.plan)), "boxed").text)
     ]
     for one in exchanges:
         texts += [part["text"] for turn in one.turns for part in turn["content"] if part["type"] == "text"]
-        texts.append(one.response)
+        texts.append(one.respond(0.0, rng))
     return [*texts, *[ANSWER_SENTENCE, "system\nuser\nassistant\n"] * 100]
 
 
@@ -64,24 +67,23 @@ def sampler(
     """The samples of each step: demonstrations, a share of them in the benchmarks' formats, and drills."""
     budget = settings.training[scale]
     solutions = Solutions(tokenizer, problems, settings)
-    formats = encode_exchanges(tokenizer, exchanges, len(problems))
-    plans = [p.plan for p in problems] + [one.problem.plan for one in exchanges]
+    formats = Formats(tokenizer, exchanges, len(problems))
+    plans = [p.plan for p in problems] + [one.item.problem.plan for one in exchanges]
 
-    def draw(step: int) -> list[Sample]:
+    def samples(step: int) -> list[Sample]:
         rng = Random(f"samples-{settings.seed}-{step}")  # noqa: S311 - not for secrets
         in_format = sum(rng.random() < settings.bench_rate for _ in range(budget.batch))
         return [
-            *(rng.choice(formats) for _ in range(in_format)),
-            *(solutions.draw(rng) for _ in range(budget.batch - in_format)),
+            *(formats.draw(settings.slip_rate, rng) for _ in range(in_format)),
+            *(solutions.draw(rng, step / budget.steps) for _ in range(budget.batch - in_format)),
             *(
                 encode_drill(tokenizer, calculations(plans, settings.slip_rate, rng))
                 for _ in range(budget.calculations)
             ),
             *(encode_drill(tokenizer, lookups(rng)) for _ in range(budget.lookups)),
-            *(encode_drill(tokenizer, hinted(plans, rng)) for _ in range(budget.hinted)),
         ]
 
-    return draw
+    return samples
 
 
 def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path) -> dict[str, object]:
@@ -92,12 +94,13 @@ def build_base(settings: MicroSettings, scale: str, folder: Path, progress: Path
     exchanges = draw_exchanges(settings.bench_pool, settings)
     tokenizer = train_tokenizer(corpus(problems[:2000], exchanges[:2000]), instructions(), settings.vocabulary)
     model = build_model(settings.shapes[scale], tokenizer, settings.seed)
-    canvases = [p.canvas for p in problems] + [one.problem.canvas for one in exchanges]
+    canvases = [p.canvas for p in problems] + [one.item.problem.canvas for one in exchanges]
     glyphs = train_vision(model, canvases, budget, settings.seed, lambda s, x: reporter.stage("vision", s, x))
     loss = None
     if budget.steps:
-        draw, features = sampler(tokenizer, problems, exchanges, settings, scale), look_at_all(model, canvases)
-        loss = train_language(model, features, draw, budget, lambda s, x: reporter.stage("language", s, x))
+        samples = sampler(tokenizer, problems, exchanges, settings, scale)
+        features = look_at_all(model, canvases)
+        loss = train_language(model, features, samples, budget, lambda s, x: reporter.stage("language", s, x))
     save(model, build_processor(tokenizer), folder)
     return {
         "scale": scale,

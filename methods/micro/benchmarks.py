@@ -11,24 +11,25 @@ from datasets import Features, Image, List, Value
 
 from methods.micro.data import image_cell, write_table
 from methods.micro.demonstration import chain
-from methods.micro.families.training import Family, Numbers
+from methods.micro.families.training import Family
 from methods.micro.items import FAMILIES, LETTERS, NO_OPTION, Bench, Item, held_out, options, questions
+from methods.micro.place_rules import Numbers
 from methods.micro.settings import MicroSettings
 
 TEXT, NUMBER, PICTURE, TEXTS = Value("string"), Value("int64"), Image(), List(Value("string"))
 PROBLEMS: dict[Bench, int] = {
     "dynamath": 10,
     "logicvista": 35,
-    "wemath": 12,
+    "wemath": 13,
     "mathvision": 26,
     "mmmu": 30,
 }  # per family
 SELECT = " Select from A, B, C, D, E and F."  # as LogicVista asks
 SUBJECTS = {  # MMMU's name of the subject a family goes under
-    "marked": "Design",
-    "completes_corner": "Architecture_and_Engineering",
-    "completes_line": "Mechanical_Engineering",
-    "completes_turn": "Physics",
+    "completes": "Design",
+    "turned": "Mechanical_Engineering",
+    "loads": "Architecture_and_Engineering",
+    "tripled": "Physics",
     "halved": "Math",
     "doubled": "Computer_Science",
     "both": "Accounting",
@@ -164,7 +165,7 @@ def _wemath(item: Item, number: int, image: object) -> dict[str, Any]:
         "image_path": image,
         "key": item.key,
         "question number": number,
-        "knowledge concept description": item.problem.plan.sentence,
+        "knowledge concept description": item.problem.plan.wordings[0],
     }
 
 

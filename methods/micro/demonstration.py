@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
-from methods.micro.solution_plan import Plan, Ref, Slip, run
+from methods.micro.phrases import CONNECTIVES, OPENINGS, REMARKS, wording
+from methods.micro.solution_plan import Plan, Ref, Slips, run, slip_at
 
 Style = Literal["boxed", "tags", "letter"]  # \boxed{7}; <think>..</think><answer>7</answer>; The answer is B.
 
@@ -38,27 +40,30 @@ class Demonstration:
         return "".join(piece.text for piece in self.pieces)
 
 
-def chain(plan: Plan, slip: Slip | None) -> list[Piece]:
-    """The fact and the calculations, one a line, without the final answer."""
+def chain(plan: Plan, slip: Slips, rng: Random | None = None) -> list[Piece]:
+    """The fact and the calculations, one a line, without the final answer.
+
+    ``rng`` draws the phrases between them; without it each is the commonest one.
+    """
     done = run(plan, slip)
     if done is None:
         raise ValueError(f"{plan} with {slip} leaves the range of the micro world")
     fact, lines = done
-    pieces = [Piece(plan.sentence)]
+    pieces = [Piece(OPENINGS.draw(rng) + wording(plan.wordings).draw(rng))]
     if fact is not None:
-        pieces += [Piece(" "), Piece(str(fact), True, slip is not None and slip.kind == "fact")]
+        pieces += [Piece(" "), Piece(str(fact), True, fact != plan.fact)]
     for i, (step, line) in enumerate(zip(plan.steps, lines, strict=True)):
-        here = slip if slip and slip.step == i else None
+        here = slip_at(slip, i)
         misread = here.side if here is not None and here.kind == "read" else None
         pieces += [
-            Piece(".\n"),
+            Piece(".\n" + CONNECTIVES.draw(rng)),
             Piece(str(line.left), not isinstance(step.left, Ref), misread == "left"),
             Piece(line.op, True, here is not None and here.kind == "operate"),
             Piece(str(line.right), not isinstance(step.right, Ref), misread == "right"),
             Piece("="),
             Piece(str(line.result), True, here is not None and here.kind == "calculate"),
         ]
-    return [*pieces, Piece(".")]
+    return [*pieces, Piece(REMARKS.draw(rng) + ".")]
 
 
 def close(pieces: list[Piece], final: str, style: Style) -> Demonstration:

@@ -1,4 +1,4 @@
-"""Text-only exercises beside the demonstrations: calculations, letters of ranges, and what a known answer tells.
+"""Text-only exercises beside the demonstrations: calculations and letters of ranges.
 
 These are skills that a demonstration shows once and a tiny model needs to see very often; a row of exercises costs as
 many tokens as one demonstration and shows a skill half a dozen times.
@@ -14,13 +14,11 @@ from transformers import PreTrainedTokenizerFast
 from methods.micro.benchmarks import listed
 from methods.micro.demonstration import CLOSINGS
 from methods.micro.items import CHOICE, STYLES, letter
-from methods.micro.samples import HINTED_SLIP_RATE, Sample, maybe_slip
-from methods.micro.solution_plan import Plan, answer, run
-from methods.shared.contexts import ANSWER_SENTENCE
+from methods.micro.samples import Sample, maybe_slip
+from methods.micro.solution_plan import Plan, run
 
 LINES = 6  # calculations in a row
 LOOKUPS = 4  # letters in a row
-HINTED = 3  # chains with a known answer in a row
 
 
 def calculations(plans: Sequence[Plan], slip_rate: float, rng: Random) -> list[tuple[str, bool]]:
@@ -45,33 +43,9 @@ def lookups(rng: Random) -> list[tuple[str, bool]]:
     before, after = CLOSINGS[STYLES[bench]]
     parts = [(f"{listed(bench)}\n", False)]
     for _ in range(LOOKUPS):
-        value = rng.randint(2, 200)
+        value = int("".join(str(rng.randint(1, 9)) for _ in range(rng.choice((2, 2, 3)))))
         parts += [(f"={value}.{before}", False), (letter(bench, value), True), (f"{after}\n", False)]
     return parts
-
-
-def hinted(plans: Sequence[Plan], rng: Random) -> list[tuple[str, bool]]:
-    """Calculations of chains after the answer they end in; what was calculated, right or wrong, is to be learned.
-
-    Most chains slip here. That changes how often an answer is wrong, not what an answer says about its chain.
-    """
-    return [part for _ in range(HINTED) for part in _hinted(rng.choice(plans), rng)]
-
-
-def _hinted(plan: Plan, rng: Random) -> Iterator[tuple[str, bool]]:
-    slip = maybe_slip(plan, HINTED_SLIP_RATE, rng)
-    done, final = run(plan, slip), answer(plan, slip)
-    assert done is not None, "slips keep a chain in range"  # noqa: S101
-    if rng.random() < 0.5:
-        yield f"<|im_start|>assistant\n {final}", False
-    else:
-        yield f"{ANSWER_SENTENCE.format(reference=final)}<|im_end|>\n<|im_start|>assistant\n", False
-    for line in done[1]:
-        yield str(line.left), False
-        yield line.op, True
-        yield f"{line.right}=", False
-        yield f"{line.result}", True
-        yield ".\n", False
 
 
 def encode_drill(tokenizer: PreTrainedTokenizerFast, parts: Sequence[tuple[str, bool]]) -> Sample:

@@ -18,6 +18,7 @@ from transformers import Qwen3VLForConditionalGeneration
 
 from methods.engines.shared.prompts import mrope_positions
 from methods.micro.model import IMAGE_TOKENS
+from methods.micro.muon import Float32Muon
 from methods.micro.samples import Sample
 from methods.micro.settings import BaseTraining
 from methods.micro.vision import SIDE
@@ -42,9 +43,7 @@ class LanguageTrainer:
         self.positions = lru_cache(maxsize=None)(self._positions)
         matrices, others = split_parameters(model)
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(
-                matrices, lr=budget.matrix_lr, momentum=0.95, weight_decay=budget.weight_decay, adjust_lr_fn="original"
-            ),
+            Float32Muon(matrices, budget.matrix_lr, momentum=0.95, weight_decay=budget.weight_decay),
             torch.optim.AdamW(others, lr=budget.lr, betas=(0.9, 0.98), weight_decay=budget.weight_decay),
         ]
         self.peaks = [budget.matrix_lr, budget.lr]

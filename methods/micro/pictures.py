@@ -25,7 +25,7 @@ from methods.micro.solution_plan import answer, draw_slip
 
 STYLE: dict[Any, Any] = {"font.size": 8, "font.family": "DejaVu Sans", "svg.hashsalt": "micro", "svg.fonttype": "path"}
 FILLER, DECISIVE, SLIPPED = "0.55", "tab:blue", "tab:red"
-SHOWN = "quadrilateral-85-70-41-0"  # the problem whose demonstrations are shown
+SHOWN = "rectangle-12-21-0"  # the problem whose demonstrations are shown
 
 
 def show(axes: Axes, canvas: Canvas, title: str, below: str) -> None:
@@ -38,9 +38,12 @@ def show(axes: Axes, canvas: Canvas, title: str, below: str) -> None:
 
 def problems() -> Figure:
     """One training problem of each family."""
-    figure, grid = plt.subplots(2, 5, figsize=(8.2, 4.2), layout="constrained")
-    for axes, problem in zip(grid.flat, draw_problems(list(TRAINING.values()), "train", len(TRAINING), 0), strict=True):
+    figure, grid = plt.subplots(2, 6, figsize=(9.4, 4.2), layout="constrained")
+    for axes, problem in zip(
+        grid.flat, draw_problems(list(TRAINING.values()), "train", len(TRAINING), 0), strict=False
+    ):
         show(axes, problem.canvas, problem.question, f"{problem.family}: {problem.answer}")
+    grid.flat[len(TRAINING)].axis("off")
     return figure
 
 
@@ -54,7 +57,7 @@ def demonstrations() -> Figure:
     for axes, slip in zip(grid[1:], slips, strict=True):
         axes.axis("off")
         axes.set_title("no slip" if slip is None else f"slip: {slip.kind}", fontsize=8)
-        demonstration = close(chain(problem.plan, slip), str(answer(problem.plan, slip)), "boxed")
+        demonstration = close(chain(problem.plan, slip, rng), str(answer(problem.plan, slip)), "boxed")
         x, y = 0.0, 0.9
         for piece in demonstration.pieces:
             for char in piece.text:

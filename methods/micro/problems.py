@@ -9,7 +9,8 @@ from random import Random
 from typing import Literal
 
 from methods.micro.canvas import Canvas
-from methods.micro.families.training import Family, Numbers
+from methods.micro.families.training import Family
+from methods.micro.place_rules import Numbers
 from methods.micro.solution_plan import Plan, answer
 
 Split = Literal["base", "train", "validation", "test"]

@@ -17,12 +17,18 @@ from methods.micro.items import FAMILIES, STYLES, Bench, Item, questions
 from methods.micro.model import IMAGE_TOKENS
 from methods.micro.problems import DrawnProblem, draw_numbers
 from methods.micro.settings import MicroSettings
-from methods.micro.solution_plan import Plan, Slip, answer, draw_slip
+from methods.micro.solution_plan import Plan, Slip, Slips, answer, draw_slip, scramble
 from methods.shared.contexts import IMAGE_MARK, Style, teacher_prompt
 from methods.shared.references import Reference
 
 # Given its final answer, how likely a chain is does not depend on how many chains slip; wrong ones teach more.
-HINTED_SLIP_RATE = 0.8
+HINTED_SLIP_RATE = 0.7
+# Share of hints that are the answer of another chain to the same problem. A teacher meets such pairs: a wrong rollout
+# beside the right answer. They teach a model to calculate on after a slip and not to write what it was shown.
+STRAY_RATE = 0.08
+# Share of hinted demonstrations at the start of training whose results are any digits, so that only the hint tells
+# them: this is how a model finds out early that hints can be read. It falls to 0 half way.
+SCRAMBLED = 0.8
 BLANK = Image.new("RGB", (8, 8))  # stands for a diagram where only the words of a prompt are wanted
 
 
@@ -59,16 +65,28 @@ class Solutions:
         self.tokenizer, self.problems, self.settings = tokenizer, problems, settings
         self.context = lru_cache(maxsize=2**14)(self._context)
 
-    def draw(self, rng: Random) -> Sample:
-        """A demonstration with at most one slip; hinted, its context carries its own final answer, right or wrong."""
+    def draw(self, rng: Random, progress: float = 1.0) -> Sample:
+        """A demonstration; hinted, its context carries a final answer, nearly always its own.
+
+        It has at most one slip. ``progress`` is the share of training that is done: early on some are scrambled.
+        """
         image = rng.randrange(len(self.problems))
-        problem = self.problems[image]
+        plan = self.problems[image].plan
         hinted = rng.random() < self.settings.hint_rate
-        slip = maybe_slip(problem.plan, HINTED_SLIP_RATE if hinted else self.settings.slip_rate, rng)
-        demonstration = close(chain(problem.plan, slip), str(answer(problem.plan, slip)), "boxed")
+        slip, shown = self._slips(plan, progress, rng, hinted)
+        demonstration = close(chain(plan, slip, rng), str(answer(plan, slip)), "boxed")
         style: Style = "inline" if rng.random() < 0.5 else "user_turn"
-        prompt = self.context(problem.question, demonstration.final if hinted else None, style)
+        prompt = self.context(self.problems[image].question, str(answer(plan, shown)) if hinted else None, style)
         return answered(prompt, encode_response(self.tokenizer, demonstration.text), image)
+
+    def _slips(self, plan: Plan, progress: float, rng: Random, hinted: bool) -> tuple[Slips, Slips]:
+        """What goes wrong in a demonstration, and what gave the answer that a hint shows."""
+        if not hinted:
+            return maybe_slip(plan, self.settings.slip_rate, rng), None
+        if rng.random() < SCRAMBLED * (1 - 2 * progress):
+            return (scrambled := scramble(plan, rng)), scrambled
+        slip = maybe_slip(plan, HINTED_SLIP_RATE, rng)
+        return slip, maybe_slip(plan, 0.5, rng) if rng.random() < STRAY_RATE else slip
 
     def _context(self, question: str, hint: str | None, style: Style) -> list[int]:
         reference = None if hint is None else Reference(text=hint)
@@ -77,36 +95,41 @@ class Solutions:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A demonstration in a benchmark's format, before a tokenizer exists."""
+    """A problem in a benchmark's format, before a tokenizer exists; its responses are drawn again and again."""
 
-    bench: Bench
-    problem: DrawnProblem
+    item: Item
     turns: list[dict]
-    response: str
+
+    def respond(self, slip_rate: float, rng: Random) -> str:
+        """A demonstration as the benchmark's scorer parses it."""
+        plan = self.item.problem.plan
+        slip = maybe_slip(plan, slip_rate, rng)
+        return close(chain(plan, slip, rng), self.item.final(answer(plan, slip)), STYLES[self.item.bench]).text
 
 
 def draw_exchanges(count: int, settings: MicroSettings) -> list[Exchange]:
-    """``count`` demonstrations, the benchmarks in turn; none has the numbers of a benchmark's own item."""
+    """``count`` problems, the benchmarks in turn; none has the numbers of a benchmark's own item."""
     rng = Random(f"exchanges-{settings.seed}")  # noqa: S311 - not for secrets
     benches = list(FAMILIES)
-    return [_exchange(benches[i % len(benches)], i, settings.slip_rate, rng) for i in range(count)]
+    return [_exchange(benches[i % len(benches)], i, rng) for i in range(count)]
 
 
-def _exchange(bench: Bench, number: int, slip_rate: float, rng: Random) -> Exchange:
+def _exchange(bench: Bench, number: int, rng: Random) -> Exchange:
     family = rng.choice(list(FAMILIES[bench].values()))
     key, problem = rng.choice(questions(bench, family, draw_numbers(family, "base", rng), number))
-    slip = maybe_slip(problem.plan, slip_rate, rng)
     item = Item(bench, problem, key)
-    final = item.final(answer(problem.plan, slip))
-    response = close(chain(problem.plan, slip), final, STYLES[bench]).text
-    return Exchange(bench, problem, messages(bench, row(item, number, BLANK)), response)
+    return Exchange(item, messages(bench, row(item, number, BLANK)))
 
 
-def encode_exchanges(
-    tokenizer: PreTrainedTokenizerFast, exchanges: Sequence[Exchange], first_image: int
-) -> list[Sample]:
-    """Samples whose diagrams are the rows of the feature table from ``first_image`` on."""
-    return [
-        answered(prompt_ids(tokenizer, one.turns), encode_response(tokenizer, one.response), first_image + i)
-        for i, one in enumerate(exchanges)
-    ]
+class Formats:
+    """Demonstrations in the benchmarks' formats; their diagrams are the rows of the feature table from ``first`` on."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, exchanges: Sequence[Exchange], first: int) -> None:
+        self.tokenizer, self.exchanges, self.first = tokenizer, exchanges, first
+        self.prompts = [prompt_ids(tokenizer, one.turns) for one in exchanges]
+
+    def draw(self, slip_rate: float, rng: Random) -> Sample:
+        """A demonstration with at most one slip."""
+        i = rng.randrange(len(self.exchanges))
+        response = encode_response(self.tokenizer, self.exchanges[i].respond(slip_rate, rng))
+        return answered(self.prompts[i], response, self.first + i)

@@ -25,14 +25,13 @@ class ModelShape(Strict):
 class BaseTraining(Strict):
     """Fixed step budget of a base model, so that the same seed gives the same bits on one machine."""
 
-    vision_steps: int = Field(default=240, ge=0, description="steps of reading glyphs with a throw-away head")
+    vision_steps: int = Field(default=120, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(default=4e-3, gt=0)
-    steps: int = Field(default=850, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(default=450, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
-    calculations: int = Field(default=12, ge=0, description="rows of plain calculations per step")
-    lookups: int = Field(default=3, ge=0, description="rows of plain letter finding per step")
-    hinted: int = Field(default=10, ge=0, description="rows of calculations with a known answer per step")
+    calculations: int = Field(default=2, ge=0, description="rows of plain calculations per step")
+    lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")
     part: int = Field(default=20, gt=0, description="samples of similar length in one forward and backward pass")
     matrix_lr: float = Field(default=0.03, gt=0, description="peak learning rate of Muon, for the layers' matrices")
     lr: float = Field(default=3e-3, gt=0, description="peak learning rate of AdamW, for the other text weights")
@@ -43,7 +42,9 @@ class BaseTraining(Strict):
 class MicroSettings(Strict):
     """Section ``micro`` of the config."""
 
-    seed: int = Field(default=0, ge=0, description="decides every problem, benchmark item and base model")
+    seed: int = Field(
+        default=0, ge=0, description="decides problems and benchmark items; base models: their cells' seed"
+    )
     vocabulary: int = Field(default=700, gt=264, description="largest number of BPE entries, the 256 bytes among them")
     pool: int = Field(
         default=9000, gt=0, description="training problems that base models learn from, in ever new demonstrations"
@@ -56,10 +57,14 @@ class MicroSettings(Strict):
     test: int = Field(default=256, gt=0)
     slip_rate: float = Field(default=0.6, ge=0, le=1, description="share of demonstrations with one wrong step")
     hint_rate: float = Field(
-        default=0.5, ge=0, le=1, description="share of demonstrations whose context carries their own final answer"
+        default=0.7, ge=0, le=1, description="share of demonstrations whose context carries a final answer"
     )
     bench_rate: float = Field(
-        default=0.4, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
+        default=0.25, ge=0, le=1, description="share of demonstrations in the benchmarks' prompt formats"
+    )
+    ready_made_bases: bool = Field(
+        default=True,
+        description="take a committed base model where one was built by the present recipe; false: build all of them",
     )
     shapes: dict[str, ModelShape] = Field(
         default={
@@ -67,4 +72,4 @@ class MicroSettings(Strict):
             "large": ModelShape(name="Micro-VL-L", hidden=128, layers=3, intermediate=384),
         }
     )
-    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining()})
+    training: dict[str, BaseTraining] = Field(default={"small": BaseTraining(), "large": BaseTraining(steps=800)})

@@ -1,31 +1,23 @@
 """How a problem is solved: a fact and a few calculations, and what goes wrong when one step slips.
 
+Numbers are calculated place by place, as in column addition: 34 and 25 give 3+2=5 and 4+5=9, so 59. Every calculation
+has one digit, and each digit of the answer says how the calculations of its place went.
+
 A plan is data, so one walk writes right and wrong solutions alike and a parser can tell where a response left it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Literal
 
 Operator = Literal["+", "-", "*", "/"]
 SlipKind = Literal["fact", "read", "operate", "calculate"]
-KINDS: tuple[SlipKind, ...] = ("fact", "read", "operate", "calculate")
-# Facts of geometry are mistaken for each other; any other number is misread, see `near`.
-WRONG_FACTS: dict[int, Sequence[int]] = {
-    180: (90, 360),
-    90: (180, 60),
-    360: (180, 90),
-    2: (4, 3),
-    4: (2, 3),
-    3: (4, 2),
-    5: (6, 4),
-    6: (5, 4),
-}
+KINDS: dict[SlipKind, int] = {"fact": 1, "read": 1, "operate": 1, "calculate": 9}  # how often each happens, if it can
 WRONG_OPERATORS: dict[Operator, Operator] = {"-": "+", "+": "-", "*": "+", "/": "-"}
-LARGEST = 999  # three digits; also the largest number a slipped chain may reach
+LARGEST = 9  # every number of a chain has one digit, 1 to 9
 
 
 @dataclass(frozen=True)
@@ -50,11 +42,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sentence that states the fact (its number last, if it has one) and the calculations that follow."""
+    """Wordings of the fact (its number last, if it has one) and the calculations that follow."""
 
-    sentence: str
+    wordings: tuple[str, ...]
     fact: int | None
     steps: tuple[Step, ...]
+    ends: tuple[int, ...]  # the steps whose results, side by side, are the answer
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,9 @@ class Slip:
     step: int
     wrong: int | Operator
     side: Literal["left", "right"] = "right"  # which number was misread
+
+
+Slips = tuple[Slip, ...] | Slip | None  # what goes wrong in a chain, at most one thing a step
 
 
 @dataclass(frozen=True)
@@ -78,21 +74,28 @@ class Line:
 
 
 def calculate(left: int, op: Operator, right: int) -> int | None:
-    """``left op right``, or None when that is not a whole number from 0 to 999."""
+    """``left op right``, or None when that is not a whole number from 1 to 9."""
     if op == "/":
         value = left // right if right and left % right == 0 else -1
     else:
         value = {"+": left + right, "-": left - right, "*": left * right}[op]
-    return value if 0 <= value <= LARGEST else None
+    return value if 1 <= value <= LARGEST else None
 
 
-def run(plan: Plan, slip: Slip | None = None) -> tuple[int | None, list[Line]] | None:
+def slip_at(slip: Slips, step: int) -> Slip | None:
+    """What goes wrong at ``step``."""
+    every = slip if isinstance(slip, tuple) else (slip,)
+    return next((one for one in every if one is not None and one.step == step), None)
+
+
+def run(plan: Plan, slip: Slips = None) -> tuple[int | None, list[Line]] | None:
     """The fact and the lines of the chain in which ``slip`` happens, or None if a result leaves the range."""
-    fact = slip.wrong if slip and slip.kind == "fact" else plan.fact
+    mistaken = slip_at(slip, -1)
+    fact = mistaken.wrong if mistaken else plan.fact
     known: dict[int, int] = {} if fact is None else {-1: int(fact)}
     lines: list[Line] = []
     for i, step in enumerate(plan.steps):
-        here = slip if slip and slip.step == i else None
+        here = slip_at(slip, i)
         left, right = (o if isinstance(o, int) else known[o.step] for o in (step.left, step.right))
         if here and here.kind == "read":
             left, right = (int(here.wrong), right) if here.side == "left" else (left, int(here.wrong))
@@ -105,45 +108,55 @@ def run(plan: Plan, slip: Slip | None = None) -> tuple[int | None, list[Line]] |
     return (None if fact is None else int(fact)), lines
 
 
-def answer(plan: Plan, slip: Slip | None = None) -> int:
-    """The number the chain ends in."""
+def answer(plan: Plan, slip: Slips = None) -> int:
+    """The number whose digits are the results of the last step of each place."""
     done = run(plan, slip)
     if done is None:
         raise ValueError(f"{plan} with {slip} leaves the range of the micro world")
-    fact, lines = done
-    return lines[-1].result if lines else int(fact or 0)
+    return int("".join(str(done[1][end].result) for end in plan.ends))
 
 
 def near(value: int) -> list[int]:
-    """What ``value`` is mistaken for: off by one, two or ten, digits swapped."""
-    swapped = int(str(value)[::-1])
-    close = [value + 1, value - 1, value + 2, value - 2, value + 10, value - 10, swapped]
-    return [v for v in close if 0 < v <= LARGEST and v != value]
+    """What the digit ``value`` is mistaken for: another one, off by one or two."""
+    return [v for v in (value + 1, value - 1, value + 2, value - 2) if 0 < v <= LARGEST]
 
 
-def slips(plan: Plan, kind: SlipKind) -> list[Slip]:
-    """Every slip of one kind that keeps the chain in range and changes its answer."""
+@lru_cache(maxsize=2**16)
+def slips(plan: Plan, kind: SlipKind) -> tuple[Slip, ...]:
+    """Every slip of one kind that keeps the chain in range and changes its answer.
+
+    A wrong result is the last one of its place, so that a digit of the answer tells it: in the middle of a place no
+    base of this size learned to find it (AUROC .73 against .92).
+    """
     right = run(plan)
     if right is None:
         raise ValueError(f"{plan} leaves the range of the micro world")
-    found: list[Slip] = []
+    possible: list[Slip] = []
     if kind == "fact" and plan.fact is not None:
-        found = [Slip("fact", -1, wrong) for wrong in WRONG_FACTS.get(plan.fact, near(plan.fact))]
+        possible = [Slip("fact", -1, wrong) for wrong in near(plan.fact) if wrong > 1]
     for i, (step, line) in enumerate(zip(plan.steps, right[1], strict=True)):
         if kind == "operate":
-            found.append(Slip("operate", i, WRONG_OPERATORS[step.op]))
-        if kind == "calculate":
-            found += [Slip("calculate", i, wrong) for wrong in near(line.result)]
+            possible.append(Slip("operate", i, WRONG_OPERATORS[step.op]))
+        if kind == "calculate" and i in plan.ends:
+            possible += [Slip("calculate", i, wrong) for wrong in near(line.result)]
         if kind == "read" and isinstance(step.left, int):
-            found += [Slip("read", i, wrong, "left") for wrong in near(step.left)]
+            possible += [Slip("read", i, wrong, "left") for wrong in near(step.left)]
         if kind == "read" and isinstance(step.right, int):
-            found += [Slip("read", i, wrong, "right") for wrong in near(step.right)]
-    return [s for s in found if run(plan, s) is not None and answer(plan, s) != answer(plan)]
+            possible += [Slip("read", i, wrong, "right") for wrong in near(step.right)]
+    return tuple(s for s in possible if run(plan, s) is not None and answer(plan, s) != answer(plan))
 
 
 def draw_slip(plan: Plan, rng: Random) -> Slip | None:
     """A slip of a random kind among those the plan allows; None if it allows none."""
-    for kind in rng.sample(KINDS, len(KINDS)):
-        if found := slips(plan, kind):
-            return rng.choice(found)
+    kinds = dict(KINDS)
+    while kinds:
+        kind = rng.choices(list(kinds), list(kinds.values()))[0]
+        if possible := slips(plan, kind):
+            return rng.choice(possible)
+        del kinds[kind]
     return None
+
+
+def scramble(plan: Plan, rng: Random) -> tuple[Slip, ...]:
+    """A wrong result at the end of every place: any digit, so that nothing but the answer says which."""
+    return tuple(Slip("calculate", end, rng.randint(1, LARGEST)) for end in plan.ends)

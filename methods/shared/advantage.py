@@ -18,7 +18,7 @@ def group_advantage(
 
     Released code: verl/trainer/core_algos.py:178-218 (no guard: rounding of equal rewards can leave a tiny signed A).
     With ``correct`` (option ``drop_all_wrong``) groups without a right rollout get 0 as well. Sums run in float64, so
-    the order of the rollouts does not show in the result; a group of one gets 0.
+    the order of the rollouts does not change the result. A group of one rollout gets 0.
     """
     _, member = torch.unique(group, return_inverse=True)
     size = torch.bincount(member).double()
@@ -33,7 +33,7 @@ def group_advantage(
 
 
 def group_mix(correct: Bool[Tensor, " B"], group: Int[Tensor, " B"]) -> dict[str, float]:
-    """Shares of groups that are ``all_right``, ``mixed`` and ``all_wrong``; a binary reward teaches in mixed ones."""
+    """Shares of groups that are ``all_right``, ``mixed`` or ``all_wrong``. Binary rewards teach only in mixed ones."""
     _, member = torch.unique(group, return_inverse=True)
     size = torch.bincount(member).double()
     right = _group_sum(correct.double(), member, size) / size

@@ -1,4 +1,4 @@
-"""Tokens that must not be sampled: the same ones in both engines, in vLLM and in the evaluation. No torch."""
+"""Tokens that must not be sampled. They are the same in both engines, in vLLM and in the evaluation. No torch."""
 
 from __future__ import annotations
 

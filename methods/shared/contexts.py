@@ -67,14 +67,14 @@ def _user_text(problem: str, template: Template) -> str:
 
 
 def _sentence(tokenizer: PreTrainedTokenizerFast, reference: Reference) -> str:
-    """The reference as one sentence of the user turn."""
+    """Word the reference as one sentence of the user turn."""
     if reference.tokens is None:
         return ANSWER_SENTENCE.format(reference=reference.text)
     return SOLUTION_SENTENCE.format(reference=tokenizer.decode(list(reference.tokens), skip_special_tokens=True))
 
 
 def _render(tokenizer: PreTrainedTokenizerFast, text: str, extra: str, image_tokens: Sequence[int]) -> list[int]:
-    """One user turn through the chat template, each image expanded to its number of vision tokens."""
+    """Render one user turn with the chat template, and repeat each image token once per vision token of its image."""
     pieces = text.split(IMAGE_MARK)
     if len(pieces) - 1 != len(image_tokens):
         cause = f"{len(pieces) - 1} '{IMAGE_MARK}' marks for {len(image_tokens)} images"
@@ -99,7 +99,7 @@ def _encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 
 
 def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
-    """``text`` with each spelled-out special token broken by a space: an answer must not forge an image token."""
+    """Break each special token that is spelled out in ``text`` by a space, so that an answer cannot forge an image."""
     for token in tokenizer.get_added_vocab():
         text = text.replace(token, f"{token[0]} {token[1:]}")
     return text

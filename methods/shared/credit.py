@@ -1,4 +1,4 @@
-"""Credit: how the advantage of a rollout is spread over its tokens (RLSD and CEPO, arXiv:2605.19436 section 3)."""
+"""Credit: how the advantage of a rollout is distributed over its tokens (RLSD and CEPO, arXiv:2605.19436 section 3)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from methods.shared.surrogate import selected
+
 EXPONENT_LIMIT = 20.0  # nats; keeps exp() finite (released code: verl/trainer/core_algos.py:370)
 
 
 def uniform_credit(advantage: Float[Tensor, " B"], mask: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
     """GRPO: every response token gets the advantage of its rollout."""
-    return advantage[:, None] * mask
+    return selected(advantage[:, None].expand_as(mask), mask)
 
 
 def token_weight(advantage: Float[Tensor, " B"], evidence: Float[Tensor, "B T"], eps: float) -> Float[Tensor, "B T"]:
-    """clip(exp(sign(A) * evidence), 1 - eps, 1 + eps): above 1 where the token deserves more of A; 1 where A is 0."""
+    """clip(exp(sign(A) * evidence), 1 - eps, 1 + eps): above 1 where a token gets more than A; 1 where A is 0."""
     return _unclipped_weight(advantage, evidence).clamp(1.0 - eps, 1.0 + eps)
 
 
@@ -33,11 +35,11 @@ def token_credit(
     lam = 0 gives exactly :func:`uniform_credit`. Released code: verl/trainer/core_algos.py:312-394 and 469-519.
     """
     weight = token_weight(advantage, evidence, eps)
-    return advantage[:, None] * ((1.0 - lam) + lam * weight) * mask
+    return selected(advantage[:, None] * ((1.0 - lam) + lam * weight), mask)
 
 
 def shuffled(evidence: Float[Tensor, "B T"], mask: Float[Tensor, "B T"], seed: int) -> Float[Tensor, "B T"]:
-    """Permute the evidence of each response among its own tokens: same weights, no link to the tokens (control arm).
+    """Shuffle the evidence of each response among its own tokens: a control with the same weights on other tokens.
 
     The permutations follow from ``seed`` and the response lengths alone; padding keeps its values.
     """

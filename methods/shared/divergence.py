@@ -96,18 +96,18 @@ def log_probs(logits: Float[Tensor, "*N V"], tau: float) -> Float[Tensor, "*N V"
 
 
 def tempered(logits: Float[Tensor, "*N V"], temperature: float) -> Float[Tensor, "*N V"]:
-    """Logits over the temperature; at 1, where nearly all runs are, without a copy of the largest tensor there is."""
+    """Divide logits by the temperature. At 1, which nearly all runs use, this saves a copy of the largest tensor."""
     return logits if temperature == 1 else logits / temperature
 
 
 def _bucketed(values: Float[Tensor, "*N V"], ids: Int[Tensor, "*N k"]) -> Float[Tensor, "*N K"]:
-    """Log-probs of the entries ``ids`` and of the mass outside them."""
+    """Log-probs of the entries ``ids``, and of all other entries together."""
     tail = values.scatter(-1, ids, FLOOR).logsumexp(-1, keepdim=True)
     return torch.cat([values.gather(-1, ids), tail], dim=-1)
 
 
 def _kl_terms(p: Float[Tensor, "*N V"], q: Float[Tensor, "*N V"]) -> Float[Tensor, "*N V"]:
-    """p (log p - log q) per entry, from log-probs."""
+    """Return p (log p - log q) of each entry; ``p`` and ``q`` are given as log-probs."""
     return p.exp() * (p - q)
 
 

@@ -1,4 +1,4 @@
-"""Ranges of the options: a value outside cannot work. No torch, so that a config can be checked early."""
+"""Allowed ranges of the options. A value outside its range cannot work. No torch, so a config can be checked early."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
 
 
 def check_limits(options: Mapping[str, object], place: str = "") -> None:
-    """Raise ConfigError for the first option whose number is outside its range; ``place`` says where it was written."""
+    """Raise ConfigError for the first number outside its range. ``place``: where the options were written."""
     for name, value in options.items():
         low, high = LIMITS.get(name, (-math.inf, math.inf))
         if isinstance(value, int | float) and not low <= value <= high:
@@ -57,7 +57,7 @@ def check_limits(options: Mapping[str, object], place: str = "") -> None:
 
 
 def check_engine_labels(engine: str, method: str, place: str = "") -> None:
-    """Raise ConfigError where ``engine`` hands out no labels of tokens, which ``method`` needs."""
+    """Raise ConfigError if ``method`` needs labels of tokens and ``engine`` cannot give them."""
     if engine == "easyr1":
         raise ConfigError(place or "engine", f"{method} needs labels of tokens, easyr1 has none", "use engine: local")
 
@@ -70,7 +70,7 @@ def check_engine_values(engine: str, method: str, place: str = "") -> None:
 
 
 def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:
-    """Raise ConfigError for an option's value that ``engine`` cannot train with; ``place`` as above."""
+    """Raise ConfigError for an option's value with which ``engine`` cannot train. ``place`` as above."""
     if engine == "local" and name == "lora_rank" and value == 0:
         cause = "0 trains the model's own weights, the local engine trains an adapter"
         raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or a rank of at least 1")

@@ -1,4 +1,4 @@
-"""References: what a teacher is shown and the student is not. Pure choosers over one group of rollouts.
+"""References: what a teacher is shown and the student is not. Each chooser is a pure function of one group.
 
 A chooser maps the G members of a group to one :class:`Reference` (or None) per member. Sources: CEPO section 3 and
 Table 5; the released code's choices (verl/trainer/ray_trainer.py:562-746 of github.com/ahmedheakl/CEPO @7a9655d) and
@@ -35,7 +35,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Reference:
-    """An answer as ``text``, or (part of) a rollout as ``tokens``; contexts.py writes it into a prompt."""
+    """What a teacher is shown: an answer as ``text``, or a rollout or part of one as ``tokens``."""
 
     text: str | None = None
     tokens: tuple[int, ...] | None = None
@@ -44,19 +44,19 @@ class Reference:
 def right_answer(
     members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
 ) -> list[Reference | None]:
-    """Show everyone the ground truth: r+ of CEPO, RLSD, OPSD (CEPO section 3, answer/answer)."""
+    """Show each member the ground truth: r+ of CEPO, RLSD and OPSD (CEPO section 3, answer/answer)."""
     return [Reference(text=truth)] * len(members)
 
 
 def blank(members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()) -> list[Reference | None]:
-    """Show an empty answer, inline one lone space token: the released RLSD baseline (ray_trainer.py:771)."""
+    """Show an empty answer, which inline is a single space token: the released RLSD baseline (ray_trainer.py:771)."""
     return [Reference(text="")] * len(members)
 
 
 def other_problem(
     members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
 ) -> list[Reference | None]:
-    """Control arm: one random ground truth of another problem that differs from this one's, shared by the group.
+    """Show the group the ground truth of a random other problem, one that differs from its own. This is a control.
 
     Raises DataError if no other problem of the step has a different answer.
     """
@@ -76,11 +76,12 @@ def wrong_answer(
     unboxed: Unboxed = "skip",
     exclude_self: bool = False,
 ) -> list[Reference | None]:
-    """Show the final answer of a wrong rollout: r- of CEPO. None where the group has no candidate.
+    """Show the final answer of a wrong rollout, r- of CEPO; None if the group has no candidate.
 
-    Paper: the lowest-reward wrong rollout; ``unboxed="skip"`` considers boxed answers only, ``"none_str"`` does as
-    released (ray_trainer.py:592-594, 658: an unboxed rollout has the lowest reward and its answer reads "None"),
-    ``"head50"`` shows the first 50 characters of an unboxed rollout. ``exclude_self``: never a rollout's own answer.
+    ``pick`` chooses among the wrong rollouts; the paper takes one with the lowest reward. ``unboxed`` says what happens
+    to wrong rollouts without a boxed answer: ``"skip"`` leaves them out; ``"none_str"`` shows "None" as the released
+    code does (ray_trainer.py:592-594, 658; such a rollout has the lowest reward); ``"head50"`` shows the first 50
+    characters of the response. With ``exclude_self`` no member is shown its own answer.
     """
     shown = _wrong_answers(members, unboxed)
     chosen = _pick_for_each(members, list(shown), partial(_pick_wrong, members, shown, pick, rng), exclude_self)
@@ -98,9 +99,10 @@ def right_rollout(
     suffix_bug: bool = False,
     exclude_self: bool = False,
 ) -> list[Reference | None]:
-    """Show (part of) the highest-reward right rollout, the first of equals; the ground truth if there is none.
+    """Show the right rollout with the highest reward, or part of it; the ground truth if no rollout is right.
 
-    Table 5 C-E; ray_trainer.py:601-609. ``k`` tokens for ``prefix`` and ``suffix``; see :func:`cut` for ``suffix_bug``.
+    Of equal rewards the first counts. Table 5 C-E; ray_trainer.py:601-609. ``k`` tokens for ``prefix`` and ``suffix``;
+    see :func:`cut` for ``suffix_bug``.
     """
     candidates = [i for i, m in enumerate(members) if m.correct]
     chosen = _pick_for_each(members, candidates, lambda c: max(c, key=lambda i: members[i].reward), exclude_self)
@@ -123,7 +125,7 @@ def wrong_rollout(
     unboxed: Unboxed = "skip",
     exclude_self: bool = False,
 ) -> list[Reference | None]:
-    """Show (part of) the wrong rollout that :func:`wrong_answer` would take the answer of (Table 5 B-E)."""
+    """Show the wrong rollout whose answer :func:`wrong_answer` would show, or part of it (Table 5 B-E)."""
     shown = _wrong_answers(members, unboxed)
     chosen = _pick_for_each(members, list(shown), partial(_pick_wrong, members, shown, pick, rng), exclude_self)
     return [None if i is None else Reference(tokens=cut(members[i].tokens, part, k, suffix_bug)) for i in chosen]
@@ -132,14 +134,14 @@ def wrong_rollout(
 def peer_demo(
     members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
 ) -> list[Reference | None]:
-    """Show the first right rollout other than the member's own; None without one (official SDPO)."""
+    """Show the first right rollout that is not the member's own; None if there is none (official SDPO)."""
     candidates = [i for i, m in enumerate(members) if m.correct]
     chosen = _pick_for_each(members, candidates, lambda c: c[0], exclude_self=True)
     return [None if i is None else Reference(tokens=members[i].tokens) for i in chosen]
 
 
 def cut(tokens: tuple[int, ...], part: Part, k: int, suffix_bug: bool = False) -> tuple[int, ...]:
-    """First or last ``k`` tokens, or all of them.
+    """Return the first or the last ``k`` tokens, or all of them.
 
     ``suffix_bug``: a suffix of a rollout shorter than ``k`` is empty, as released (ray_trainer.py:622 slices from a
     negative start, counted from the end of a padded row much longer than ``k``).
@@ -152,7 +154,7 @@ def cut(tokens: tuple[int, ...], part: Part, k: int, suffix_bug: bool = False) -
 
 
 def _wrong_answers(members: Sequence[Member], unboxed: Unboxed) -> dict[int, str]:
-    """Index of each wrong rollout that may be picked, and the answer that would be shown for it."""
+    """Map the index of each wrong rollout that may be picked to the answer that would be shown for it."""
     shown = {}
     for i, member in enumerate(members):
         if member.correct or (unboxed == "skip" and not member.answer):
@@ -168,7 +170,7 @@ def _pick_wrong(
 ) -> int:
     if pick == "random":
         return candidates[int(rng.integers(len(candidates)))]
-    if pick == "modal_wrong":  # the most frequent answer; of equals the one that comes first
+    if pick == "modal_wrong":  # the most frequent answer; of equally frequent ones the first
         modal = Counter(shown[i] for i in candidates).most_common(1)[0][0]
         return next(i for i in candidates if shown[i] == modal)
     return min(candidates, key=lambda i: members[i].reward)
@@ -177,7 +179,7 @@ def _pick_wrong(
 def _pick_for_each(
     members: Sequence[Member], candidates: Sequence[int], pick: Callable[[Sequence[int]], int], exclude_self: bool
 ) -> list[int | None]:
-    """One pick for the group, or with ``exclude_self`` one per member among the others; None without candidates."""
+    """Pick once for the group, or with ``exclude_self`` for each member among the others; None without candidates."""
     if not exclude_self:
         return [pick(candidates) if candidates else None] * len(members)
     others = [[i for i in candidates if i != me] for me in range(len(members))]

@@ -13,8 +13,8 @@ from typing import Literal
 def lr_factor(step: int, steps: int, schedule: Literal["cosine", "constant"], warmup: int) -> float:
     """Share of the peak learning rate at ``step`` of ``steps``: linear warm-up, then constant or half a cosine.
 
-    Warm-up gives (step + 1) / warmup, so the first step already learns; the released scheduler's step / warmup would
-    throw the first rollout step away at rate 0. The cosine starts at 1 on step ``warmup`` and would be 0 on ``steps``.
+    Warm-up gives (step + 1) / warmup, so that the first step already learns; the released scheduler's step / warmup
+    is 0 at the first step, which then changes nothing. The cosine is 1 at step ``warmup`` and would be 0 at ``steps``.
     """
     if step < warmup:
         return (step + 1) / warmup
@@ -33,7 +33,7 @@ def lam_at(
     """Share of token-level credit: ``lam``, or ``lam * max(0, 1 - tick / decay_steps)``.
 
     tick = step for ``from_zero`` (released CEPO, ray_trainer.py:1041-1047) and step + 1 for ``from_one`` (released
-    RLSD, ray_trainer.py:891-903), whose first step is already one tick down.
+    RLSD, ray_trainer.py:891-903), with which lam has already fallen once at the first step.
     """
     if schedule == "constant":
         return lam

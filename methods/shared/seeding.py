@@ -1,4 +1,4 @@
-"""Named seed substreams: one cell seed reaches data, init, rollouts, references, mini-batches and validation."""
+"""Random streams by name. Each use of chance in a cell (data, init, ...) has its own, from the cell's seed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ STREAMS = ("data", "init", "rollout", "reference", "minibatch", "validation", "h
 
 
 def stream(seed: int, name: str, step: int = 0) -> int:
-    """63-bit seed of the substream ``name`` at ``step``; the same for the same arguments, unrelated for others.
+    """Return the 63-bit seed of the stream ``name`` at ``step``. Equal arguments give equal seeds.
 
-    Drawing per step instead of carrying a generator along means that a resumed run needs no saved generator state.
+    Each step has a seed of its own, so a resumed run needs no saved state of a generator.
     """
     if name not in STREAMS:
         raise ValueError(f"unknown seed stream {name!r}; known: {', '.join(STREAMS)}")
@@ -21,5 +21,5 @@ def stream(seed: int, name: str, step: int = 0) -> int:
 
 
 def generator(seed: int, name: str, step: int = 0) -> np.random.Generator:
-    """numpy generator of :func:`stream`."""
+    """Return a numpy generator that starts from :func:`stream`."""
     return np.random.default_rng(stream(seed, name, step))

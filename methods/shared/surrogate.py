@@ -1,4 +1,4 @@
-"""The clipped surrogate all credit methods train on, and how per-token losses become one number."""
+"""The clipped surrogate on which all credit methods train, and how the losses of tokens are averaged."""
 
 from __future__ import annotations
 
@@ -41,8 +41,13 @@ def clipped_surrogate(
     return loss, {name: mark.to(loss.dtype) for name, mark in marks.items()}
 
 
+def selected(values: Float[Tensor, "B T"], mask: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    """``values`` on response tokens, 0 on padding whatever stands there: a product would keep NaN (NaN * 0 is NaN)."""
+    return values.where(mask.bool(), 0.0)
+
+
 def token_weights(mask: Float[Tensor, "B T"], how: Literal["token", "sequence"]) -> Float[Tensor, "B T"]:
-    """Weight of each token's loss in the mini-batch mean; the weights of a mini-batch can be sliced into chunks.
+    """Weight of each token's loss in the mean of a mini-batch. They are computed before it is cut into chunks.
 
     ``token``: 1 / number of response tokens. ``sequence``: the mean over a response, then over the B responses (an
     empty one counts as 0). Released code: verl/workers/actor/dp_actor.py:346-347 (token).
@@ -56,4 +61,4 @@ def mean_over(
     loss: Float[Tensor, "B T"], mask: Float[Tensor, "B T"], how: Literal["token", "sequence"]
 ) -> Float[Tensor, ""]:
     """Mean loss of a mini-batch; see :func:`token_weights`."""
-    return (loss * token_weights(mask, how)).sum()
+    return (selected(loss, mask) * token_weights(mask, how)).sum()

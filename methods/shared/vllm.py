@@ -1,11 +1,9 @@
-"""What every process with vLLM is started with: its Python, its environment, and vLLM's own limits. No torch."""
+"""How every process that runs vLLM is started: its Python, its environment, and vLLM's own limits. No torch."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,9 +17,9 @@ PYTHON = "name the Python of an environment with envs/eval.txt (without a GPU: e
 TESTED = {"vllm": "0.32.0", "lmms_eval": "0.7.3"}  # older lmms-eval passes fewer settings on to the sampler
 ASK = "import json; from methods.shared.vllm import versions; print(json.dumps(versions()))"
 BIAS = -100.0  # on the logit of a token that must not be sampled; vLLM clips biases here. exp(-100) is 4e-44
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM has room for adapters of
-# On a CPU: GB for keys and values; threads where the system puts them; one process, and nothing compiled, both of which
-# take longer than the small models that run there.
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # values that vLLM takes for max_lora_rank
+# On a CPU: 1 GB for keys and values; the system places the threads. A second process or compiling the model would take
+# longer than running the small models that are used there.
 ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -31,27 +29,27 @@ ON_CPU = {
 
 
 def program(python: str | None) -> str:
-    """Path of the Python that a config names; None: of this process."""
+    """Return the path of the Python that a config names; if it names none (None), that of this process."""
     return sys.executable if python is None else str(Path(python).expanduser().absolute())
 
 
 def environment(device: str) -> dict[str, str]:
-    """Variables of a process that imports this project and vLLM; variables of the user's win where vLLM reads them."""
+    """Return the environment of a process that imports this project and vLLM. Variables that the user set are kept."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return (ON_CPU if device == "cpu" else {}) | dict(os.environ) | {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
 
 
 def versions() -> dict[str, str]:
-    """Versions of TESTED's packages in this process's environment, without what stands after a plus; "none": absent."""
+    """Return the versions of TESTED's packages in this process, without suffixes such as +cpu; "none" if absent."""
     found = {}
     for package in TESTED:
-        names = (package, f"{package}-cpu")  # vLLM's build for CPUs has a name of its own
+        names = (package, f"{package}-cpu")  # vLLM's build for CPUs is another package
         found[package] = next((known for name in names if (known := version(name))), "none").partition("+")[0]
     return found
 
 
 def lacking(python: str | None, packages: Sequence[str] = tuple(TESTED)) -> str | None:
-    """Why this Python of the config cannot be used, which needs ``packages`` in their tested versions; None: it can."""
+    """Say why the Python of the config cannot be used: a package is missing or untested. None if it can be used."""
     command = [program(python), "-P", "-c", ASK]
     try:
         done = subprocess.run(command, env=environment("cuda"), capture_output=True, text=True)  # noqa: S603
@@ -65,19 +63,13 @@ def lacking(python: str | None, packages: Sequence[str] = tuple(TESTED)) -> str 
 
 
 def check(place: str, python: str | None, packages: Sequence[str] = tuple(TESTED)) -> None:
-    """Raise ConfigError at ``place`` of the config if that Python cannot be used."""
+    """Raise ConfigError, which names ``place`` of the config, if that Python cannot be used."""
     if cause := lacking(python, packages):
         raise ConfigError(place, cause, PYTHON)
 
 
-def end_with_parent() -> None:
-    """Let Linux end this process when the one that started it is gone, so that no model stays on a GPU."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
 def room_for(rank: int) -> int:
-    """vLLM's ``max_lora_rank`` for an adapter of this rank."""
+    """Return the smallest ``max_lora_rank`` of vLLM that an adapter of this rank fits."""
     for known in RANKS:
         if known >= rank:
             return known

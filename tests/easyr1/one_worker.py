@@ -1,4 +1,4 @@
-"""Runs in EasyR1's environment, without Ray: one worker, what reached it, what it hands to vLLM, what it refuses.
+"""Runs in EasyR1's environment, without Ray: what one worker is given, what it gives to vLLM, what it refuses.
 
 ``python one_worker.py request.json`` writes what it found to ``<out>/found.json``; test_worker.py says what it must be.
 """
@@ -103,19 +103,19 @@ def count(tokens, barred):
 
 
 def without_template(reader):
-    """A base model whose chat template drops what the user says."""
+    """Simulate a base model whose chat template leaves out the user's text."""
     reader.tokenizer.chat_template = "{% for m in messages %}<|im_start|>user\n<|im_end|>\n{% endfor %}"
     return reader
 
 
 def without_tensors(worker):
-    """EasyR1 with a peft that gives it no LoRA tensors."""
+    """Simulate a peft that gives EasyR1 no LoRA tensors."""
     worker.rollout_sharding_manager._collect_lora_weights = dict
     worker._adapter()
 
 
 def without_adapter(worker):
-    """A vLLM that drops what it is handed."""
+    """Simulate a vLLM that ignores the adapter it is given."""
     worker.release_rollout_engine()
     engine = worker.rollout.inference_engine.llm_engine
     engine.add_lora, engine.list_loras = lambda request: False, set

@@ -35,7 +35,7 @@ CLIPS = ("clip_low", "clip_high", "dual_clip")
 
 
 class Replay:
-    """In vLLM's place: gives the stored responses to this rank's prompts."""
+    """Replaces vLLM: returns the stored responses to this rank's prompts."""
 
     def __init__(self, tokens, mask, rank, workers):
         rows = [row[: int(m.sum())].tolist() for row, m in zip(tokens, mask, strict=True)]
@@ -49,7 +49,7 @@ class Replay:
 
 
 class Group:
-    """In the place of EasyR1's worker group: this rank's part of a batch in, everybody's results out."""
+    """Replaces EasyR1's worker group: gives this rank its part of a batch and collects the results of all ranks."""
 
     def __init__(self, worker):
         self.worker, self.world_size = worker, dist.get_world_size()
@@ -137,7 +137,7 @@ def rolled_out(group, reader, job, rows):
 
 
 def trainable(module):
-    """PEFT's name of every LoRA tensor -> (this rank's shard, shape of the whole); each is an FSDP unit of its own."""
+    """Map PEFT's name of every LoRA tensor to this rank's shard and the tensor's shape. Each is an FSDP unit."""
     found = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
@@ -147,7 +147,7 @@ def trainable(module):
 
 
 def fill_adapter(worker, tensors):
-    """Put whole tensors into this rank's shards."""
+    """Put this rank's part of complete tensors into its shards."""
     for name, shard in trainable(worker.fsdp_module).items():
         flat = tensors[name].flatten()
         size, rank = shard.data.numel(), dist.get_rank()
@@ -157,7 +157,7 @@ def fill_adapter(worker, tensors):
 
 
 def plain_steps(worker, grad_clip, lr):
-    """Each optimizer step is one of plain descent; it leaves its clipped gradients here, whole, by PEFT's names."""
+    """Make optimizer steps plain gradient descent, and collect the clipped gradients, complete and by PEFT's names."""
     collected = []
 
     def step():
@@ -176,7 +176,7 @@ def plain_steps(worker, grad_clip, lr):
 
 
 def start(path, workers, script=__file__):
-    """One process of ``script`` per rank; the exit status is the worst of theirs."""
+    """Start a process of ``script`` for each rank; returns the highest exit status."""
     shared = {"WORLD_SIZE": str(workers), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(PORT), "LOCAL_WORLD_SIZE": "1"}
     ranks = [os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": "0"} for rank in range(workers)]
     running = [subprocess.Popen([sys.executable, script, path], env=env) for env in ranks]

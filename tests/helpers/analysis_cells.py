@@ -1,4 +1,4 @@
-"""Finished cells drawn by a random generator, written through the record models, for the tests of the analysis."""
+"""Finished cells with random answers, written with the models of records, for the tests of the analysis."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def answers(benchmark: str, skill: float, key: str, questions: int) -> list[dict
 
 
 def scores(cell: Cell, rows: list[dict]) -> Scores:
-    """scores.json of these rows; its own intervals are not used by the analysis."""
+    """Make scores.json for these rows. The analysis does not use its intervals."""
     by_name: dict[str, list[float]] = {}
     for row in rows:
         by_name.setdefault(row["benchmark"], []).append(row["correct"])

@@ -1,4 +1,4 @@
-"""What every method must hold, whoever wrote it; run on each file in methods/ and on the documented example."""
+"""The rules that every method must keep. They are checked on each file in methods/ and on the example in docs/."""
 
 from __future__ import annotations
 

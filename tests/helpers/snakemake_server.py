@@ -1,6 +1,7 @@
 """Snakemake's command line without its start-up time: one process imports Snakemake once and forks for each call.
 
-Only Snakemake and what it needs are imported before the fork. This project's modules are imported after it, from the
+Only Snakemake and what it needs are imported before the fork: itself, its plugins, and the libraries that it imports
+only when it reads a workflow. This project's modules are imported after it, from the
 folder that the call names, so every call sees its own copy of the project, as a new process would.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import json
 import os
 import subprocess
@@ -17,6 +19,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 OWN = ("workflows", "contracts", "methods", "evals", "tests")  # packages that no call may find imported already
+# Libraries that Snakemake or the workflow imports late, in every call.
+LIBRARIES = (
+    *("docutils.core", "filelock", "jsonschema", "nbformat", "numpy", "pydantic", "pygments.formatters", "requests"),
+    *("smart_open", "snakemake.report", "snakemake.storage", "statistics", "yaml", "yte"),
+)
 
 
 def run_snakemake(
@@ -47,8 +54,11 @@ def _server() -> subprocess.Popen[str]:
 
 def serve() -> None:
     """Answer each line of standard input, a call, with a line of its exit status. A child returns from here to exit."""
-    from snakemake.cli import main
+    from snakemake.cli import get_argument_parser, main
 
+    get_argument_parser()  # imports the plugins
+    for name in LIBRARIES:
+        importlib.import_module(name)
     imported = sorted(name for name in sys.modules if name.partition(".")[0] in OWN)
     assert not imported, imported
     while line := sys.stdin.readline():

@@ -26,7 +26,7 @@ class World:
 
     @property
     def base(self) -> Path:
-        return self.results / "models" / "small" / "model"
+        return self.results / "models" / "small" / "s1" / "model"
 
     @property
     def adapter(self) -> Path:

@@ -1,4 +1,4 @@
-"""What every script does around its one call: a log, and errors a user can read."""
+"""What every script does around its one call: keep a log, hold GPUs, and show an error as one line."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PART = re.compile(r"(:\d+|,? ?:? row \d+.*)$")  # where in a file: a line, or a 
 
 @contextmanager
 def job(log: Path | str, name: str, gpus: int = 0) -> Iterator[Callable[[str], None]]:
-    """Run a block with all its output in ``log``; a failure is one line on stderr, the traceback stays in the log.
+    """Run a block with all its output in ``log``. A failure is one line on stderr; the traceback is in the log.
 
     Exits with status 1 after a failure. ``name`` says what failed if the error itself does not. The block has ``gpus``
-    GPUs of this machine for itself, and is given a function that shows a line to the user as well.
+    GPUs of this machine for itself, and is given a function that also shows a line to the user.
     """
     stderr = os.dup(2)
 
@@ -64,7 +64,10 @@ def one_line(error: Exception, name: str, log: Path | str) -> str:
 
 
 def _full_disk(error: Exception) -> OSError | None:
-    """The full disk behind an error that calls a file broken: libraries write to the log while they read it."""
+    """Return the error of a full disk that caused ``error``, if there is one.
+
+    Libraries write to the log while they read a file. If the disk is full, they then call that file broken.
+    """
     if not (isinstance(error, UserError) and error.delete_and_rerun):
         return None
     cause = error.__cause__
@@ -72,7 +75,7 @@ def _full_disk(error: Exception) -> OSError | None:
 
 
 def _to_make_again(error: UserError) -> str:
-    """How to get rid of a broken file that is to be made again: in the cache, or the cache would bring it back."""
+    """Say which broken file to delete so that it is made again; one in the cache, or the cache would restore it."""
     path = Path(PART.sub("", error.place))
     if not error.delete_and_rerun or not path.exists():
         return ""

@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from contracts.files import write_text
+from contracts.gradients import GradientLine, GradientReport
 from contracts.paths import ROOT
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
 from evals.analysis.claims.judged import JudgedClaims
-from evals.analysis.claims.records import Claims, GradientLine
+from evals.analysis.claims.records import Claims
 from workflows.lib.config.schema import Config, Experiment
 
 FOLDER = ROOT / "workflows" / "schemas"
@@ -28,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "claims": Claims,  # results/published/claims.yaml
     "verdicts": JudgedClaims,  # tables/claims.json
     "gradients": GradientLine,  # a line of gradients/estimates.jsonl
+    "measurement": GradientReport,  # a line of gradients/measurements.jsonl, and gradients.json
     "scores": Scores,  # eval/scores.json
 }
 
@@ -38,7 +40,7 @@ def schemas() -> dict[Path, str]:
 
 
 def drifted() -> list[Path]:
-    """Schema files that are not what the models say, and files that no model says anything about."""
+    """Schema files that differ from their models, and files without a model."""
     wanted = schemas()
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return stale + sorted(set(FOLDER.glob("*.json")) - wanted.keys())

@@ -28,5 +28,5 @@ for _ in $(seq 60); do # until every node has joined
 done
 [ "$joined" -ge "${#nodes[@]}" ] || { echo "Error: ray: $joined of ${#nodes[@]} nodes joined $address:$port; see the job's log" >&2; exit 1; }
 
-RAY_ADDRESS="$address:$port" .venv/bin/snakemake --configfile "$config" --workflow-profile workflows/profiles/local \
+RAY_ADDRESS="$address:$port" .venv/bin/python -m snakemake --configfile "$config" --workflow-profile workflows/profiles/local \
   --cores 1 --config "cell=$cell" yes=true -- cell

@@ -50,5 +50,5 @@ container: image_file("local")  # used with --sdm apptainer only; rules whose pa
 
 pathvars:
     results=study.results,
-    model="<results>/models/{scale}",
+    model="<results>/models/{base}",
     cell="<results>/cells/{method}/{scale}/{variant}/s{seed}",

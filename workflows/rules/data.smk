@@ -2,6 +2,7 @@
 
 
 rule problems:
+    """Draw problems, or take the hub's: for training, validation and testing."""
     output:
         train="<results>/data/train.parquet",
         validation="<results>/data/validation.parquet",
@@ -20,6 +21,7 @@ rule problems:
 
 
 rule benchmarks:
+    """The questions of the five benchmarks, a file each."""
     output:
         expand("<results>/benchmarks/{name}.parquet", name=BENCHMARKS),
     log:

@@ -5,12 +5,13 @@ ruleorder: untrained > train
 
 
 rule untrained:
+    """The record of an untrained base, so that it is evaluated like any cell."""
     output:
-        "<results>/cells/base/{scale}/default/s{seed}/cell.json",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/cell.json",
     log:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.log",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.log",
     benchmark:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.time.tsv"
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:
@@ -20,10 +21,11 @@ rule untrained:
 
 
 rule evaluate:
+    """Ask one cell every question of the benchmarks."""
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/eval/samples.parquet",
@@ -41,16 +43,18 @@ rule evaluate:
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.evaluation_settings,
+        answers=study.cells.answers,
         recipe=study.cells.evaluation,
     script:
         study.cells.evaluation_script
 
 
-rule repeat:  # the same evaluation with other sampling noise
+rule repeat:
+    """The same evaluation with other sampling noise."""
     input:
         cell="<cell>/cell.json",
         adapter=study.cells.adapter,
-        base="<model>/model",
+        base=study.cells.base,
         benchmarks=expand("<results>/benchmarks/{name}.parquet", name=study.config.benchmarks),
     output:
         samples="<cell>/repeats/{repeat}/samples.parquet",
@@ -70,12 +74,14 @@ rule repeat:  # the same evaluation with other sampling noise
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.repeat_settings,
+        answers=study.cells.repeat_answers,
         recipe=study.cells.repeat_evaluation,
     script:
         study.cells.evaluation_script
 
 
 rule score:
+    """Score the answers of one cell."""
     input:
         cell="<cell>/cell.json",
         samples="<cell>/eval/samples.parquet",
@@ -95,6 +101,7 @@ rule score:
 
 
 rule credit:
+    """Score how well one cell's credit finds the tokens that decide an answer."""
     input:
         "<cell>/rollouts.parquet",
     output:

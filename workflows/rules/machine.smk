@@ -1,7 +1,8 @@
 # What prepares a machine, before anything else runs: `snakemake fetch` and `snakemake doctor`.
 
 
-rule fetch:  # the only rule that uses the network
+rule fetch:
+    """Download what the config names: the only rule that uses the network."""
     log:
         "<results>/logs/fetch.log",
     localrule: True
@@ -15,6 +16,7 @@ rule fetch:  # the only rule that uses the network
 
 
 rule doctor:
+    """Say whether this machine is ready for the config."""
     log:
         "<results>/logs/doctor.log",
     localrule: True

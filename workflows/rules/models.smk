@@ -1,7 +1,8 @@
-# Base models, one per scale, and what is required of them.
+# Base models and what is required of them: {base} is <scale>/s<seed> where seeds draw one each, else <scale>.
 
 
 rule base_model:
+    """One base model, built here, from a folder or from the hub."""
     output:
         report="<model>/base.json",
         model=directory("<model>/model"),
@@ -18,11 +19,14 @@ rule base_model:
         scale=study.bases.settings,
         building=study.bases.building,
         recipe=study.bases.recipe,
+        digest=study.bases.digest,
+        ready=study.bases.ready,
     script:
         "../scripts/base_model.py"
 
 
 rule check_rollouts:
+    """Check that a base model leaves training something to do."""
     input:
         base="<model>/model",
         validation="<results>/data/validation.parquet",
@@ -46,6 +50,7 @@ rule check_rollouts:
 
 
 rule check_benchmarks:
+    """Check what the untrained bases score on the benchmarks."""
     input:
         study.bases.untrained_scores,
     output:

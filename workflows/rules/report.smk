@@ -3,6 +3,7 @@
 for exhibit in study.exhibits:
 
     rule:
+        """One table, or the figures of one module, from finished cells."""
         name:
             exhibit.rule
         input:
@@ -10,7 +11,10 @@ for exhibit in study.exhibits:
             results=exhibit.results,
             published=PUBLISHED,
         output:
-            report(exhibit.shown, caption=exhibit.caption, category=exhibit.category),
+            [
+                report(path, caption=exhibit.caption, category=exhibit.category, labels=exhibit.labels(path))
+                for path in exhibit.shown
+            ],
             exhibit.others,
         log:
             f"<results>/logs/{exhibit.rule}.log",
@@ -26,7 +30,8 @@ for exhibit in study.exhibits:
             "../scripts/exhibit.py"
 
 
-rule unknown_table:  # any other file of a table: Snakemake takes it only if none above makes that file
+rule unknown_table:
+    """Refuse a table that does not exist, with the names of those that do."""
     input:
         unknown_table,
     output:

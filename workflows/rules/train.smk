@@ -2,10 +2,11 @@
 
 
 rule train:
+    """Train one cell; it goes on from its last checkpoint."""
     input:
         data="<results>/data/train.parquet",
         validation="<results>/data/validation.parquet",
-        base="<model>/model",
+        base=study.cells.base,
         check=study.cells.base_check,
     output:
         cell="<cell>/cell.json",

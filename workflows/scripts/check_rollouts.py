@@ -6,7 +6,7 @@ from pathlib import Path
 from contracts.files import write_text
 from workflows.lib.job import job
 
-with job(snakemake.log[0], f"check of base {snakemake.wildcards.scale}"):
+with job(snakemake.log[0], f"check of base {snakemake.wildcards.base}"):
     from methods.micro.checks import check_base
 
     report = check_base(Path(snakemake.input.base), Path(snakemake.input.validation), snakemake.params.seed)

@@ -11,6 +11,7 @@ from workflows.lib.config.method_options import read_methods
 from workflows.lib.dag.recipes import LABELS, training_module
 from workflows.lib.job import job
 from workflows.lib.machine.gpus import check_device
+from workflows.lib.publish.adapter_folder import complete
 
 cell = Cell.model_validate_json(snakemake.params.cell)
 with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
@@ -29,5 +30,6 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         settings=engine.SETTINGS.model_validate(settings),
         **({"label": import_module(LABELS[cell.world]).label} if labelled else {}),
     )
+    complete(record.parent / "adapter", Path(snakemake.input.base), cell)
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))

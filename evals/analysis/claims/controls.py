@@ -1,7 +1,7 @@
-"""The positive control of a claim: oracle credit over GRPO, asked in the same world, scale and budget, same seeds.
+"""The positive control of a claim: oracle credit against GRPO in the same world and scale, with equal budget and seeds.
 
-Oracle credit knows which tokens decide an answer, so no credit method can be expected to do better. Where even its lead
-over GRPO cannot be seen, a method's lead could not have been seen either, and a null result says nothing.
+Oracle credit is placed by the true labels of tokens, so no credit method can be expected to do better. If even its lead
+over GRPO cannot be seen, the lead of another method could not be seen either, and "no difference" says nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BUDGET = (
 
 @dataclass(frozen=True)
 class PositiveControl:
-    """What the positive control of one part says."""
+    """The outcome of the positive control of one part."""
 
     state: str  # in words
     works: bool
@@ -40,7 +40,7 @@ class PositiveControl:
 
 
 def control_of(part: Part, evidence: ClaimEvidence) -> PositiveControl:
-    """The control of a part at its scale and budget, with its seeds."""
+    """Return the control of a part at its scale and budget, with its seeds."""
     return CONTROLS[part.control](part, evidence)
 
 
@@ -103,7 +103,7 @@ def _pair(scale: str, arms: list[Arm], evidence: ClaimEvidence) -> tuple[Arm, Ar
 
 
 def budget(arms: list[Arm]) -> dict[str, object]:
-    """Options of :data:`BUDGET` in which all trained arms agree; an option that they do not share is none's budget."""
+    """Options of :data:`BUDGET` that have the same value in all trained arms; the others are left out."""
     trained = [arm.options for arm in arms if arm.method != "base"]
     first = trained[0] if trained else {}
     shared = {name: first[name] for name in BUDGET if name in first}

@@ -21,7 +21,7 @@ class JudgedControl(Record):
 
 
 class JudgedPart(Record):
-    """One number of a claim and its verdict; numbers in ``unit``, null where not known."""
+    """One part of a claim and its verdict. Numbers are in ``unit``, null if not known."""
 
     name: str
     scale: str

@@ -1,4 +1,4 @@
-"""The number behind one part of a claim, with its interval, or what is missing for it. No torch.
+"""Measure the number of one part of a claim, with its interval, or say what is missing for it. No torch.
 
 :data:`KINDS` lists what measures each kind of part.
 """
@@ -13,33 +13,34 @@ from typing import Any
 import numpy as np
 
 from contracts.errors import DataError
+from contracts.gradients import GradientLine
 from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.claims.gradients import measure_gradients
 from evals.analysis.claims.numbers import Measured, Missing
-from evals.analysis.claims.records import Accuracy, GradientLine, Gradients, Part, Time, Training
+from evals.analysis.claims.records import Accuracy, Gradients, Part, Time, Training
 from evals.analysis.timing import timing
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms
 
-BLOCK = 2  # neighbouring training steps that count as one draw, as they are not independent
+BLOCK = 2  # so many neighbouring training steps count as one draw, because they are not independent
 Arms = Mapping[tuple[str, str, str], Arm]  # scale, method, variant
 
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """All that claims of one world are judged by."""
+    """All results of one world that claims are judged by."""
 
     arms: Arms
     gradients: Sequence[GradientLine] = field(default=())  # empty: not measured
 
 
 def measure(part: Part, evidence: ClaimEvidence) -> Measured | Missing:
-    """The number of a part, or what is missing."""
+    """Return the number of a part, or what is missing for it."""
     return KINDS[part.kind](part, evidence)
 
 
 def compared(part: Part, arms: Arms) -> list[Arm] | Missing:
-    """The arms that a part compares, ours first, or which of them were not run."""
+    """Return the arms that a part compares, ours first, or say which of them were not run."""
     known = {name: arms.get(arm_key(part.scale, name)) for name in part.arms}
     if absent := [_shown(part.scale, name) for name, arm in known.items() if arm is None]:
         return Missing(f"not run: {', '.join(absent)}", cells_of([arm for arm in known.values() if arm]))
@@ -111,13 +112,13 @@ def _training(part: Training, evidence: ClaimEvidence) -> Measured | Missing:
 
 
 def _panel(side: Sequence[Mapping[int, float]], steps: Sequence[int], seeds: tuple[int, ...]) -> Panel:
-    """Steps in the place of questions, blocks of neighbours in the place of seed problems."""
+    """Make a panel with steps instead of questions, and blocks of neighbouring steps instead of seed problems."""
     values = np.array([[series[step] for step in steps] for series in side])
     return Panel(values, np.arange(len(steps)) // BLOCK, tuple(map(str, steps)), seeds)
 
 
 def _series(folder: CellFolder, quantity: str) -> dict[int, float]:
-    """A logged quantity by step, without the steps at which it is absent; empty if the cell logs no such thing."""
+    """Values of a logged quantity by step, where it is present; empty if the cell does not log it."""
     group, _, name = quantity.rpartition(".")
     if group == "credit":
         lines = _credit_lines(folder)

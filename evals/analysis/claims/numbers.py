@@ -25,4 +25,4 @@ class Missing:
     """Why there is no number."""
 
     reason: str
-    cells: list[str]  # those that are there
+    cells: list[str]  # cells of the part that were run

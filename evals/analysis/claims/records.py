@@ -10,23 +10,23 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import DataError
+from contracts.gradients import ArmName
 from contracts.records import Record
 from evals.analysis.published.numbers import PublishedSource
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Expect
 
 FILE = "claims.yaml"
-Arm = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[^/ ]+)?$", description="<method> or <method>/<variant>")]
 Unit = Literal["points", "ratio", "cosine"]
 Controlled = Literal["accuracy", "gradients", "none"]  # which positive control a verdict needs
 
 
 class ClaimMeasure(Record):
-    """What one part of a claim comes down to: a number, and where it should lie."""
+    """One part of a claim: a number that can be measured, and where it should lie."""
 
     control: ClassVar[Controlled] = "accuracy"
     scale: str = Field(description="scale of the cells; the paper's small is its 2B model, large its 4B model")
-    ours: Arm
+    ours: ArmName
     expect: Expect = Field(description="of the number; similar: within the tolerance of 0, or of 'than'")
     size: float | None = Field(
         default=None, description="the paper's number in the unit of the measure; null: not given"
@@ -41,7 +41,7 @@ class ClaimMeasure(Record):
 
     @property
     def mark(self) -> float:
-        """What the number is held against, in its unit."""
+        """The value with which the number is compared, in its unit."""
         return 0.0
 
     @property
@@ -52,10 +52,10 @@ class ClaimMeasure(Record):
 
 
 class Accuracy(ClaimMeasure):
-    """Accuracy of ``ours`` less that of ``theirs``, in points."""
+    """Accuracy of ``ours`` minus that of ``theirs``, in points."""
 
     kind: Literal["accuracy"]
-    theirs: Arm
+    theirs: ArmName
     benchmarks: list[str] = Field(default=list(BENCHMARKS), min_length=1, description="weighed equally; default: all")
     beyond: list[str] = Field(default=[], description="benchmarks whose difference is taken off, weighed equally")
 
@@ -74,7 +74,7 @@ class Training(ClaimMeasure):
         pattern=r"^(evidence\.|credit\.)?[a-z_0-9]+$",
         description="field of train.jsonl, of its evidence (evidence.x), or of credit.jsonl (credit.x)",
     )
-    theirs: Arm | None = Field(default=None, description="arm whose mean is taken off, paired by step")
+    theirs: ArmName | None = Field(default=None, description="arm whose mean is taken off, paired by step")
     steps: tuple[int, int] = Field(description="first and last step, both counted")
     minus_steps: tuple[int, int] | None = Field(default=None, description="steps whose mean is taken off")
     than: float = Field(default=0.0, description="taken off the result, in points")
@@ -85,7 +85,7 @@ class Time(ClaimMeasure):
 
     control: ClassVar[Controlled] = "none"
     kind: Literal["time"]
-    theirs: Arm
+    theirs: ArmName
     than: float = Field(gt=0, description="the ratio it is held against")
 
     @property
@@ -95,7 +95,7 @@ class Time(ClaimMeasure):
 
     @property
     def mark(self) -> float:
-        """The ratio it is held against."""
+        """The ratio with which it is compared."""
         return self.than
 
 
@@ -108,7 +108,7 @@ class Gradients(ClaimMeasure):
         description="samples: rollouts that ours needs where theirs needs one; direction: cosine of the expected "
         "gradient with the policy gradient of accuracy; progress: expected cosine of one batch's gradient with it"
     )
-    theirs: Arm | None = Field(default=None, description="of samples: the arm it is a ratio to")
+    theirs: ArmName | None = Field(default=None, description="of samples: the arm it is a ratio to")
     state: str = Field(default="base", description="state of the policy that was measured; base: untrained")
     than: float = Field(description="the number it is held against")
 
@@ -125,23 +125,8 @@ class Gradients(ClaimMeasure):
 
     @property
     def mark(self) -> float:
-        """The number it is held against."""
+        """The number with which it is compared."""
         return self.than
-
-
-class GradientLine(Record):
-    """One line of ``gradients/estimates.jsonl``: one number of one arm's gradients at one base draw."""
-
-    scale: str
-    state: str = Field(description="base, or a state along a run")
-    seed: int = Field(description="of the base draw and the rollouts")
-    method: Arm
-    theirs: Arm | None = Field(default=None, description="of samples: the arm that needs one rollout")
-    quantity: str
-    value: float
-    low: float | None = Field(description="95 % interval over batches; null: not known")
-    high: float | None
-    n: int = Field(description="batches")
 
 
 Part = Annotated[Accuracy | Training | Time | Gradients, Field(discriminator="kind")]
@@ -189,5 +174,5 @@ def load_claims(folder: Path) -> Claims:
 
 
 def _json(text: str) -> str:
-    """YAML as JSON: pydantic's strict mode takes a list for a tuple only there."""
+    """Convert YAML to JSON, because pydantic's strict mode accepts a list as a tuple only in JSON."""
     return json.dumps(yaml.safe_load(text))

@@ -1,9 +1,9 @@
 """What the evidence says of a claim: supported, contradicted or undecided, and how many seeds would decide. No torch.
 
-A part that expects more is *supported* if its whole interval lies above 0, and *contradicted* if the interval lies
-below 0 or leaves no room for a difference that counts (its tolerance). A part that expects no difference is supported
-if the whole interval lies within the tolerance, contradicted if it lies outside. All else is undecided, and so is
-whatever was trained with one seed: seeds are what is repeated, and one says nothing about the next.
+A part that expects more is *supported* if all of its interval lies above 0. It is *contradicted* if the interval lies
+below 0 or contains no difference that counts (the tolerance). A part that expects no difference is supported if all of
+the interval lies within the tolerance, and contradicted if it lies outside. Everything else is undecided, and so is all
+that was trained with one seed, because one seed says nothing about the next.
 
 A verdict that says "there is no such difference" is given only where the positive control of the same world, scale,
 budget and seeds is itself supported (:mod:`evals.analysis.claims.controls`).
@@ -26,13 +26,13 @@ from evals.analysis.claims.records import Claim, Part
 from evals.statistics.variance import ContrastVariance
 from evals.statistics.verdict_rule import BLIND, Expect, Verdict, decide, with_control
 
-POWER = 0.8  # with which the seeds said to decide would do so
-MOST_SEEDS = 200  # more are not worth naming
+POWER = 0.8  # chance with which the named number of seeds would decide
+MOST_SEEDS = 200  # a larger number is not named
 
 
 @dataclass(frozen=True)
 class PartVerdict:
-    """One part, judged."""
+    """One part and its verdict."""
 
     part: Part
     verdict: Verdict
@@ -44,7 +44,7 @@ class PartVerdict:
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """One claim, judged in one world."""
+    """One claim and its verdict in one world."""
 
     claim: Claim
     verdict: Verdict
@@ -52,7 +52,7 @@ class ClaimVerdict:
 
     @property
     def why(self) -> str:
-        """In words: what the parts say, and what the part says that is furthest from being decided."""
+        """The reason in words: verdicts of the parts, and the reason of the part that is furthest from decided."""
         if len(self.parts) == 1:
             return self.parts[0].why
         telling = [part for part in self.parts if part.verdict == self.verdict]
@@ -62,7 +62,7 @@ class ClaimVerdict:
 
     @property
     def seeds_needed(self) -> int | None:
-        """Seeds that would decide all undecided parts; None if that is not known of one."""
+        """Seeds that would decide all undecided parts; None if that is not known for one of them."""
         needed = [part.seeds_needed for part in self.parts if part.verdict == "undecided"]
         known = [number for number in needed if number is not None]
         return max(known) if known and len(known) == len(needed) else None

@@ -1,4 +1,4 @@
-"""Numbers behind the training figures: one curve per arm, averaged over seeds at the steps that all seeds have."""
+"""Curves of the training figures: one for each arm, averaged over seeds at the steps that all seeds have."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ def validation(arm: Arm) -> Curve | None:
     return _over_seeds([_validation_of(folder) for folder in arm.folders])
 
 
+def validation_minus(arm: Arm, partner: Arm) -> Curve | None:
+    """Validation accuracy minus a partner's, in points, over the seeds and steps that both have; None without any."""
+    theirs = {folder.cell.seed: _validation_of(folder) for folder in partner.folders}
+    series = [
+        {step: value - other[step] for step, value in _validation_of(folder).items() if step in other}
+        for folder in arm.folders
+        if (other := theirs.get(folder.cell.seed)) is not None
+    ]
+    return _over_seeds(series) if series else None
+
+
 def reward(arm: Arm) -> Curve | None:
     """Mean reward of the rollouts of each step."""
     return _over_seeds([_field(folder.steps, lambda step: step.reward_mean) for folder in arm.folders])
@@ -60,10 +71,10 @@ def paper_curve(figure: Exhibit, series: str) -> Curve | None:
 
 
 def _validation_of(folder: CellFolder) -> dict[int, float]:
-    found = _field(folder.steps, lambda step: step.val_accuracy)
+    accuracies = _field(folder.steps, lambda step: step.val_accuracy)
     if folder.run is not None and folder.run.val_accuracy_start is not None:
-        found[0] = folder.run.val_accuracy_start
-    return {step: 100 * share for step, share in found.items()}
+        accuracies[0] = folder.run.val_accuracy_start
+    return {step: 100 * share for step, share in accuracies.items()}
 
 
 def _field(steps: Sequence[TrainingStep], get: Callable[[TrainingStep], float | None]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""Figure 3: average accuracy over three options of CEPO, one panel each, the paper's points on a scale of their own."""
+"""Figure 3: average accuracy over three options of CEPO, a panel for each. The paper's points have their own axis."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _lines(ax: Axes, default: float, grpo: float | None) -> None:
 
 
 def _draw_paper(ax: Axes, series: str, paper: Published) -> None:
-    """The paper's points on a scale of their own; what it says of a point without a number stands in words below."""
+    """Draw the paper's points on an axis of their own. Points without a number are described below the panel."""
     points = [point for point in paper.figure3.points if point.series == series]
     known = {point.x: point.value for point in points if point.x is not None and point.value is not None}
     ax.plot(list(known), list(known.values()), color=CEPO.colour, linewidth=0.6, marker=CEPO.marker)
@@ -154,7 +154,7 @@ def _finish(figure: Figure, levels: Sequence[Level], paper: Published, table: Co
 
 
 def _noise(paper: Published) -> list[str]:
-    """What the sampling of answers alone adds to a point of the paper."""
+    """Say how large the sampling error of a point of the paper is."""
     cepo = paper.table2.row(PAPER_SCALE, "cepo")
     if cepo is None or cepo.recomputed is None:
         return []

@@ -1,11 +1,11 @@
-"""Heat maps of weights as a page to look at: one file, no script. Responses are model output and always escaped."""
+"""Heat maps of weights as a web page: one file without scripts. Responses are model output and always escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from evals.analysis.figures.heat_map_picture import colour, marked
+from evals.analysis.figures.heat_map_picture import colour, ink, marked
 from evals.analysis.figures.heat_map_rollouts import HeatMap, Shown
 
 STYLE = """
@@ -31,12 +31,12 @@ body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto;
 
 
 def page(maps: Sequence[HeatMap], title: str, note: str) -> str:
-    """The whole document."""
+    """Return the complete document."""
     return PAGE.format(title=escape(title), style=STYLE, body=f"<p>{escape(note)}</p>{blocks(maps)}")
 
 
 def blocks(maps: Sequence[HeatMap]) -> str:
-    """Every response under every method, as HTML to stand in a page that has :data:`STYLE`."""
+    """Return every response with the weights of every method, as HTML for a page with :data:`STYLE`."""
     shown = [_block(one, m) for m in maps for one in m.shown]
     return "".join(shown) or "<p>No group of the first step held a right and a wrong rollout.</p>"
 
@@ -53,9 +53,10 @@ def _tokens(one: Shown, weights: Sequence[float], reach: float) -> str:
     return "".join(_token(*token, reach) for token in marked(one.sample, weights))
 
 
-def _token(shown: str, weight: float, decisive: bool, slipped: bool, reach: float) -> str:
+def _token(shown: str, weight: float, decisive: bool, slipped: bool, uncertain: bool, reach: float) -> str:
     text = escape(shown)
     if decisive or slipped:
         kind, words = (' class="slip"', "slip") if slipped else ("", "decisive")
         text = f'<u{kind} title="{words}">{text}</u>'
-    return f'<span style="background:{colour(weight, reach)}" title="{weight:.3f}">{text}</span>'
+    look = f"background:{colour(weight, reach)}" + ("" if uncertain else f";color:{ink(slipped, uncertain)}")
+    return f'<span style="{look}" title="{weight:.3f}">{text}</span>'

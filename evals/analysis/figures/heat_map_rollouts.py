@@ -36,13 +36,13 @@ class HeatMap:
 
 def heat_map(arms: Sequence[Arm]) -> HeatMap | None:
     """The heat map of one scale's default arms that have a sample, from their first seeds; None without any."""
-    samples = {arm: found for arm in arms if arm.variant == "default" and (found := _sample(arm))}
+    samples = {arm: rollouts for arm in arms if arm.variant == "default" and (rollouts := _sample(arm))}
     if not samples:
         return None
     leader, first = next(iter(samples.items()))
-    alike = {arm: found for arm, found in samples.items() if _responses(found) == _responses(first)}
+    alike = {arm: rollouts for arm, rollouts in samples.items() if _responses(rollouts) == _responses(first)}
     shown = [
-        Shown(sample, {arm.name: found[number].weights for arm, found in alike.items()})
+        Shown(sample, {arm.name: rollouts[number].weights for arm, rollouts in alike.items()})
         for number, sample in enumerate(first)
     ]
     return HeatMap(leader.scale, leader.model, shown, [arm.name for arm in samples if arm not in alike])

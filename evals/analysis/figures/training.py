@@ -13,11 +13,14 @@ from matplotlib.lines import Line2D
 from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms, trained
 from evals.analysis.display import PAPER_ORDER
-from evals.analysis.figures.curves import WINDOW, Curve, paper_curve, reward, validation
+from evals.analysis.figures.curves import WINDOW, Curve, paper_curve, reward, validation, validation_minus
 from evals.analysis.figures.style import SETTINGS, Look, looks, save, set_apart
 from evals.analysis.published.numbers import Exhibit, load
 
 PANEL = (3.0, 2.6)  # inches
+LOWER = 1.7  # inches, height of the panels below
+CUT = 10.0  # points from 0 at which those end: curves further away would flatten the others
+BASELINE = ("grpo", "default")
 Looks = dict[tuple[str, str], Look]
 
 
@@ -36,29 +39,39 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def figure1(arms: Sequence[Arm], paper: Exhibit) -> Figure:
-    """Validation accuracy over steps, one panel per scale, and the paper's curves in a panel of their own."""
+    """Validation accuracy over steps, one panel per scale, and the paper's curves in a panel of their own.
+
+    Below each panel the same minus GRPO, where GRPO was trained.
+    """
     scales = _by_scale(arms)
     known = looks([(arm.method, arm.variant) for arm in arms] + [(name, "default") for name in PAPER_ORDER[1:]])
-    figure, axes = _panels(len(scales) + 1)
+    partners = [next((arm for arm in some if _key(arm) == BASELINE), None) for some in scales.values()]
+    figure, axes, below = _panels(len(scales) + 1, minus=any(partners))
     for ax, (title, members) in zip(axes, scales.items(), strict=False):
         _draw(ax, members, validation, known)
         ax.set(title=title, xlabel="training step", ylabel="validation accuracy (%)")
     _share_scale(axes[:-1])
     _draw_paper(axes[-1], paper, known)
+    if below:
+        for ax, members, partner in zip(below, scales.values(), partners, strict=False):
+            _draw_minus(ax, members, partner, known)
+        _share_scale(below[:-1], most=CUT)
+        below[-1].axis("off")
     _finish(
         figure,
         arms,
         known,
-        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes",
+        "Sampled answers to held-out problems. The shaded panel is another world: compare shapes"
+        + (f". Lower panels end at {CUT:.0f} points from GRPO" if below else ""),
     )
     return figure
 
 
 def rewards(arms: Sequence[Arm]) -> Figure:
-    """Mean reward of each step's rollouts, one panel per scale: thin as logged, thick smoothed."""
+    """Mean reward of each step's rollouts, one panel for each scale; thin lines as logged, thick ones smoothed."""
     scales = _by_scale(arms)
     known = looks([(arm.method, arm.variant) for arm in arms])
-    figure, axes = _panels(len(scales))
+    figure, axes, _ = _panels(len(scales))
     for ax, (title, members) in zip(axes, scales.items(), strict=True):
         _draw(ax, members, reward, known, smooth=True)
         ax.set(title=title, xlabel="training step", ylabel="mean reward")
@@ -74,9 +87,30 @@ def _by_scale(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
     return scales
 
 
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(PANEL[0] * count, PANEL[1] + 0.75), layout="constrained")
-    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+def _key(arm: Arm) -> tuple[str, str]:
+    return arm.method, arm.variant
+
+
+def _panels(count: int, minus: bool = False) -> tuple[Figure, list[Axes], list[Axes]]:
+    """A row of panels, and with ``minus`` a lower one below it, else an empty list."""
+    height = PANEL[1] + 0.75 + (LOWER if minus else 0)
+    figure = Figure(figsize=(PANEL[0] * count, height), layout="constrained")
+    if not minus:
+        return figure, list(figure.subplots(1, count, squeeze=False)[0]), []
+    upper, lower = figure.subplots(2, count, squeeze=False, height_ratios=(PANEL[1], LOWER))
+    return figure, list(upper), list(lower)
+
+
+def _draw_minus(ax: Axes, arms: Sequence[Arm], partner: Arm | None, known: Looks) -> None:
+    """Each arm minus GRPO at the same step and seed, in points."""
+    ax.axhline(0, color=known[BASELINE].colour, linewidth=0.8)
+    for arm in arms:
+        if partner is not None and arm is not partner and (curve := validation_minus(arm, partner)) is not None:
+            look = known[_key(arm)]
+            if curve.seeds > 1:
+                ax.fill_between(curve.steps, curve.low, curve.high, color=look.colour, alpha=0.13, linewidth=0)
+            _line(ax, curve, look)
+    ax.set(xlabel="training step", ylabel="minus GRPO (points)")
 
 
 def _draw(
@@ -96,12 +130,12 @@ def _draw(
 
 def _line(ax: Axes, curve: Curve, look: Look) -> None:
     every = max(1, len(curve.steps) // 8)
-    marks = ((2 * len(ax.lines)) % every, every)  # not all at the same steps
+    marks = ((2 * len(ax.lines)) % every, every)  # so that markers of different lines lie at different steps
     ax.plot(curve.steps, curve.mean, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=marks)
 
 
 def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
-    """The paper's points on a scale of their own, with the sampling error that its number of questions implies."""
+    """Draw the paper's points on an axis of their own, with the sampling error for its number of questions."""
     curves = {method: curve for method in PAPER_ORDER[1:] if (curve := paper_curve(paper, method)) is not None}
     for method, curve in curves.items():
         _line(ax, curve, known[method, "default"])
@@ -115,10 +149,11 @@ def _draw_paper(ax: Axes, paper: Exhibit, known: Looks) -> None:
     ax.set_ylabel("accuracy (%), own scale")
 
 
-def _share_scale(axes: Sequence[Axes]) -> None:
+def _share_scale(axes: Sequence[Axes], most: float = float("inf")) -> None:
+    """One scale for all panels, cut at ``most`` above and below 0."""
     low, high = (pick(ax.get_ylim()[i] for ax in axes) for i, pick in ((0, min), (1, max)))
     for ax in axes:
-        ax.set_ylim(low, high)
+        ax.set_ylim(max(low, -most), min(high, most))
 
 
 def _finish(figure: Figure, arms: Sequence[Arm], known: Looks, explanation: str) -> None:

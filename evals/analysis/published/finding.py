@@ -1,4 +1,4 @@
-"""A finding about the published numbers, and the arithmetic that several checks share."""
+"""A finding about the published numbers, and arithmetic that several checks use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evals.benchmarks import BENCHMARKS
 
 @dataclass(frozen=True)
 class PublishedFinding:
-    """Something about the published numbers that a reader should know."""
+    """A fact about the published numbers that a reader should know."""
 
     exhibit: str
     message: str
@@ -19,13 +19,13 @@ class PublishedFinding:
 
 
 def known(row: PublishedRow, name: str) -> float:
-    """A row's number, where its five cells are all known."""
+    """Return a number of a row of which all five cells are known."""
     value = row.cells[name]
     assert value is not None, "recomputed is None if a cell is unknown"  # noqa: S101
     return value
 
 
 def average_error(row: PublishedRow) -> float:
-    """Standard error in points of a row's average that the sampling of its answers implies; all cells must be known."""
+    """Standard error of a row's average in points by the sampling of its answers. All cells must be known."""
     shares = {name: known(row, name) / 100 for name in BENCHMARKS}
     return 100 * sqrt(sum(p * (1 - p) / BENCHMARKS[name].items for name, p in shares.items())) / len(shares)

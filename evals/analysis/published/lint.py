@@ -1,4 +1,4 @@
-"""Check the published numbers against themselves: averages, attainable shares, stated gains, repeated values, noise."""
+"""Check the published Table 2 against itself: averages, possible shares, gains that the text states, noise."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from evals.analysis.published.lint_exhibits import other_exhibits
 from evals.analysis.published.numbers import Published, PublishedRow, StatedGain, Table2
 from evals.benchmarks import BENCHMARKS
 
-ROUNDING = 0.005 + 1e-9  # of a number printed with two decimals
+ROUNDING = 0.005 + 1e-9  # largest rounding error of a number printed with two decimals
 
 
 def attainable(percent: float, items: int) -> bool:
-    """Whether ``percent`` (two decimals) is ``100 k / items`` for a whole number k."""
+    """Whether ``percent`` (two decimals) is ``100 k / items`` for some integer k."""
     return abs(100 * round(percent * items / 100) / items - percent) <= ROUNDING
 
 
 def wrong_averages(table: Table2) -> list[PublishedFinding]:
-    """Printed averages that differ from the mean of their five cells."""
+    """Find printed averages that differ from the mean of their five cells."""
     return [
         PublishedFinding(
             "table2",
@@ -32,20 +32,20 @@ def wrong_averages(table: Table2) -> list[PublishedFinding]:
 
 
 def unattainable_cells(table: Table2) -> list[PublishedFinding]:
-    """Cells that no whole number of right answers gives, and how many cells there are in all."""
+    """Find cells that no number of right answers gives, and say how many cells there are."""
     cells = [(row, name, value) for row in table.rows for name, value in row.cells.items() if value is not None]
     odd = [(row, name, value) for row, name, value in cells if not attainable(value, BENCHMARKS[name].items)]
-    found = [
+    impossible = [
         PublishedFinding("table2", _nearest(table, *cell), (cell[0].scale, cell[0].method, cell[1])) for cell in odd
     ]
     share = f"{len(cells) - len(odd)} of {len(cells)} known cells are exactly k/N"
     chance = listed([f"{_by_chance(one.items):.0f} % of {one.title}'s" for one in BENCHMARKS.values()])
     text = f"{share}, as one run with one sample per question gives. By chance {chance} would be."
-    return [*found, PublishedFinding("table2", text)]
+    return [*impossible, PublishedFinding("table2", text)]
 
 
 def _by_chance(items: int) -> float:
-    """Percent of the numbers from 0.00 to 100.00 that are k/N for some k."""
+    """Percent of the numbers 0.00, 0.01, ..., 100.00 that are k/N for some k."""
     return 100 * len({round(10_000 * k / items) for k in range(items + 1)}) / 10_001
 
 
@@ -57,20 +57,20 @@ def _nearest(table: Table2, row: PublishedRow, name: str, value: float) -> str:
 
 
 def below_base(table: Table2) -> list[PublishedFinding]:
-    """Methods with five known cells whose average is below the untrained base."""
-    found = []
+    """Find methods whose average is below the untrained base; all five cells must be known."""
+    lower_averages = []
     for row in table.rows:
         base = table.row(row.scale, "base")
         if base is None or row.recomputed is None or base.recomputed is None or row.recomputed >= base.recomputed:
             continue
         lower = sum((row.cells[name] or 0) < (base.cells[name] or 0) for name in BENCHMARKS)
         text = f"{_who(table, row)}: {row.recomputed:.2f} is below its base ({base.recomputed:.2f})"
-        found.append(PublishedFinding("table2", f"{text}, on {lower} of 5 benchmarks."))
-    return found
+        lower_averages.append(PublishedFinding("table2", f"{text}, on {lower} of 5 benchmarks."))
+    return lower_averages
 
 
 def gains(table: Table2, scale: str, over: str) -> dict[str, float]:
-    """CEPO's gain in points over a row, per benchmark and on the recomputed average; empty if cells are unknown."""
+    """CEPO's gain over a row in points, for each benchmark and the recomputed average; empty if cells are unknown."""
     cepo, other = table.row(scale, "cepo"), table.row(scale, over)
     if cepo is None or other is None or cepo.recomputed is None or other.recomputed is None:
         return {}
@@ -80,7 +80,7 @@ def gains(table: Table2, scale: str, over: str) -> dict[str, float]:
 
 
 def stated_gains(table: Table2) -> list[PublishedFinding]:
-    """Over which row each stated gain holds, and whether one called the smallest is."""
+    """Say over which row each stated gain holds, and whether a gain called the smallest is the smallest."""
     return [PublishedFinding("table2", _stated(table, gain)) for gain in table.stated_gains]
 
 
@@ -99,7 +99,7 @@ def _stated(table: Table2, gain: StatedGain) -> str:
 
 
 def unknown_cells(table: Table2) -> list[PublishedFinding]:
-    """Rows of which only the average is known."""
+    """Name the rows of which only the average is known."""
     rows = [row for row in table.rows if row.average is not None and set(row.cells.values()) == {None}]
     names = listed(list(dict.fromkeys(method_name(row.method) for row in rows)))
     text = f"{names}: only averages are known to us, so what the text says of single benchmarks cannot be checked."
@@ -107,7 +107,7 @@ def unknown_cells(table: Table2) -> list[PublishedFinding]:
 
 
 def noise(table: Table2) -> list[PublishedFinding]:
-    """CEPO's leads in standard errors that sampling of answers alone gives (unpaired, without training seeds)."""
+    """CEPO's leads in standard errors by the sampling of answers alone (unpaired, without seeds of training)."""
     return [PublishedFinding("table2", text) for scale in table.scales if (text := _leads(table, scale))]
 
 
@@ -126,7 +126,7 @@ def _leads(table: Table2, scale: str) -> str:
 
 
 def budgets(table: Table2) -> list[PublishedFinding]:
-    """Learning rates that differ although the text calls the methods' training alike."""
+    """Report learning rates that differ although the text calls the training of the methods the same."""
     stated = table.stated_rates
     if stated is None or len(set(stated.rates.values())) < 2:
         return []

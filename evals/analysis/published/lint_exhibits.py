@@ -1,4 +1,4 @@
-"""Check the exhibits other than Table 2: unequal starts, repeated and close values, times that do not add up."""
+"""Check the other tables and figures: unequal starts, repeated and close values, times that do not fit together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABLATIONS = ("table4", "table5", "figure3")
 
 
 def other_exhibits(published: Published) -> list[PublishedFinding]:
-    """Figures 1 and 3, Tables 3 to 5: what does not fit, and what sampling of answers alone could make."""
+    """Check Figures 1 and 3 and Tables 3 to 5: what does not fit, and what could be chance in answers alone."""
     checks = (_starts, _gains, _sweeps, _repeated, _same_teachers, _close, _overheads, _passes)
     return [finding for check in checks for finding in check(published)]
 
@@ -67,7 +67,7 @@ def _overheads(published: Published) -> list[PublishedFinding]:
 
 
 def _gains(published: Published) -> list[PublishedFinding]:
-    """What each curve of Figure 1 gains, as they do not start alike."""
+    """Say how much each curve of Figure 1 gains, because the curves do not start at the same value."""
     figure = published.figure1
     ends = {p.series: p.value for p in figure.points if p.x == max(one.x or 0 for one in figure.points)}
     starts = {p.series: p.value for p in figure.points if p.x == 0}
@@ -81,25 +81,25 @@ def _gains(published: Published) -> list[PublishedFinding]:
 
 
 def _close(published: Published) -> list[PublishedFinding]:
-    """How far the known numbers of an ablation lie apart, in standard errors that sampling of answers alone gives."""
+    """Range of the known numbers of an ablation, in standard errors by the sampling of answers alone."""
     cepo = published.table2.row("small", "cepo")
     if cepo is None or cepo.recomputed is None:
         return []
     error = sqrt(2) * average_error(cepo)
-    found = []
+    close = []
     for name in ABLATIONS:
         values = [point.value for point in getattr(published, name).points if point.value is not None]
         if len(values) > 1:
             gap = max(values) - min(values)
             text = f"Its known values differ by at most {gap:.2f} points, {gap / error:.1f} standard errors of one "
-            found.append(
+            close.append(
                 PublishedFinding(name, f"{text}difference that the sampling of answers alone gives ({error:.1f}).")
             )
-    return found
+    return close
 
 
 def _passes(published: Published) -> list[PublishedFinding]:
-    """RLSD asks one teacher at 50 steps and CEPO two at 25 (released code): as many passes, so as much time?"""
+    """Compare times: RLSD asks one teacher at 50 steps, CEPO two at 25 (released code), which is the same number."""
     base, rlsd, cepo = (published.table3.value(name) for name in ("grpo", "rlsd", "cepo"))
     if not base or not rlsd or not cepo:
         return []

@@ -14,9 +14,9 @@ from evals.benchmarks import BENCHMARKS
 
 
 class PublishedSource(Record):
-    """Where a number was found."""
+    """The place that a number was taken from."""
 
-    kind: Literal["paper", "readme", "figure", "third_party"]
+    kind: Literal["paper", "readme", "figure", "third_party", "project"]
     where: str
     reading_error: float | None = Field(
         None, description="half-width, in the unit of the file; numbers read off a picture"
@@ -40,7 +40,7 @@ class PublishedRow(Record):
 
 
 class StatedGain(Record):
-    """A gain of CEPO that the paper's text states without saying over what."""
+    """A gain of CEPO that the paper's text states without saying over which row."""
 
     scale: str
     column: str = Field(description="a benchmark, or 'average'")
@@ -50,7 +50,7 @@ class StatedGain(Record):
 
 
 class StatedRates(Record):
-    """Learning rates that the text states, and what it calls the methods' training."""
+    """Learning rates that the text states, and its words about the training of the methods."""
 
     called: str
     rates: dict[str, float] = Field(description="method -> learning rate")
@@ -68,7 +68,7 @@ class PublishedPoint(Record):
 
 
 class Sourced(Record):
-    """What every file has: a title, a unit, and the sources its numbers refer to."""
+    """Fields that every file has: a title, a unit, and the sources to which its numbers refer."""
 
     title: str
     unit: Literal["percent", "minutes"]

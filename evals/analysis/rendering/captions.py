@@ -1,4 +1,4 @@
-"""Words around a table: caption, and the findings about the published numbers as footnotes."""
+"""Caption of a table, and the findings about the published numbers as its footnotes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from evals.analysis.comparison import Comparison
 from evals.analysis.display import listed
 from evals.analysis.published.lint import findings
 from evals.analysis.published.numbers import Published
+from evals.analysis.second_reading import second_reading
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import Estimate
 
@@ -35,6 +36,7 @@ def words(table: Comparison, published: Published, exhibit: str, about: Sequence
         _stand_ins(table),
         _interval(table),
         _rates(),
+        *second_reading(table),
         bold([estimate for row in table.rows for by in row.versus.values() for estimate in by.values()]),
         _paper(table),
         *made(table.arms),
@@ -62,7 +64,7 @@ def published_notes(
 
 
 def made(arms: Sequence[Arm]) -> list[str]:
-    """How answers were sampled, and when and with what the arms were trained."""
+    """Say how answers were sampled, and when and with which code the arms were trained."""
     generation = arms[0].folders[0].scores.generation
     return [
         f"Sampling: {provenance.sampling(generation)}; one answer per question and seed.",
@@ -71,7 +73,7 @@ def made(arms: Sequence[Arm]) -> list[str]:
 
 
 def bold(shown: Sequence[Estimate]) -> str:
-    """What bold differences mean, and how many chance alone would make bold."""
+    """Say what bold differences mean, and how many would be bold by chance alone."""
     if not shown:
         return ""
     count = sum(estimate.excludes_zero for estimate in shown)
@@ -80,10 +82,10 @@ def bold(shown: Sequence[Estimate]) -> str:
 
 
 def intervals(arms: Sequence[Arm]) -> str:
-    """What the intervals cover, and the seeds."""
+    """Say what the intervals cover, and name the seeds."""
     fewest = min((len(arm.seeds) for arm in arms if arm.method != "base"), default=1)
     covers = "seeds and questions" if fewest > 1 else "questions only: another training run may differ by more"
-    return f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}."
+    return f"95 % intervals over {covers}. {provenance.trained_with(arms)}"
 
 
 def _what(table: Comparison) -> str:

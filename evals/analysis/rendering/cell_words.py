@@ -1,4 +1,4 @@
-"""Numbers as they stand in tables: our shares with one decimal in percent, the paper's percent as printed."""
+"""Format numbers for tables: our shares as percent with one decimal, the paper's percent as it prints them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def interval(estimate: Estimate, signed: bool = False) -> str:
 
 
 def points(share: float) -> str:
-    """A difference in points with its sign, ``+3.2``, the minus a real one; ``0.0`` has none."""
+    """A difference in points with its sign, ``+3.2``; the minus is the character U+2212; ``0.0`` has no sign."""
     text = f"{100 * share:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
 
 
 def signed_two(value: float) -> str:
-    """A number with its sign and two decimals, ``+0.31``, the minus a real one."""
+    """A number with its sign and two decimals, ``+0.31``; the minus is the character U+2212."""
     return f"{value:+.2f}".replace("-", MINUS)
 
 
@@ -37,7 +37,7 @@ def rates(row: ComparisonRow, column: str) -> str:
 
 
 def paper_number(table: Comparison, row: ComparisonRow, column: str) -> str:
-    """The paper's number as printed, ``?`` if not known, empty if it has none or must not stand here."""
+    """The paper's number as printed; ``?`` if it is not known, empty if the paper has none or it must not be shown."""
     if row.paper is None or not table.comparable(column):
         return ""
     value = row.paper.average if column == AVERAGE else row.paper.cells.get(column)

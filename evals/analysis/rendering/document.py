@@ -18,7 +18,7 @@ def write_document(out: Path, stem: str, words: Words, parts: Sequence[Part], nu
     texts = {
         "md": markdown.render(words, list(parts)),
         "csv": numbers.to_csv(index=False, lineterminator="\n"),
-        "tex": latex.render(words, list(parts)),
+        "tex": latex.render(words, list(parts), stem),
         "html": web_page.render(words, list(parts)),
     }
     return [write_text(out / f"{stem}.{kind}", text) for kind, text in texts.items()]

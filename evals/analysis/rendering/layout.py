@@ -1,4 +1,4 @@
-"""Tables as rows of cells, once for all formats; arms on benchmarks: accuracies and the paper's, then differences."""
+"""The layout of a table for all formats: rows of entries. That of a comparison: accuracies, then differences."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ABSENT = "\u2013"  # en dash: not measured
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: a number, smaller lines under it, a footnote's mark."""
+    """One place of a table: a number, smaller lines under it, the mark of a footnote."""
 
     main: str = ""
     small: tuple[str, ...] = ()
     mark: str = ""
     bold: bool = False
-    paper: bool = False  # the paper's number, set apart
+    paper: bool = False  # a number of the paper, shown in another style
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class ColumnGroup:
 
     heading: str
     columns: list[str]
-    beside: str = ""  # the word under which formats that part the groups repeat its last column beside the others
+    beside: str = ""  # heading under which narrow formats repeat the last column of this group in other groups
 
 
 @dataclass(frozen=True)
 class TableSection:
-    """Rows under one heading: (name, entries)."""
+    """Rows under one heading, each a name and its entries."""
 
     heading: str
     rows: list[tuple[str, list[Entry]]]
@@ -53,7 +53,7 @@ class Part:
 
 
 def parts(table: Comparison, words: Words, stub: str = "Method") -> list[Part]:
-    """Accuracies, and differences if there is anything to compare with; ``stub`` heads the rows' names."""
+    """Lay out accuracies, and differences if there are baselines. ``stub``: heading of the rows' names."""
     return [_accuracies(table, words, stub), *([_differences(table, stub)] if table.baselines else [])]
 
 
@@ -73,7 +73,7 @@ def _accuracies(table: Comparison, words: Words, stub: str) -> Part:
 
 
 def _paper_columns(table: Comparison) -> list[str]:
-    """Columns of the paper's numbers: none, its averages, or its benchmarks too."""
+    """Columns of the paper's numbers: none, its average, or also its benchmarks."""
     rows = [row.paper for row in table.rows if row.paper]
     return [*(BENCHMARKS if any(row.cells for row in rows) else []), AVERAGE] if rows else []
 
@@ -89,8 +89,8 @@ def _heading(block: Block) -> str:
 
 def _ours(table: Comparison, row: ComparisonRow) -> list[Entry]:
     return [
-        Entry(percent(found.value), (interval(found), rates(row, column)))
-        if (found := row.accuracy.get(column))
+        Entry(percent(estimate.value), (interval(estimate), rates(row, column)))
+        if (estimate := row.accuracy.get(column))
         else Entry(ABSENT)
         for column in table.columns
     ]
@@ -118,10 +118,10 @@ def _differences(table: Comparison, stub: str) -> Part:
 
 
 def _changes(table: Comparison, row: ComparisonRow) -> list[Entry]:
-    found = [row.versus.get(name, {}).get(column) for name in table.baselines for column in table.columns]
-    return [change(one) if one else Entry() for one in found]
+    differences = [row.versus.get(name, {}).get(column) for name in table.baselines for column in table.columns]
+    return [change(one) if one else Entry() for one in differences]
 
 
-def change(found: Estimate) -> Entry:
+def change(estimate: Estimate) -> Entry:
     """A difference in points over its interval, bold where that excludes 0."""
-    return Entry(points(found.value), (interval(found, signed=True),), bold=found.excludes_zero)
+    return Entry(points(estimate.value), (interval(estimate, signed=True),), bold=estimate.excludes_zero)

@@ -9,8 +9,9 @@ NO_BREAK = "\u00a0"  # a space at which a line must not break
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document."""
-    blocks = [f"## {words.title}", "\n".join(f"- {_escape(sentence)}" for sentence in words.caption)]
+    """Return the complete document."""
+    lead, *rest = words.caption
+    blocks = [f"## {words.title}", _escape(lead), *_folded(rest)]
     for part in parts:
         blocks.append(f"### {part.title}")
         blocks += [_table(part.stub, *table) for table in _tables(part)]
@@ -18,6 +19,18 @@ def render(words: Words, parts: list[Part]) -> str:
         notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
         blocks += ["### Notes on the published numbers", "\n".join(notes)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _folded(sentences: list[str]) -> list[str]:
+    """Sentences as a list that a reader opens; GitHub shows one line of it."""
+    if not sentences:
+        return []
+    items = "\n".join(f"- {_escape(sentence)}" for sentence in sentences)
+    return [
+        "<details>\n<summary>How to read this table, and where its numbers come from</summary>",
+        items,
+        "</details>",
+    ]
 
 
 Rows = list[tuple[str, list[Entry]]]

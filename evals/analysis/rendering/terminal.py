@@ -1,7 +1,8 @@
-"""Table 2 for a terminal: accuracies with their intervals, then where the files are and what to do next.
+"""The end of a run on a terminal: average accuracies, what the controls say, where the files are, what to do next.
 
-``python -m evals.analysis.rendering.terminal <results folder or config>`` reads that folder's ``tables/table2.csv``.
-rich leaves colours out when the output is a pipe or ``NO_COLOR`` is set; the marks + and - say the same as the colours.
+``python -m evals.analysis.rendering.terminal <results folder or config>`` reads that folder's ``tables/table2.csv`` and
+``tables/claims.json``. rich leaves colours out when the output is a pipe or ``NO_COLOR`` is set; a mark and a sign
+say the same as a colour.
 """
 
 from __future__ import annotations
@@ -17,28 +18,24 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.errors import DataError, UserError
+from evals.analysis.rendering.terminal_verdicts import verdict_lines
 
 AVERAGE = "average"
-ACCURACY, TO_BASE = "accuracy", "difference to base"
-STYLES = {"+": "green", "-": "red", "": ""}
-BESIDE, BELOW = len(" 48.5+ [45.8, 51.2]"), len("  45.8, 51.2")  # widths of a column: interval beside or below the mean
+ACCURACY, DIFFERENCE = "accuracy", "difference to "
+MARK = "*"  # beside a difference whose interval excludes 0
 REMEDY = "run: make reproduce"
+Bounds = tuple[float, float, float]  # a number with its interval: value, low end, high end
 
 
 @dataclass(frozen=True)
 class MethodLine:
-    """One method at one scale: a line of the table. Its numbers: value, low end and high end of the interval."""
+    """One method at one scale: a line of the table."""
 
     name: str
     cell: str  # method/scale/variant/s<first seed>
     seeds: tuple[str, ...]
-    accuracy: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # by benchmark
-    to_base: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # points, by benchmark
-
-    def mark(self, benchmark: str) -> str:
-        """``+`` or ``-`` where the interval of the difference to the base excludes 0, else nothing."""
-        _, low, high = self.to_base.get(benchmark, (0.0, 0.0, 0.0))
-        return "+" if low > 0 else "-" if high < 0 else ""
+    accuracy: list[Bounds] = field(default_factory=list)  # average over benchmarks, percent; empty: not run
+    versus: dict[str, Bounds] = field(default_factory=dict)  # name of a baseline -> paired difference in points
 
 
 @dataclass(frozen=True)
@@ -47,90 +44,91 @@ class TerminalTable:
 
     world: str
     models: dict[str, dict[str, MethodLine]]  # model name -> row name -> line
-    benchmarks: list[str]  # in the file's order, the average last
 
     @property
     def lines(self) -> list[MethodLine]:
         """Every line of every model."""
         return [line for lines in self.models.values() for line in lines.values()]
 
+    @property
+    def baselines(self) -> list[str]:
+        """What lines are compared with, in order of appearance."""
+        return list(dict.fromkeys(name for line in self.lines for name in line.versus))
+
 
 def read_table2(path: Path) -> TerminalTable:
-    """The measured accuracies of a ``table2.csv``; DataError if it is missing or is not such a file."""
+    """The measured averages of a ``table2.csv``; DataError if it is missing or is not such a file."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             records = [record for record in csv.DictReader(file) if record["world"] != "published"]
-        table = TerminalTable(_printable(records[0]["world"]), {}, [])
+        table = TerminalTable(_printable(records[0]["world"]), {})
         for record in records:
             _add(table, record)
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror})", REMEDY) from None
     except (KeyError, IndexError, ValueError, TypeError, csv.Error):
         raise DataError(str(path), "is not the table that this project writes", f"delete it and {REMEDY}") from None
-    table.benchmarks.sort(key=lambda name: name == AVERAGE)
     return table
 
 
 def _add(table: TerminalTable, record: dict[str, str]) -> None:
-    """Put one line of the file where it belongs; quantities that the terminal does not show are left out."""
-    model, name, benchmark = (_printable(record[key]) for key in ("model", "row", "benchmark"))
+    """Put one line of the file where it belongs; benchmarks and rates are left to the full table."""
+    model, name, quantity = (_printable(record[key]) for key in ("model", "row", "quantity"))
     seeds = tuple(record["seeds"].split())
     cell = "/".join(_printable(record[key]) for key in ("method", "scale", "variant"))
     line = MethodLine(name, f"{cell}/s{seeds[0]}" if seeds else "", seeds)
     line = table.models.setdefault(model, {}).setdefault(name, line)
-    if benchmark not in table.benchmarks:
-        table.benchmarks.append(benchmark)
-    place = {ACCURACY: line.accuracy, TO_BASE: line.to_base}.get(record["quantity"])
-    if place is not None and record["value"]:
-        place[benchmark] = (float(record["value"]), float(record["low"]), float(record["high"]))
+    if record["benchmark"] != AVERAGE or not record["value"]:
+        return
+    if quantity == ACCURACY:
+        line.accuracy.append(_bounds(record))
+    elif quantity.startswith(DIFFERENCE):
+        line.versus[quantity.removeprefix(DIFFERENCE)] = _bounds(record)
+
+
+def _bounds(record: dict[str, str]) -> Bounds:
+    return float(record["value"]), float(record["low"]), float(record["high"])
 
 
 def _printable(text: str) -> str:
-    """``text``, if a terminal may be shown it: escape sequences in a file must not reach the terminal."""
+    """Return ``text``. ValueError if it holds escape sequences, which a file must not send to a terminal."""
     if not text.isprintable():
         raise ValueError(text)
     return text
 
 
-def render(table: TerminalTable, width: int) -> list[Text | Table]:
-    """The title, then one table for each model, no wider than ``width`` columns."""
-    seeds = sorted({seed for line in table.lines for seed in line.seeds})
+def render(table: TerminalTable) -> list[Text | Table]:
+    """The title, then one table of all models: a line a method."""
+    seeds = sorted({seed for line in table.lines for seed in line.seeds}, key=int)
     over = f"seeds {', '.join(seeds)} and questions" if len(seeds) > 1 else "questions only (one seed)"
-    shown: list[Text | Table] = [Text(f"Table 2, {table.world} world: accuracy in percent", "bold")]
-    shown += [Text(f"with 95 % intervals over {over}", "dim")]
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    grid.add_column("", no_wrap=True)
+    for heading in ("average", *(f"minus {name.upper() if name != 'base' else name}" for name in table.baselines)):
+        grid.add_column(heading, justify="right", no_wrap=True)
     for model, lines in table.models.items():
-        shown += [Text(""), Text(model, "bold cyan"), _model_table(table, lines, width)]
+        grid.add_row(Text(model, "bold cyan"))
+        for line in lines.values():
+            grid.add_row(Text(f"  {line.name}"), _accuracy(line), *(_change(line, name) for name in table.baselines))
     return [
-        *shown,
-        Text(),
-        Text("+ better, - worse than the base: interval of the paired difference excludes 0", "dim"),
+        Text(f"Table 2, {table.world} world: average accuracy over the benchmarks, percent", "bold"),
+        Text(f"95 % intervals over {over}; {MARK}: excludes 0", "dim"),
+        grid,
     ]
 
 
-def _model_table(table: TerminalTable, lines: dict[str, MethodLine], width: int) -> Table:
-    """The lines of one model. Intervals stand beside the means, below them, or only the average is shown."""
-    room = width - max(len(line.name) for line in table.lines)
-    beside = room >= BESIDE * len(table.benchmarks)
-    benchmarks = table.benchmarks if room >= BELOW * len(table.benchmarks) else table.benchmarks[-1:]
-    grid = Table(box=None, padding=(0, 0, 0, 1 if beside else 2), pad_edge=False, header_style="bold")
-    grid.add_column("", no_wrap=True)
-    for benchmark in benchmarks:
-        header = benchmark.removeprefix(f"{table.world}-").replace(AVERAGE, "Average")
-        grid.add_column(header, justify="right", no_wrap=True)
-    for line in lines.values():
-        grid.add_row(Text(line.name), *(_accuracy(line, benchmark, beside) for benchmark in benchmarks))
-    return grid
-
-
-def _accuracy(line: MethodLine, benchmark: str, beside: bool) -> Text:
-    """One accuracy: its mean and mark, and its interval beside or below."""
-    if benchmark not in line.accuracy:
+def _accuracy(line: MethodLine) -> Text:
+    if not line.accuracy:
         return Text("not run", "dim")
-    value, low, high = line.accuracy[benchmark]
-    mark = line.mark(benchmark)
-    mean = Text(f"{value:.1f}{mark or ' '}", STYLES[mark])
-    interval = Text(f"[{low:4.1f}, {high:4.1f}]" if beside else f"{low:.1f}, {high:.1f}", "dim")
-    return Text(" " if beside else "\n").join([mean, interval])
+    value, low, high = line.accuracy[0]
+    return Text(f"{value:.1f} ").append(f"[{low:.1f}, {high:.1f}]", "dim")
+
+
+def _change(line: MethodLine, baseline: str) -> Text:
+    if baseline not in line.versus:
+        return Text()
+    value, low, high = line.versus[baseline]
+    style = "green" if low > 0 else "red" if high < 0 else ""
+    return Text(f"{value:+.1f}{MARK if style else ' '} ", style).append(f"[{low:+.1f}, {high:+.1f}]", "dim")
 
 
 def next_steps(table: TerminalTable, results: Path, config: str = "") -> list[str]:
@@ -138,12 +136,14 @@ def next_steps(table: TerminalTable, results: Path, config: str = "") -> list[st
     world = f" CONFIG={config}" if config else ""
     elsewhere = "" if results.as_posix() == "results/micro" else f" RESULTS={results}"
     cells = [line.cell for line in table.lines if line.cell and not line.cell.startswith("base/")]
+    cells_in = "cells/" if (results / "cells").exists() else "records.parquet"
     cell = next((cell for cell in cells if cell.startswith("cepo/")), cells[0] if cells else "cepo/small/default/s1")
     return [
-        f"Full table   {results}/tables/table2.md: differences, the paper's numbers",
-        f"One page     make report{elsewhere}, then open {results}/report/report.html",
-        f"One cell     make cell CELL={cell}{world}",
-        "Your method  docs/add-a-method.md",
+        f"Tables   {results}/tables/table2.md: each benchmark, the paper's numbers",
+        f"Figures  {results}/figures/",
+        f"Runs     {results}/{cells_in}; in the browser: make ui",
+        f"Next     make report{elsewhere} (one page); make cell CELL={cell}{world}",
+        f"         docs/add-a-method.md; make show{elsewhere} repeats this",
     ]
 
 
@@ -160,12 +160,13 @@ def results_folder(given: Path) -> tuple[Path, str]:
 
 
 def show(console: Console, given: Path) -> None:
-    """Print the table and the next steps."""
+    """Print the table, the controls' verdict, the paths and the next steps."""
     results, config = results_folder(given)
     table = read_table2(results / "tables" / "table2.csv")
-    for part in render(table, console.width):
+    for part in render(table):
         console.print(part)
-    console.print()
+    for line in verdict_lines(results / "tables" / "claims.json"):
+        console.print(Text(line))
     for line in next_steps(table, results, config):
         console.print(Text(line), soft_wrap=True)  # a path or command that wraps cannot be copied
 

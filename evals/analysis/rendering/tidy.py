@@ -1,4 +1,4 @@
-"""Tables in long form for .csv: one number per row, with its interval, counts and source."""
+"""Tables in long form for .csv: one number in each row, with its interval, counts and source."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COLUMNS += ("unit", "questions", "seeds", "source")
 
 
 def frame(*parts: Iterable[Line]) -> pd.DataFrame:
-    """Lines as a table; what a line does not say is an empty value."""
+    """Join lines to a table; fields that a line does not have are empty."""
     lines = [line for part in parts for line in part]
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"questions": "Int64"})
 
 
 def measured(table: Comparison) -> Iterator[Line]:
-    """Every number of a comparison (world as it is); a row that was not run is one line without a value."""
+    """Yield every number of a comparison. A row that was not run is one line without a value."""
     for block in table.blocks:
         for row in block.rows:
             if row.arm is not None:
@@ -36,16 +36,16 @@ def measured(table: Comparison) -> Iterator[Line]:
 
 
 def arm_line(arm: Arm, name: str) -> Line:
-    """What every number of an arm has in common."""
+    """Fields that are the same for all numbers of an arm."""
     cell = arm.folders[0].cell
     line: Line = {"world": cell.world, "scale": cell.scale, "model": cell.model_name, "method": cell.method}
     return line | {"variant": cell.variant, "row": name, "seeds": " ".join(map(str, arm.seeds)), "source": "this run"}
 
 
-def numbers(found: Estimate) -> Line:
+def numbers(estimate: Estimate) -> Line:
     """Value and interval of shares in percent, or of differences in points, and the number of questions."""
-    values: Line = {"value": found.value, "low": found.low, "high": found.high}
-    return {name: round(100 * value, 4) for name, value in values.items()} | {"questions": found.n}
+    values: Line = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {name: round(100 * value, 4) for name, value in values.items()} | {"questions": estimate.n}
 
 
 def _row(table: Comparison, row: ComparisonRow, common: Line) -> Iterator[Line]:

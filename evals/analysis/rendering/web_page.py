@@ -30,6 +30,7 @@ td.paper { color: #555; font-style: italic }
 .first { border-left: 1px solid #999; padding-left: .9em }
 sup { font-size: .7em; font-style: normal; line-height: 0 }
 @media print {
+  details::details-content { content-visibility: visible }
   body { font-size: 9px; margin: 0; max-width: none; padding: 0 }
   tr, section { break-inside: avoid }
   .scroll { overflow: visible }
@@ -38,15 +39,20 @@ sup { font-size: .7em; font-style: normal; line-height: 0 }
 
 
 def render(words: Words, parts: list[Part]) -> str:
-    """The whole document; no script, nothing fetched."""
-    caption = "".join(f"<li>{escape(sentence)}</li>" for sentence in words.caption)
+    """Return the complete document. It has no scripts and fetches nothing."""
+    lead, *rest = words.caption
+    about = "".join(f"<li>{escape(sentence)}</li>" for sentence in rest)
+    folded = "How to read this table, and where its numbers come from"
+    caption = f"<p>{escape(lead)}</p>" + (
+        f"<details><summary>{folded}</summary><ul>{about}</ul></details>" if rest else ""
+    )
     notes = "".join(f"<li>{_sup(mark)}{escape(text)}</li>" for mark, text in words.notes)
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(words.title)}</title><style>{STYLE}</style></head><body>",
-            f"<h1>{escape(words.title)}</h1><ul>{caption}</ul>",
+            f"<h1>{escape(words.title)}</h1>{caption}",
             *map(_part, parts),
             *([f"<section><h2>Notes on the published numbers</h2><ul>{notes}</ul></section>"] if notes else []),
             "</body></html>\n",

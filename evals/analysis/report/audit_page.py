@@ -23,7 +23,7 @@ NAMED = re.compile(r"(`(?:audit|controls|figure3|table4|table5): (\w+/[^`/]+)`)(
 
 
 def effects(cells: Sequence[Path]) -> dict[str, Estimate]:
-    """``method/variant`` -> average accuracy of the arm minus that of its method's default, paired by question.
+    """Map ``method/variant`` to the average accuracy of the arm minus that of its method's default, paired by question.
 
     Arms of scale ``small``; a method without a default has none. Raises DataError if a file is broken.
     """
@@ -40,11 +40,14 @@ def _difference(arm: Arm, default: Arm) -> Estimate:
     return differences(arm.panels, default.panels)[AVERAGE]
 
 
-def fill(page: str, found: Mapping[str, Estimate]) -> str:
-    """The page with each named arm's difference in points and its interval behind it; arms not found lose theirs."""
+def fill(page: str, known: Mapping[str, Estimate]) -> str:
+    """Write the difference in points and its interval behind each arm that the page names.
+
+    Where an arm has none, a number from an earlier run is removed.
+    """
 
     def shown(match: re.Match[str]) -> str:
-        name, arm = match[1], found.get(match[2])
+        name, arm = match[1], known.get(match[2])
         return name if arm is None else f"{name} {points(arm.value)} {interval(arm, signed=True)}"
 
     return NAMED.sub(shown, page)

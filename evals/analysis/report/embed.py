@@ -1,7 +1,6 @@
-"""Tables and figures taken into a page of their own: only what these need passes, nothing is fetched.
+"""Copy tables and figures into the report. Only allowed elements and attributes are kept, and nothing is fetched.
 
-Files of a results folder may have been made elsewhere, so they are cut down to lists of allowed elements and attributes
-rather than trusted.
+Files of a results folder may have been made on another machine, so they are not trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 ELEMENTS = _names(
-    "section div article h1 h2 h3 h4 p ul li table thead tbody tr th td b i u small sup sub span dl dt dd br"
+    "section div article h1 h2 h3 h4 p ul li table thead tbody tr th td b i u small sup sub span dl dt dd br "
+    "details summary"
 )
 DROPPED = ("script", "style", "iframe", "object", "embed", "template", "noscript")  # with all they hold
 ATTRIBUTES = {"class", "colspan", "rowspan", "scope", "title"}
@@ -85,7 +85,7 @@ def figure(path: Path, words: str) -> str:
 
 
 def _local(element: etree._Element, prefix: str) -> None:
-    """No handlers, no links out, and ids that no other figure has."""
+    """Remove handlers and links to other files, and make ids that no other figure of the page has."""
     for name, value in list(element.attrib.items()):
         key = etree.QName(name).localname
         if key.lower().startswith("on") or LOCAL.search(value) or (key == "href" and not value.startswith("#")):

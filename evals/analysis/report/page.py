@@ -2,7 +2,7 @@
 
     python -m evals.analysis.report.page results/micro
 
-It shows what is there and says what is missing and how to make it: nothing is computed, no cell is evaluated.
+It shows the tables and figures that are there, and says of missing ones how to make them. It computes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POLICY = (
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A heading and what stands under it: names of tables and figures of the results folder, in order."""
+    """A heading, and the names of the tables and figures under it, in order."""
 
     id: str
     title: str
@@ -47,11 +47,14 @@ FIGURES = {
     "reward": "Mean reward of each step's rollouts.",
     "figure3": "Figure 3: average accuracy over lambda, its decay and the clip of weights.",
     "figure4": "Figure 4: shares of tokens with evidence for, without, and against the right answer over training.",
+    "gradient_signal": "Gradients: rollouts each method needs where GRPO needs one, and where its gradient points.",
     "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
 }
 SECTIONS = (
     ReportSection("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
     ReportSection("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
+    ReportSection("gradients", "Gradients", "Signal, noise and direction of every method's gradient on the same "
+            "rollouts, measured without training.", ("gradients",), ("gradient_signal",), "gradients"),
     ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
     ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
     ReportSection("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
@@ -69,7 +72,7 @@ SECTIONS = (
 
 def build(results: Path) -> str:
     """The whole page for ``results/<world>``; DataError if that is no results folder."""
-    if not any((results / name).is_dir() for name in ("tables", "figures", "cells")):
+    if not any((results / name).is_dir() for name in ("tables", "figures", "cells", "gradients")):
         raise DataError(str(results), "holds no tables, figures or cells", "name a folder like results/micro")
     sections = [*SECTIONS, *_others(results)]
     with _with_cells(results) as unpacked:
@@ -93,7 +96,7 @@ def build(results: Path) -> str:
 
 @contextmanager
 def _with_cells(results: Path) -> Iterator[Path]:
-    """``results``, or if it is an archive a folder of the same name that holds its cells while the block runs."""
+    """Give the block ``results``, or if that is an archive a temporary folder of the same name with its cells."""
     if (results / "cells").is_dir() or not (results / RECORDS).exists():
         yield results
         return
@@ -104,7 +107,7 @@ def _with_cells(results: Path) -> Iterator[Path]:
 
 
 def _world(results: Path) -> str:
-    """The world of the cells; of a folder without any, its name."""
+    """Name of the world of the cells; without cells the name of the folder."""
     cells = (CellFolder(path.parent) for path in sorted((results / "cells").glob("*/*/*/*/cell.json")))
     return next((cell.cell.world for cell in cells), results.resolve().name)
 
@@ -123,11 +126,11 @@ def _others(results: Path) -> Iterator[ReportSection]:
     tables = {name for one in SECTIONS for name in one.tables} | {"claims"}
     figures = {name for one in SECTIONS for name in one.figures}
     more = [sorted(path.stem for path in results.glob(pattern)) for pattern in ("tables/*.html", "figures/*.svg")]
-    found = [
+    more = [
         tuple(name for name in names if name not in known) for names, known in zip(more, (tables, figures), strict=True)
     ]
-    if any(found):
-        yield ReportSection("more", "Further tables and figures", "", found[0], found[1])
+    if any(more):
+        yield ReportSection("more", "Further tables and figures", "", more[0], more[1])
 
 
 def _verdicts(results: Path) -> str:
@@ -146,7 +149,7 @@ def _section(results: Path, section: ReportSection) -> str:
 
 def _figure(path: Path, target: str) -> str:
     words = FIGURES.get(path.stem, path.stem)
-    drawn = _part(path, lambda found: figure(found, words), path.stem, target)
+    drawn = _part(path, lambda svg: figure(svg, words), path.stem, target)
     if not path.exists():
         return drawn
     text = path.with_suffix(".html")
@@ -166,7 +169,7 @@ def runs_of(cells: Path) -> str:
 
 
 def _part(path: Path, show: Callable[[Path], str], name: str, target: str) -> str:
-    """What ``show`` makes of a file, or a sentence that says why it is not there; an unnamed part may be missing."""
+    """Show a file with ``show``, or say in a sentence why it is missing. A part without a name may be missing."""
     if not path.exists():
         way_out = f" (make {target})" if target else ""
         return f'<p class="missing">Not computed: {escape(name)}{way_out}.</p>' if name else ""

@@ -17,20 +17,20 @@ def runs(results: Path) -> str:
     folders = sorted(path.parent for path in (results / "cells").glob("*/*/*/*/cell.json"))
     if not folders:
         raise DataError(str(results / "cells"), "holds no cells", "train some")
-    found, broken = [], []
+    readable, broken = [], []
     for folder in folders:
         try:
             cell = CellFolder(folder)
-            found.append((cell.cell.name, cell.run))
+            readable.append((cell.cell.name, cell.run))
         except DataError as error:
             broken.append(str(error))
-    trained = [run for _, run in found if run is not None]
-    rows = "".join(_row(name, run) for name, run in found)
+    trained = [run for _, run in readable if run is not None]
+    rows = "".join(_row(name, run) for name, run in readable)
     heads = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     table = f'<table class="runs"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     warning = "".join(f'<p class="missing">{escape(text)}</p>' for text in broken)
     return (
-        f"{_summary(len(found), trained)}{warning}<details><summary>All {len(found)} cells</summary>"
+        f"{_summary(len(readable), trained)}{warning}<details><summary>All {len(readable)} cells</summary>"
         f'<div class="scroll" tabindex="0">{table}</div></details>'
     )
 

@@ -1,4 +1,4 @@
-"""Tables of CEPO's arms told apart by a few options, each row a point of the paper's (Tables 4 and 5, Figure 3)."""
+"""Tables of CEPO arms that differ in a few options. Each row is a point of the paper's Tables 4 and 5 or Figure 3."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PAPER_SCALE = "small"  # the paper's ablations are on its smaller model
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that is varied: its rows, and to which of them an arm belongs."""
+    """One thing that is varied: the rows for it, and the row to which an arm belongs."""
 
     rows: Mapping[Key, str]  # names in order; {option} stands for that option of the arm
-    options: frozenset[str]  # an arm that differs from the default in any other option is no row of it
+    options: frozenset[str]  # the options that may differ from the default; an arm with other differences has no row
     key: Callable[[Mapping[str, OptionValue]], Key | None]  # of an arm's options
-    same: Mapping[Key, Key] = field(default_factory=dict)  # rows that are another row's arm, not trained again
+    same: Mapping[Key, Key] = field(default_factory=dict)  # rows whose arm is that of another row
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Ablation:
     about: Sequence[str]  # sentences of the caption; {option} stands for that option of the default arm
 
 
-Placed = list[tuple[Key | None, PlannedRow]]  # lines, with the point of the paper's that each is; None for other arms
+Placed = list[tuple[Key | None, PlannedRow]]  # rows, each with its point of the paper; None for other arms
 
 
 def write_ablation(ablation: Ablation, cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
@@ -67,15 +67,15 @@ def exhibit_of(ablation: Ablation, published: Published) -> Exhibit:
 
 
 def place(ablation: Ablation, arms: Sequence[Arm], published: Published) -> Placed:
-    """The rows of one scale, then the arms that are none; compared with CEPO's default where that was run."""
+    """The rows of one scale, then the other arms. Their baseline is CEPO's default if that was run."""
     against = _default(arms)
     placed: Placed = []
     for choice in ablation.choices:
-        found = _find(choice, arms, against.get("default"))
+        by_key = _find(choice, arms, against.get("default"))
         for key, name in choice.rows.items():
-            arm = found.get(key) or found.get(choice.same.get(key, key))
+            arm = by_key.get(key) or by_key.get(choice.same.get(key, key))
             placed.append((key, PlannedRow(_name(name, arm), arm, against, _paper(ablation, key, arms[0], published))))
-        extra = {key: arm for key, arm in found.items() if key not in choice.rows}
+        extra = {key: arm for key, arm in by_key.items() if key not in choice.rows}
         placed += [(key, PlannedRow(arm.name, arm, against)) for key, arm in extra.items()]
     shown = [line.arm for _, line in placed]
     return placed + [(None, PlannedRow(arm.name, arm, against)) for arm in arms if arm not in shown]
@@ -98,12 +98,12 @@ def _about(ablation: Ablation, arms: Sequence[Arm]) -> list[str]:
 
 def _find(choice: Choice, arms: Sequence[Arm], default: Arm | None) -> dict[Key, Arm]:
     """The first arm at each point; default variants come first."""
-    found: dict[Key, Arm] = {}
+    by_key: dict[Key, Arm] = {}
     for arm in arms:
         fits = arm.method == "cepo" and (default is None or changes(arm, default).keys() <= choice.options)
         if fits and (key := choice.key(arm.options)) is not None:
-            found.setdefault(key, arm)
-    return found
+            by_key.setdefault(key, arm)
+    return by_key
 
 
 def _name(name: str, arm: Arm | None) -> str:
@@ -120,7 +120,7 @@ class _Unknown(dict[str, OptionValue]):
 
 
 def _paper(ablation: Ablation, key: Key, arm: Arm, published: Published) -> PublishedRow | None:
-    """The paper's average for a row; None at a scale, or for a row, that the paper does not have."""
+    """The paper's average for a row; None if the paper does not have the row or the scale."""
     points, table = exhibit_of(ablation, published).points, published.table2
     point = next((point for point in points if (point.series, point.x) == key), None)
     if point is None or table.model_at(arm.scale, arm.model) != table.scales[PAPER_SCALE]:

@@ -20,13 +20,19 @@ from evals.statistics.intervals import AVERAGE
 
 BASE = "base"
 PLACES = 6  # decimals of correlations in the .csv: digits far behind differ from one processor to the next
-RELATED = ("auroc", "average_precision", "slip_auroc", "slip_rate", "filler_rate")  # measures that accuracy may go with
+# Measures that accuracy may go with.
+RELATED = (
+    "auroc", "average_precision", "slip_auroc", "auroc_uncertain", "slip_auroc_uncertain", "slip_rate", "filler_rate",
+)  # fmt: skip
 CAPTION = [
     "A token's weight is its credit over the advantage of its rollout. Decisive tokens carry the problem's own content "
     "(a fact's number, a number read, an operator, a result), slips are wrong by themselves, filler is neither: read "
     "off each rollout's chain by a parser.",
     "AUROC and average precision (AP) of |weight \u2212 1| for decisive tokens; AUROC of the weight for slips among "
     "tokens of rollouts with a negative advantage: 1 blames slips first, 0.5 is chance.",
+    "Uncertain: the policy's entropy at the token was above 0.2 nats. A token of which the policy is sure has hardly "
+    "any gradient, whatever credit it gets, and any teacher leaves its weight near 1: what a teacher adds shows among "
+    "uncertain tokens. Beside it the AUROC of the entropy itself, which needs no teacher.",
     "Rates: share of all credit over share of tokens; 1 is what uniform credit gives. Evidence within 0.01 nats of 0 "
     "counts as zero.",
     "GRPO's credit is uniform: it ranks no token, so its AUROC is absent, not 0.5. OPSD and SDPO give no credit; "
@@ -101,18 +107,18 @@ def _entries(by: Mapping[str, Quality]) -> list[Entry]:
     return [_entry(measure, by[measure.key]) if measure.key in by else Entry(ABSENT) for measure in MEASURES]
 
 
-def _entry(measure: CreditMeasure, found: Quality) -> Entry:
+def _entry(measure: CreditMeasure, estimate: Quality) -> Entry:
     def shown(value: float) -> str:
         return f"{100 * value:.1f}" if measure.percent else f"{value:.3f}"
 
-    if found.low is None or found.high is None:
-        return Entry(shown(found.value))
-    return Entry(shown(found.value), (f"[{shown(found.low)}, {shown(found.high)}]",))
+    if estimate.low is None or estimate.high is None:
+        return Entry(shown(estimate.value))
+    return Entry(shown(estimate.value), (f"[{shown(estimate.low)}, {shown(estimate.high)}]",))
 
 
 def _gain(row: ComparisonRow) -> Entry:
-    found = row.versus.get(BASE, {}).get(AVERAGE)
-    return change(found) if found else Entry(ABSENT)
+    difference = row.versus.get(BASE, {}).get(AVERAGE)
+    return change(difference) if difference else Entry(ABSENT)
 
 
 def _correlations(scales: Sequence[ScaleCredit]) -> Part:
@@ -132,12 +138,12 @@ def _related() -> list[CreditMeasure]:
     return [measure for measure in MEASURES if measure.key in RELATED]
 
 
-def _related_entry(found: Correlation | None) -> Entry:
-    if found is None:
+def _related_entry(related: Correlation | None) -> Entry:
+    if related is None:
         return Entry(ABSENT)
-    bold = found.low > 0 or found.high < 0
-    low, high = signed_two(found.low), signed_two(found.high)
-    return Entry(signed_two(found.value), (f"[{low}, {high}]", f"{found.arms} arms"), bold=bold)
+    bold = related.low > 0 or related.high < 0
+    low, high = signed_two(related.low), signed_two(related.high)
+    return Entry(signed_two(related.value), (f"[{low}, {high}]", f"{related.arms} arms"), bold=bold)
 
 
 def _words(arms: Sequence[Arm], world: str) -> Words:
@@ -145,7 +151,7 @@ def _words(arms: Sequence[Arm], world: str) -> Words:
     covers = "seeds" if several else "training steps only: another training run may differ by more"
     caption = [
         *CAPTION,
-        f"95 % intervals over {covers}. Trained with {provenance.seeds(arms)}.",
+        f"95 % intervals over {covers}. {provenance.trained_with(arms)}",
         f"Correlations are over the arms of one scale that give credit, at least {FEWEST}; bold where the interval "
         "(Fisher) excludes 0. Arms share problems and base: this describes these arms, no more.",
         provenance.training(arms),
@@ -163,17 +169,17 @@ def _numbers(table: Comparison, scales: Sequence[ScaleCredit]) -> tidy.pd.DataFr
 def _measured(row: ComparisonRow, arm: Arm, by: Mapping[str, Quality]) -> Iterator[tidy.Line]:
     common = tidy.arm_line(arm, row.name)
     for measure in MEASURES:
-        if (found := by.get(measure.key)) is not None:
+        if (one := by.get(measure.key)) is not None:
             line = {"quantity": f"credit: {measure.key}", "unit": "share" if measure.percent else ""}
-            yield common | line | {"value": found.value, "low": found.low, "high": found.high}
+            yield common | line | {"value": one.value, "low": one.low, "high": one.high}
     if gained := row.versus.get(BASE, {}).get(AVERAGE):
         yield common | {"benchmark": AVERAGE, "quantity": "difference to base", "unit": "points"} | tidy.numbers(gained)
 
 
 def _correlated(world: str, scale: ScaleCredit) -> Iterator[tidy.Line]:
     for measure in _related():
-        if (found := scale.related(measure.key)) is not None:
-            line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{found.arms} arms"}
+        if (one := scale.related(measure.key)) is not None:
+            line = {"world": world, "scale": scale.name, "model": scale.model, "row": f"{one.arms} arms"}
             line |= {"quantity": f"correlation of {measure.key} with accuracy gained", "source": "this run"}
-            ends = {"value": found.value, "low": found.low, "high": found.high}
+            ends = {"value": one.value, "low": one.low, "high": one.high}
             yield line | {name: round(value, PLACES) for name, value in ends.items()}

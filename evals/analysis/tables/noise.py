@@ -1,4 +1,4 @@
-"""Noise floor: how far accuracies of one adapter lie apart when it is asked again with other sampling noise."""
+"""Noise floor: how much the accuracy of one adapter varies between evaluations with other random numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CAPTION = [
 
 @dataclass(frozen=True)
 class Repeats:
-    """One cell asked K times, or the difference of two cells asked alike."""
+    """The answers of one cell in K evaluations, or the difference of two cells with the same random numbers."""
 
     name: str
     cell: CellFolder
@@ -47,7 +47,7 @@ class Repeats:
 
     @property
     def expected(self) -> dict[str, float]:
-        """Standard deviation by independent draws: each question's variance, averaged."""
+        """Standard deviation if answers are independent, from the variance of each question."""
         variances = {n: float(a.var(axis=0, ddof=1).sum()) / a.shape[1] ** 2 for n, a in self.answers.items()}
         average = sum(variances.values()) / len(variances) ** 2
         return {name: variance**0.5 for name, variance in (variances | {AVERAGE: average}).items()}
@@ -60,10 +60,10 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     is read from ``published``. Raises DataError if no cell was evaluated more than once.
     """
     arms = read_arms(cells)
-    found = {
+    repeated = {
         scale: [_repeats(f, a.name) for a in members for f in a.folders] for scale, members in by_scale(arms).items()
     }
-    scales = {scale: several for scale, members in found.items() if (several := [one for one in members if one])}
+    scales = {scale: several for scale, members in repeated.items() if (several := [one for one in members if one])}
     if not scales:
         raise DataError("cells", "none was evaluated more than once", "run the experiment 'noise'")
     rows = {scale: [*members, *_differences(members)] for scale, members in scales.items()}
@@ -95,7 +95,7 @@ def _repeats(folder: CellFolder, name: str) -> Repeats | None:
 
 
 def _differences(members: Sequence[Repeats]) -> Iterator[Repeats]:
-    """The last method less the first, seed by seed, on the same draws."""
+    """Yield the last method minus the first, seed by seed, with the same random numbers."""
     first, last = members[0].cell.cell.method, members[-1].cell.cell.method
     if first == last:
         return

@@ -1,4 +1,4 @@
-"""Tables of pairs: arms that differ from a partner in what the row names, and what that does to the accuracy."""
+"""Tables of pairs: each row names how an arm differs from its partner, and shows the change in accuracy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_pairs(
     DataError as Table 2 does.
     """
     asked = {scale: topics(arms) for scale, arms in by_scale(read_arms(cells)).items()}
-    lines = {scale: [_line(pair) for topic in found for pair in topic.pairs] for scale, found in asked.items()}
+    lines = {scale: [_line(pair) for topic in topics for pair in topic.pairs] for scale, topics in asked.items()}
     paper = load(published)
     table = compare(lines, paper)
     around = words(table, paper, stem, [ABOUT, *about])
@@ -72,11 +72,11 @@ def _sections(
 
 
 def _averages(table: Comparison, row: ComparisonRow) -> list[Entry]:
-    found, by = row.accuracy.get(AVERAGE), row.versus.get(PARTNER, {}).get(AVERAGE)
-    accuracy = Entry(percent(found.value), (f"{interval(found)} {rates(row, AVERAGE)}",)) if found else Entry(ABSENT)
-    if found is None or by is None:
+    own, by = row.accuracy.get(AVERAGE), row.versus.get(PARTNER, {}).get(AVERAGE)
+    accuracy = Entry(percent(own.value), (f"{interval(own)} {rates(row, AVERAGE)}",)) if own else Entry(ABSENT)
+    if own is None or by is None:
         return [accuracy, Entry(ABSENT), Entry(ABSENT)]
-    return [accuracy, Entry(percent(found.value - by.value)), change(by)]
+    return [accuracy, Entry(percent(own.value - by.value)), change(by)]
 
 
 def _by_benchmark(table: Comparison, row: ComparisonRow) -> list[Entry]:

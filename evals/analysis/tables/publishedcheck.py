@@ -79,10 +79,10 @@ def _lines(paper: Published) -> Iterator[Mapping[str, object]]:
     for row in paper.table2.rows:
         common = {"exhibit": "table2", "scale": row.scale, "method": row.method}
         for name, value in row.cells.items():
-            found = "" if value is None else "k/N" if attainable(value, BENCHMARKS[name].items) else "no k gives it"
-            yield common | {"column": name, "printed": value, "questions": BENCHMARKS[name].items, "finding": found}
+            finding = "" if value is None else "k/N" if attainable(value, BENCHMARKS[name].items) else "no k gives it"
+            yield common | {"column": name, "printed": value, "questions": BENCHMARKS[name].items, "finding": finding}
         again = None if row.recomputed is None else round(row.recomputed, 3)
-        found = "is not the mean of the cells" if _differs(row) else ""
-        yield common | {"column": AVERAGE, "printed": row.average, "recomputed": again, "finding": found}
+        finding = "is not the mean of the cells" if _differs(row) else ""
+        yield common | {"column": AVERAGE, "printed": row.average, "recomputed": again, "finding": finding}
     for finding in findings(paper):
         yield {"exhibit": finding.exhibit, "finding": finding.message}

@@ -1,4 +1,4 @@
-"""Table 3: seconds of a training step by phase, and what each method costs over GRPO, beside the paper's hours."""
+"""Table 3: seconds of a training step by phase, time divided by GRPO's, and the paper's hours."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def _rows(arms: Sequence[Arm], published: Published) -> list[TimingRow]:
-    """The paper's methods, run or not, then every other arm."""
+    """Rows of the paper's methods, also of those that were not run, then of every other arm."""
     defaults = {arm.method: arm for arm in arms if arm.variant == "default"}
     shown = [(method, defaults.get(method)) for method in PAPER_ORDER[1:]]
     others = [("", arm) for arm in arms if arm not in [one for _, one in shown]]
@@ -90,13 +90,13 @@ def _heading(rows: Sequence[TimingRow]) -> str:
 
 def _entries(row: TimingRow, phases: Sequence[str]) -> list[Entry]:
     theirs = [Entry(text, paper=True) for text in (row.paper, row.paper_over)]
-    if (found := row.timing) is None:
+    if (measured := row.timing) is None:
         return [Entry(ABSENT)] * (len(phases) + 1 + len(OVER) + 3) + theirs
-    low, high = found.deciles
-    step = Entry(f"{found.step:.2f}", (f"[{low:.2f}, {high:.2f}]",))
-    run = [f"{found.minutes:.2f}", f"{found.tokens:.0f}", f"{found.memory_mb:.0f}"]
-    each = [Entry(f"{found.phases[name]:.3f}" if name in found.phases else ABSENT) for name in phases]
-    return [*each, step, *(_over(found.over.get(name)) for name in OVER), *map(Entry, run), *theirs]
+    low, high = measured.deciles
+    step = Entry(f"{measured.step:.2f}", (f"[{low:.2f}, {high:.2f}]",))
+    run = [f"{measured.minutes:.2f}", f"{measured.tokens:.0f}", f"{measured.memory_mb:.0f}"]
+    each = [Entry(f"{measured.phases[name]:.3f}" if name in measured.phases else ABSENT) for name in phases]
+    return [*each, step, *(_over(measured.over.get(name)) for name in OVER), *map(Entry, run), *theirs]
 
 
 def _over(ratio: Ratio | None) -> Entry:
@@ -151,10 +151,10 @@ def _measured(rows: Sequence[TimingRow]) -> Iterator[tidy.Line]:
                 yield common | {"quantity": f"time over GRPO's: {name}", "unit": "ratio"} | ends
 
 
-def _values(found: StepTiming) -> Iterator[tuple[str, float, str]]:
-    for name, value in found.phases.items():
+def _values(measured: StepTiming) -> Iterator[tuple[str, float, str]]:
+    for name, value in measured.phases.items():
         yield f"time per step: {name}", value, "seconds"
-    yield "time per step: all", found.step, "seconds"
-    yield "time of the run", found.minutes, "minutes"
-    yield "response tokens per step", found.tokens, "tokens"
-    yield "peak memory", found.memory_mb, "MB"
+    yield "time per step: all", measured.step, "seconds"
+    yield "time of the run", measured.minutes, "minutes"
+    yield "response tokens per step", measured.tokens, "tokens"
+    yield "peak memory", measured.memory_mb, "MB"

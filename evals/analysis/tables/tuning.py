@@ -1,4 +1,4 @@
-"""Learning rates: every method's validation accuracy after training at each rate. Benchmarks are not looked at."""
+"""Learning rates: validation accuracy of every method after training at each rate. Benchmarks are not used."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     """
     arms = trained(read_arms(cells))
     scales = {scale: _by_method(members) for scale, members in by_scale(arms).items()}
-    rates = sorted({rate for methods in scales.values() for found in methods.values() for rate in found})
+    rates = sorted({rate for methods in scales.values() for by_rate in methods.values() for rate in by_rate})
     sections = [
         TableSection(
-            f"{scale}: {next(a.model for a in arms if a.scale == scale)}", [_row(m, f, rates) for m, f in found.items()]
+            f"{scale}: {next(a.model for a in arms if a.scale == scale)}",
+            [_row(m, f, rates) for m, f in named.items()],
         )
-        for scale, found in scales.items()
+        for scale, named in scales.items()
     ]
     part = Part(
         "Validation accuracy after training (%)", [ColumnGroup("Learning rate", [f"{r:g}" for r in rates])], sections
@@ -43,14 +44,14 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def _by_method(arms: Sequence[Arm]) -> dict[str, Rates]:
-    found: dict[str, Rates] = {}
+    methods: dict[str, Rates] = {}
     for arm in arms:
-        found.setdefault(arm.method, {})[float(arm.options["lr"])] = arm
-    return found
+        methods.setdefault(arm.method, {})[float(arm.options["lr"])] = arm
+    return methods
 
 
-def _row(method: str, found: Rates, rates: Sequence[float]) -> tuple[str, list[Entry]]:
-    reached = {rate: accuracy for rate, arm in found.items() if (accuracy := final_accuracy(arm))}
+def _row(method: str, by_rate: Rates, rates: Sequence[float]) -> tuple[str, list[Entry]]:
+    reached = {rate: accuracy for rate, arm in by_rate.items() if (accuracy := final_accuracy(arm))}
     best = max((accuracy.value for accuracy in reached.values()), default=None)
     entries = [
         Entry(percent(one.value), (interval(one),), bold=one.value == best)
@@ -89,8 +90,8 @@ def _words(arms: Sequence[Arm]) -> Words:
 
 def _numbers(scales: Mapping[str, Mapping[str, Rates]]) -> Iterator[tidy.Line]:
     for methods in scales.values():
-        for found in methods.values():
-            for rate, arm in sorted(found.items()):
+        for by_rate in methods.values():
+            for rate, arm in sorted(by_rate.items()):
                 line = tidy.arm_line(arm, f"{method_name(arm.method)} at {rate:g}")
                 line |= {"quantity": "validation accuracy", "unit": "percent"}
                 yield line | tidy.numbers(one) if (one := final_accuracy(arm)) else line

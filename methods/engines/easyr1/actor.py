@@ -1,4 +1,4 @@
-"""EasyR1's actor with our losses: hidden states come from its unmodified forward pass, padded or packed."""
+"""EasyR1's actor with our losses. Its unmodified forward pass, padded or packed, gives the hidden states."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -24,7 +24,7 @@ from methods.shared.surrogate import token_weights
 
 MicroBatch = dict[str, Any]
 Output = Callable[[Tensor, MicroBatch], Tensor]
-HAS = "has_"  # column of a batch: prefix of the teacher whose reference it tells of
+HAS = "has_"  # has_<teacher>: column of a batch that says whether the teacher has a reference
 USED = (  # columns that an update needs; those of distribution matching are there only then
     *(*STANDARD, "responses", "response_mask", "old_log_probs", "advantages"),
     *("teacher_hidden", "group", "reward", "correct", "advantage", "row"),
@@ -34,8 +34,8 @@ USED = (  # columns that an update needs; those of distribution matching are the
 class Actor(DataParallelPPOActor):
     """Scores and updates with a method of this project.
 
-    The model's own head must return hidden states unchanged (worker.py sees to that); ``head`` then turns those of
-    response tokens into what is asked for. ``after_update`` is called after every optimizer update.
+    The model's own head must return hidden states unchanged (worker.py makes it so). ``head`` computes log-probs and
+    losses from those of response tokens. ``after_update`` is called after every optimizer update.
     """
 
     def __init__(self, method: Method, head: Head, after_update: Callable[[], None], **easyr1: Any) -> None:  # noqa: ANN401
@@ -43,14 +43,14 @@ class Actor(DataParallelPPOActor):
         self.method, self.head, self.after_update = method, head, after_update
         self.output: Output = self._logp
         self.seen: list[tuple[Tensor, Tensor]] = []  # matching: rows (b,) and their losses (b, T) in this rollout step
-        self.log_probs_from_logits = lambda logits, labels: logits  # what EasyR1 takes for logits is hidden states
+        self.log_probs_from_logits = lambda logits, labels: logits  # EasyR1 calls hidden states logits here
 
     def hidden(self, micro_batch: MicroBatch) -> Float[Tensor, "b T hidden"]:
-        """Last hidden states that predict each response token."""
+        """Return the last hidden states, from which each response token is predicted."""
         return super()._forward_micro_batch(micro_batch, temperature=1.0)
 
     def _forward_micro_batch(self, micro_batch: MicroBatch, temperature: float) -> Tensor:
-        """What EasyR1's ``compute_log_prob`` collects; the method's own temperature is used."""
+        """Return what EasyR1's ``compute_log_prob`` collects. The method's own temperature is used."""
         return self.output(self.hidden(micro_batch), micro_batch)
 
     @contextmanager
@@ -84,7 +84,7 @@ class Actor(DataParallelPPOActor):
             return self.compute_log_prob(teacher_rows(data))
 
     def update_policy(self, data: DataProto) -> dict[str, list[float]]:
-        """One optimizer update per mini-batch; metrics are those of the whole mini-batch, over all ranks."""
+        """Make one optimizer update for each mini-batch. Metrics are those of the mini-batch over all ranks."""
         self.actor_module.train()
         self.seen.clear()
         has = [key for key in list(data.batch.keys()) if key.startswith(HAS)]
@@ -99,12 +99,12 @@ class Actor(DataParallelPPOActor):
         return metrics
 
     def _accumulate(self, mini_batch: DataProto) -> dict[str, float]:
-        """Gradients of one mini-batch; returns its loss and the share of its tokens that each clip caught."""
+        """Compute the gradients of one mini-batch. Returns its loss and the share of tokens that each clip changed."""
         mask = mini_batch.batch["response_mask"].float()
-        whole = self._total(mask.sum() if self.method.loss_avg == "token" else torch.tensor(float(len(mask))))
+        total = self._total(mask.sum() if self.method.loss_avg == "token" else torch.tensor(float(len(mask))))
         local = float(mask.sum()) if self.method.loss_avg == "token" else len(mask)
-        # token_weights averages over this rank's part; the mean wanted is over the whole mini-batch.
-        mini_batch.batch["weight"] = token_weights(mask, self.method.loss_avg) * (local / whole)
+        # token_weights averages over this rank's part of the mini-batch. The mean must be over all of it.
+        mini_batch.batch["weight"] = token_weights(mask, self.method.loss_avg) * (local / total)
         sums: dict[str, float] = defaultdict(float)
         for micro_batch in self._micro_batches(mini_batch):
             per_token, marks = self._losses(micro_batch, mini_batch.meta_info)
@@ -145,12 +145,12 @@ class Actor(DataParallelPPOActor):
 
 
 def response_tokens(micro_batch: MicroBatch) -> Bool[Tensor, "b T"]:
-    """True on response tokens, False on what pads them."""
+    """True on response tokens, False on padding."""
     return micro_batch["attention_mask"][:, -micro_batch["responses"].size(-1) :].bool()
 
 
 def rollouts_of(micro_batch: MicroBatch, seed: int) -> Rollouts:
-    """The rows of a micro-batch as a method's ``loss`` sees them."""
+    """Return the rows of a micro-batch in the form that a method's ``loss`` is given."""
     has = {key.removeprefix(HAS): value for key, value in micro_batch.items() if key.startswith(HAS)}
     return Rollouts(
         group=micro_batch["group"],

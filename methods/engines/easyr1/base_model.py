@@ -20,7 +20,10 @@ NEW_TOKENIZER = "TokenizersBackend"  # what transformers 5 calls a tokenizer tha
 
 
 def readable_base(base: Path, folder: Path, rounded: bool = True) -> Path:
-    """``base`` itself if transformers 4 wrote it, else ``folder``, made from it anew, to bfloat16 where ``rounded``."""
+    """Return ``base`` if transformers 4 wrote it, else ``folder`` with a copy that is made from it.
+
+    With ``rounded`` the weights of the copy are rounded to bfloat16.
+    """
     config = json.loads((base / "config.json").read_text())
     if "rope_parameters" not in config.get("text_config", {}):
         return base

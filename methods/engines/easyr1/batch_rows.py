@@ -1,4 +1,4 @@
-"""Rows of an EasyR1 batch: their order over the workers, and a teacher's prompts before the same responses."""
+"""Rows of an EasyR1 batch: their order over the workers, and rows with a teacher's prompts and the same responses."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -14,13 +14,13 @@ from verl.utils.seqlen_balancing import get_seqlen_balanced_partitions
 from methods.engines.shared.prompts import Prompt, pad_prompts
 
 STANDARD = ("input_ids", "attention_mask", "position_ids")  # EasyR1's names
-CONTEXT = tuple(f"teacher_{name}" for name in STANDARD)  # beside the student's own, for distribution matching
+CONTEXT = tuple(f"teacher_{name}" for name in STANDARD)  # the teacher's, for distribution matching
 
 
 def context_rows(
     prompts: Sequence[Prompt], responses: Int[Tensor, "B T"], mask: Int[Tensor, "B T"], pad: int
 ) -> dict[str, Tensor]:
-    """Rows under EasyR1's names: left-padded prompts, then the responses as sampled; positions are (B, 4, L).
+    """Make rows with EasyR1's names: left-padded prompts, then the responses as sampled; positions are (B, 4, L).
 
     Position row 0 counts a row's tokens from 0, rows 1-3 are the prompts' own and go on after them. Responses stay
     at the end, where EasyR1 looks for them.
@@ -39,7 +39,7 @@ def context_rows(
 
 
 def teacher_rows(data: DataProto) -> DataProto:
-    """The teacher's rows that lie beside the student's, under EasyR1's names."""
+    """Return the teacher's columns of a batch, with EasyR1's names."""
     tensors = {name: data.batch[other] for name, other in zip(STANDARD, CONTEXT, strict=True)}
     seen = {}
     if data.meta_info["teacher_image"] and "multi_modal_inputs" in data.non_tensor_batch:
@@ -50,7 +50,7 @@ def teacher_rows(data: DataProto) -> DataProto:
 
 
 def worker_order(minibatches: Sequence[Tensor], lengths: Sequence[int], workers: int) -> list[int]:
-    """Rows in the order in which EasyR1 deals them out: worker by worker, each with its part of every mini-batch.
+    """Order rows by worker, so that EasyR1 gives each worker its part of every mini-batch.
 
     EasyR1 gives each worker consecutive rows and the worker cuts them into mini-batches in turn. Within a mini-batch
     the parts are of equal size and about equal in tokens.

@@ -27,10 +27,10 @@ def checkout(folder: Path, say: Callable[[str], None], repository: str = REPOSIT
 
 def lacking(folder: Path) -> str | None:
     """Why the engine cannot use a checkout; None if it can."""
-    found = head(folder)
-    if found == COMMIT:
+    commit = head(folder)
+    if commit == COMMIT:
         return None
-    return f"{folder} is at {found}, needed is {COMMIT}" if found else f"{folder} is no checkout of EasyR1"
+    return f"{folder} is at {commit}, needed is {COMMIT}" if commit else f"{folder} is no checkout of EasyR1"
 
 
 def head(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose checkpoint is this? A note in each of EasyR1's checkpoints, and a look at the newest before a run starts."""
+"""A note in each checkpoint of EasyR1 says to which cell it belongs; it is read before a run is resumed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ TRACKER = "checkpoint_tracker.json"  # EasyR1's: verl/utils/checkpoint/checkpoin
 
 
 def write_note(folder: Path, digest: str, resumed_at: tuple[int, ...]) -> None:
-    """Say whose checkpoint ``folder`` is, before EasyR1 writes it."""
+    """Write to which cell the checkpoint ``folder`` belongs, before EasyR1 writes the checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NOTE).write_text(json.dumps({"cell_digest": digest, "resumed_at": list(resumed_at)}))
 
 
 def read_note(folder: Path, digest: str) -> tuple[int, ...]:
-    """Steps at which the run was resumed before; TrainError for a damaged checkpoint or one of another cell."""
+    """Read the steps at which the run was resumed so far. TrainError if it is damaged or of another cell."""
     try:
         note = json.loads((folder / NOTE).read_text())
         owner, resumed_at = note["cell_digest"], tuple(note["resumed_at"])
@@ -34,7 +34,7 @@ def read_note(folder: Path, digest: str) -> tuple[int, ...]:
 
 
 def newest(folder: Path) -> Path | None:
-    """The checkpoint that EasyR1 would go on from; None without one. TrainError if its tracker cannot be read."""
+    """The checkpoint from which EasyR1 would resume, or None. TrainError if its tracker cannot be read."""
     tracker = folder / TRACKER
     if not tracker.exists():
         return None

@@ -1,4 +1,4 @@
-"""What must hold before EasyR1 starts; each problem is one line with its way out."""
+"""Checks before EasyR1 starts. Each problem is an error of one line that says what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # LoRA ranks that vLLM 0.11 ha
 
 
 def check_job(job: TrainingJob) -> None:
-    """Raise ConfigError for what EasyR1 cannot express or would do silently wrong."""
+    """Raise ConfigError for an option that EasyR1 does not have or would silently do wrong."""
     _check_lengths(job)
     _check_shares(job)
     method, easyr1 = job.method, job.easyr1
@@ -62,7 +62,7 @@ def _check_lengths(job: TrainingJob) -> None:
 
 
 def _check_shares(job: TrainingJob) -> None:
-    """Everything EasyR1 deals out must come out even."""
+    """Raise ConfigError unless prompts, mini-batches and rollouts can be divided equally among the workers."""
     method, workers = job.method, job.workers
     if method.prompts % method.minibatch_prompts:
         raise ConfigError(
@@ -81,10 +81,10 @@ def _check_shares(job: TrainingJob) -> None:
         raise ConfigError("easyr1.tensor_parallel", cause, "choose a divisor of the number of GPUs")
 
 
-def check_versions(found: Mapping[str, str | None]) -> None:
+def check_versions(versions: Mapping[str, str | None]) -> None:
     """Raise ConfigError for a package outside the tested range; None means it is not installed."""
     for name, (tested, reason) in TESTED.items():
-        installed = found.get(name)
+        installed = versions.get(name)
         if installed is None or not SpecifierSet(tested).contains(installed, prereleases=True):
             cause = f"{name} {installed or '(not installed)'} is outside the tested range {tested}: {reason}"
             raise ConfigError("environment", cause, "install envs/easyr1.txt and set easyr1.python to its Python")

@@ -1,4 +1,4 @@
-"""From a job to EasyR1's own config: the one place that knows what our options are called there."""
+"""Make EasyR1's config from a job. Only this module knows how our options are called there."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -17,13 +17,13 @@ from methods.engines.shared.lora import LANGUAGE_LAYERS
 from methods.shared import seeding
 
 SEED_LIMIT = 2**31 - 2**16  # vLLM's seeds are 32 bits; it adds the number of a sample
-# Any built-in estimator will do: our advantages replace its result. This one allows groups of one.
+# Any of EasyR1's estimators could stand here, because our advantages replace its result. This one allows groups of one.
 ESTIMATOR = "reinforce_plus_plus"
 
 
 @dataclass
 class CellWorkerConfig(WorkerConfig):
-    """EasyR1 hands its workers this section only, so the cell travels in it."""
+    """EasyR1's section for workers, with the cell in it, because workers are given only this section."""
 
     cell: str = ""  # JSON of contracts.records.Cell
 
@@ -100,7 +100,7 @@ def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
             model_path=str(base),
             trust_remote_code=False,
             enable_gradient_checkpointing=easyr1.gradient_checkpointing,
-            freeze_vision_tower=not method.lora_rank,  # as LoRA leaves it; whole.py freezes embeddings and head
+            freeze_vision_tower=not method.lora_rank,  # as LoRA leaves it; full_finetune.py freezes embeddings and head
             lora=LoraConfig(
                 rank=method.lora_rank,
                 alpha=method.lora_alpha,
@@ -118,7 +118,11 @@ def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
 def _reward(job: TrainingJob, method: Method) -> RewardConfig:
     return RewardConfig(
         reward_function=f"{Path(__file__).with_name('reward.py')}:compute_score",
-        reward_function_kwargs={"kind": method.reward, "deadline": job.settings.grade_deadline},
+        reward_function_kwargs={
+            "kind": method.reward,
+            "deadline": job.settings.grade_deadline,
+            "grader": method.grader,
+        },
     )
 
 
@@ -150,6 +154,6 @@ def _trainer(job: TrainingJob, method: Method, resuming: bool) -> TrainerConfig:
         val_before_train=validating and not resuming,
         val_freq=job.settings.validate_every if validating else -1,
         save_freq=job.settings.checkpoint_every,
-        save_limit=3,  # EasyR1 may keep the best one besides, and deletes before it writes: the newest must stay
+        save_limit=3,  # EasyR1 deletes old ones before it writes, and may keep the best besides; the newest must stay
         save_checkpoint_path=str(job.checkpoints),
     )

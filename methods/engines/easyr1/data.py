@@ -21,7 +21,7 @@ from methods.engines.shared.prompts import Vision, make_prompt
 from methods.shared.contexts import IMAGE_PAD, student_prompt
 
 Row = dict[str, Any]
-NO_FEATURES = torch.zeros(0)  # the workers look at the images themselves; here only their grids count
+NO_FEATURES = torch.zeros(0)  # workers compute the features of images; here only the size of their grids is needed
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Reader:
         if not images:
             return []
         merge = self.image_processor.merge_size
-        found = self.image_processor(images=images, return_tensors="pt")["image_grid_thw"]
-        return [(int(height) // merge, int(width) // merge) for _, height, width in found]
+        grids = self.image_processor(images=images, return_tensors="pt")["image_grid_thw"]
+        return [(int(height) // merge, int(width) // merge) for _, height, width in grids]
 
     def prompt(self, problem: Problem) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids of the student's prompt, one per vision token, and the grids of its images."""
+        """Return the ids of the student's prompt, one for each vision token, and the grids of its images."""
         grids = self.grids(problem)
         counts = [height * width for height, width in grids]
         return student_prompt(self.tokenizer, problem.text, self.method.prompt_template, counts), grids
@@ -54,7 +54,7 @@ class Reader:
         return len(self.prompt(problem)[0])
 
     def row(self, problem: Problem) -> Row:
-        """One row of a batch: (max_prompt,) ids and mask, (4, max_prompt) positions, and what vLLM and the hooks need.
+        """Make a row of a batch: (max_prompt,) ids and mask, (4, max_prompt) positions, and fields for vLLM and hooks.
 
         Position row 0 counts tokens (EasyR1 finds the borders of packed rows by its zeros), rows 1-3 are M-RoPE's.
         """
@@ -94,11 +94,11 @@ class StepLoader:
             yield collate([self.reader.row(problem) for problem in problems])
 
     def state_dict(self) -> dict[str, int]:
-        """Steps handed out."""
+        """Return the number of steps whose batches were given out."""
         return {"step": self.step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after a resume."""
+        """Continue after the steps of ``state``."""
         self.step = state["step"]
 
 
@@ -127,7 +127,7 @@ def make_loaders(job: TrainingJob, reader: Reader) -> tuple[StepLoader, Validati
 
 
 def check_template(reader: Reader, problem: Problem) -> None:
-    """Raise ConfigError if the instruction that the method's template asks for is not in the prompt."""
+    """Raise ConfigError if the prompt lacks the instruction of the method's template."""
     text = reader.tokenizer.decode(reader.prompt(problem)[0])
     if reader.method.prompt_template != "none" and "\\boxed{}" not in text:
         raise ConfigError(

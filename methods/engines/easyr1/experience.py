@@ -1,4 +1,4 @@
-"""From a batch of EasyR1 to what the methods work on, and back: members, references, contexts, credit."""
+"""Convert a batch of EasyR1 to the experience that methods work on, and write credit back into the batch."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -22,6 +22,7 @@ from methods.engines.shared.responses import Responses
 from methods.shared import seeding
 from methods.shared.references import Member, Reference
 from methods.shared.rewards import boxed_answer
+from methods.shared.surrogate import selected
 
 TeacherLogp = Callable[[DataProto], Tensor]  # rows under EasyR1's names -> (rows, T) nats
 PIXELS = ("min_pixels", "max_pixels", "video_fps")
@@ -29,7 +30,7 @@ PIXELS = ("min_pixels", "max_pixels", "video_fps")
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Reads EasyR1's batches with a method's eyes."""
+    """Reads EasyR1's batches for a method."""
 
     method: Method
     tokenizer: Any
@@ -37,9 +38,9 @@ class Interpreter:
     seed: int
 
     def read(self, batch: DataProto, step: int) -> Experience:
-        """The rollouts of 0-based ``step``; rows of ``batch`` lie in the order of their problems, G after G.
+        """Return the rollouts of 0-based ``step``. Rows of ``batch`` are in order of their problems, group by group.
 
-        Contexts stay in EasyR1's batch, a teacher's hidden states with the workers, and EasyR1 counts timeouts.
+        Contexts stay in EasyR1's batch, hidden states of teachers stay with the workers, and EasyR1 counts timeouts.
         """
         method, tensors = self.method, batch.batch
         mask = tensors["response_mask"].float()
@@ -47,9 +48,9 @@ class Interpreter:
         members = self._members(tensors["responses"], mask, rewards)
         correct = torch.tensor([m.correct for m in members])
         group = torch.arange(len(members)) // method.group_size
-        logp, truncated = tensors["old_log_probs"] * mask, self._truncated(tensors, mask).float()
+        logp, truncated = selected(tensors["old_log_probs"], mask), self._truncated(tensors, mask).float()
         tokens = tensors["responses"] * mask.long()
-        responses = Responses(tokens, mask, logp, tensors["entropy"] * mask, group, truncated)
+        responses = Responses(tokens, mask, logp, selected(tensors["entropy"], mask), group, truncated)
         rollouts = as_rollouts(method, responses, rewards, correct, seeding.stream(self.seed, "hook", step))
         return Experience([], responses, members, rollouts, torch.zeros(0), 0)
 
@@ -70,7 +71,7 @@ class Interpreter:
         ]
 
     def contexts(self, teacher: Teacher, batch: DataProto, references: Sequence[Reference | None]) -> dict[str, Tensor]:
-        """Rows of what ``teacher`` reads; without a reference it is the student's own prompt."""
+        """Make the rows of ``teacher``. A rollout without reference gets the student's prompt."""
         tensors, other = batch.batch, batch.non_tensor_batch
         visions = [[Vision(NO_FEATURES, (), grid) for grid in map(tuple, grids)] for grids in other["grids"]]
         prompts = [
@@ -83,9 +84,10 @@ class Interpreter:
 def ask_teachers(
     read: Interpreter, batch: DataProto, experience: Experience, step: int, ask: TeacherLogp, multiple: int
 ) -> Experience:
-    """Log-probs of each teacher (credit), or its contexts put into ``batch`` for the workers (matching).
+    """Add the log-probs of each teacher (credit), or put its contexts into ``batch`` for the workers (matching).
 
-    ``ask`` is given a ``multiple`` of rows: workers take equal shares, and padded passes equal parts of a share.
+    The number of rows given to ``ask`` is a multiple of ``multiple``, because workers take equal shares and padded
+    passes equal parts of a share.
     """
     method, rollouts = read.method, experience.rollouts
     truths = batch.non_tensor_batch["ground_truth"][:: method.group_size].tolist()
@@ -101,9 +103,8 @@ def ask_teachers(
             wanted = (has[name] & (rollouts.advantage != 0)).nonzero()[:, 0]
             logp[name] = torch.zeros_like(rollouts.mask)
             if len(wanted):
-                logp[name][wanted] = (
-                    _ask_some(read, teacher, batch, references, wanted, ask, multiple) * (rollouts.mask[wanted])
-                )
+                found = _ask_some(read, teacher, batch, references, wanted, ask, multiple)
+                logp[name][wanted] = selected(found, rollouts.mask[wanted])
     return replace(experience, rollouts=replace(rollouts, logp=logp, has=has))
 
 
@@ -126,7 +127,7 @@ def _ask_some(
 
 
 def put_back(batch: DataProto, experience: Experience, credit: Tensor | None) -> None:
-    """Columns for the workers: credit as EasyR1's advantages, or the fields a matching loss sees."""
+    """Add columns for the workers: credit as EasyR1's advantages, or the fields that a matching loss needs."""
     rollouts, tensors = experience.rollouts, batch.batch
     tensors["old_log_probs"] = rollouts.logp["student"]
     if credit is not None:

@@ -1,4 +1,4 @@
-"""Training without an adapter: what stays frozen, how far the rest moved, and the model folder it ends in."""
+"""Full fine-tuning: which weights stay frozen, how far the others moved, and the model folder at the end."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -30,8 +30,8 @@ DTYPES = ("dtype", "torch_dtype")  # keys of config.json
 def frozen_ends() -> Iterator[None]:
     """A model that EasyR1 builds within this block keeps its embeddings and its head, as under LoRA.
 
-    It has no hook between loading a model and sharding it: the function it then asks how to shard is replaced. That
-    some weights of a shard are frozen is allowed with ``use_orig_params``, which it sets for a frozen vision tower.
+    EasyR1 has no hook between loading a model and sharding it, so the function that it asks how to shard is replaced.
+    A shard may hold frozen weights because EasyR1 sets ``use_orig_params`` for a frozen vision tower.
     """
     asked = fsdp_workers.get_fsdp_wrap_policy
 
@@ -61,24 +61,24 @@ def distance(module: Any, start: Shards) -> float:  # noqa: ANN401
     return float(total.sqrt())
 
 
-def whole_weights(module: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """Every weight of the model by its name, float32 in host memory of rank 0; nothing on other ranks.
+def all_weights(module: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """Return every weight of the model by name, float32 in host memory of rank 0; nothing on other ranks.
 
-    A head that is the embedding is left out, as transformers does.
+    A head that shares its weight with the embedding is left out, as transformers does.
     """
     core = module._fsdp_wrapped_module
     tied = core.get_output_embeddings().weight is core.get_input_embeddings().weight
     shards: dict[str, Any] = get_model_state_dict(module)
     weights = {}
     for name, tensor in shards.items():
-        whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor  # a tensor at a time fits beside vLLM
+        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor  # one at a time, for want of memory
         if dist.get_rank() == 0 and not (tied and name == "lm_head.weight"):
-            weights[name] = whole.detach().to("cpu", torch.float32).contiguous()
+            weights[name] = full.detach().to("cpu", torch.float32).contiguous()
     return weights
 
 
 def write_model(weights: dict[str, Tensor], base: Path, folder: Path) -> None:
-    """A Hugging Face folder of ``weights`` with everything else from ``base``, written whole or not at all."""
+    """Write a Hugging Face folder with ``weights`` and all other files of ``base``, completely or not at all."""
     with replacing_folder(folder) as temporary:
         for file in base.iterdir():
             if file.suffix in COPIED and file.name != INDEX:
@@ -89,6 +89,6 @@ def write_model(weights: dict[str, Tensor], base: Path, folder: Path) -> None:
 
 
 def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with every dtype that it or a part of it names made float32."""
+    """Return the config with float32 for every dtype in it."""
     named = {key: "float32" for key in DTYPES if key in config}
     return {key: _in_float32(value) if isinstance(value, dict) else value for key, value in config.items()} | named

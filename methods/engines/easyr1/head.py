@@ -1,8 +1,8 @@
-"""The language-model head outside the model: from hidden states to log-probs and losses, some tokens at a time.
+"""The language-model head outside the model: compute log-probs and losses from hidden states, some tokens at a time.
 
-LoRA leaves the head alone, so one copy of its weight serves student and teachers for the whole run, and a teacher's
-whole distributions can be kept as hidden states. The (tokens, V) logits exist for one chunk only; in the backward pass
-they are computed again.
+The head is never trained, so one copy of its weight serves student and teachers during the run, and a teacher's
+distributions can be kept as hidden states. The logits (tokens, V) exist for one chunk only; for the backward pass they
+are computed again.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ TOKENS_AT_ONCE = 1024  # 0.6 GB of float32 logits at a vocabulary of 152,000
 
 
 class Head:
-    """A frozen head; ``score_dtype`` is the precision of its product (released code: bfloat16)."""
+    """A frozen head. ``score_dtype`` is the precision of its matrix product (released code: bfloat16)."""
 
     def __init__(self, weight: Float[Tensor, "V hidden"], score_dtype: Literal["float32", "bfloat16"]) -> None:
         self.weight, self.dtype = weight.detach(), getattr(torch, score_dtype)
 
     def logits(self, hidden: Float[Tensor, "N hidden"]) -> Float[Tensor, "N V"]:
-        """float32 logits."""
+        """Return the logits in float32."""
         return torch.nn.functional.linear(hidden.to(self.dtype), self.weight.to(self.dtype)).float()
 
     def logp(
         self, hidden: Float[Tensor, "N hidden"], tokens: Int[Tensor, " N"], temperature: float
     ) -> Float[Tensor, " N"]:
-        """Log-probs in nats of ``tokens`` at ``temperature``, differentiable."""
+        """Return the log-probs of ``tokens`` in nats at ``temperature``. Gradients flow to ``hidden``."""
 
         def of_chunk(part: Tensor, chosen: Tensor) -> Tensor:
             logits = self.logits(part) / temperature
@@ -42,7 +42,7 @@ class Head:
     def logp_and_entropy(
         self, hidden: Float[Tensor, "N hidden"], tokens: Int[Tensor, " N"], temperature: float
     ) -> Float[Tensor, "N 2"]:
-        """Log-probs of ``tokens`` and the entropy of the distribution they come from, both in nats."""
+        """Return the log-probs of ``tokens`` and the entropies of their distributions, both in nats."""
 
         def of_chunk(part: Tensor, chosen: Tensor) -> Tensor:
             logp = (self.logits(part) / temperature).log_softmax(-1)
@@ -52,10 +52,10 @@ class Head:
 
 
 def in_chunks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """``function`` of :data:`TOKENS_AT_ONCE` rows of the tensors at a time, concatenated.
+    """Apply ``function`` to :data:`TOKENS_AT_ONCE` rows of the tensors at a time, and join the results.
 
-    Where a gradient is wanted, only the inputs of a chunk are kept; its intermediate results are computed again in the
-    backward pass.
+    With gradients, only the inputs of a chunk are kept. Its intermediate results are computed again in the backward
+    pass.
     """
     parts = zip(*(tensor.split(TOKENS_AT_ONCE) for tensor in tensors), strict=True)
     if torch.is_grad_enabled():

@@ -1,4 +1,4 @@
-"""What the process that runs EasyR1 is told, as a JSON file."""
+"""The job for the process that runs EasyR1, as a JSON file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from methods.engines.easyr1.settings import EasyR1EngineSettings, EasyR1Settings
 
 
 class TrainingJob(BaseModel):
-    """One cell to train, and where everything is; all paths are absolute."""
+    """One cell to train, and the paths of its files, all absolute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +36,7 @@ class TrainingJob(BaseModel):
 
     @property
     def state(self) -> Path:
-        """Where the run keeps what it needs to be resumed; removed when the cell is done."""
+        """Folder with all that is needed to resume the run. It is removed when the cell is done."""
         return self.out / "state"
 
     @property
@@ -46,12 +46,12 @@ class TrainingJob(BaseModel):
 
     @property
     def lines(self) -> Path:
-        """Step lines so far; the workflow reads the progress from here."""
+        """The lines of ``train.jsonl`` so far, from which the workflow reads the progress."""
         return self.state / "progress.jsonl"
 
     @property
     def rollouts(self) -> Path:
-        """What is kept of each step's rollouts so far."""
+        """Folder with the rollouts that are kept of each step so far."""
         return self.state / "rollouts"
 
     @property

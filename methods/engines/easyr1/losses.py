@@ -21,7 +21,7 @@ def credit_loss(
     logp_old: Float[Tensor, "B T"],
     credit: Float[Tensor, "B T"],
 ) -> tuple[Float[Tensor, "B T"], Marks]:
-    """Clipped surrogate, and which tokens each clip caught."""
+    """Return the clipped surrogate, and the tokens that each clip changed."""
     return clipped_surrogate(logp, logp_old, credit, method.clip_low, method.clip_high, method.dual_clip)
 
 
@@ -32,7 +32,7 @@ def matching_loss(
     teacher: Float[Tensor, "B T hidden"],
     batch: Rollouts,
 ) -> Float[Tensor, "B T"]:
-    """The method's loss of whole distributions at response tokens, in nats; 0 on padding."""
+    """Return the method's loss of distributions at response tokens, in nats; 0 on padding."""
     valid = batch.mask.bool()
     tokens = single_tokens(batch, valid)
 
@@ -47,7 +47,7 @@ def matching_loss(
 
 
 def single_tokens(batch: Rollouts, valid: Bool[Tensor, "B T"]) -> Rollouts:
-    """Every valid token as a rollout of length one: a loss is defined per token, so it does not see the difference."""
+    """Make each valid token a rollout of length one. Its loss stays the same: it depends on no other token."""
     row = valid.nonzero()[:, 0]
 
     def one(value: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def single_tokens(batch: Rollouts, valid: Bool[Tensor, "B T"]) -> Rollouts:
 
 
 def take(batch: Rollouts, rows: Int[Tensor, " b"]) -> Rollouts:
-    """The given rows."""
+    """Return the given rows."""
     return _map(batch, lambda value: value[rows])
 
 

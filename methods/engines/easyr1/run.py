@@ -1,13 +1,11 @@
-"""Trains one cell in EasyR1's environment: ``python run.py job.json``; a failure is left as JSON for train.py."""
+"""Train one cell in EasyR1's environment: ``python run.py job.json``. A failure is written as JSON for train.py."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,8 @@ from methods.engines.easyr1.checks import check_versions, installed_versions
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.kept_rollouts import join
 from methods.engines.shared.run_record import Started, run_record
+from methods.shared.lifetimes import end_with_parent
 
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARN", "NCCL_DEBUG": "WARN"}
 EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
@@ -34,11 +32,14 @@ EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
     "CUDA_DEVICE_MAX_CONNECTIONS": "1",
     "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
 }
+OBJECT_STORE = (
+    4 * 2**30
+)  # bytes of shared memory for Ray; its own choice, 30 % of the host, is too much for eight cells
 PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
 
 
 def run(job: TrainingJob) -> None:
-    """Train, then leave ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
+    """Train, then write ``adapter/``, ``train.jsonl``, ``rollouts.parquet`` and ``run.json``."""
     started = Started.now()
     check_versions(installed_versions())
     newest = checkpoint.newest(job.checkpoints)
@@ -51,21 +52,22 @@ def run(job: TrainingJob) -> None:
 
 
 def start_ray(job: TrainingJob) -> None:
-    """Join the cluster that is named, or start one on this machine; TrainError if it has too few GPUs."""
+    """Join the Ray cluster of the config, or start one on this machine. TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
-    own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE}
+    own: dict[str, Any] = {} if address else local
     ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
-    found = int(ray.cluster_resources().get("GPU", 0))
-    if found < job.workers:
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if gpus < job.workers:
         raise TrainError(
-            "easyr1.gpus_per_node", f"{job.workers} GPUs are asked for, Ray sees {found}",
+            "easyr1.gpus_per_node", f"{job.workers} GPUs are asked for, Ray sees {gpus}",
             "lower nodes or gpus_per_node, or run where the GPUs are",
         )  # fmt: skip
 
 
 def train(job: TrainingJob, base: Path, resuming: bool) -> Any:  # noqa: ANN401 - StepLog, which imports EasyR1
-    """EasyR1's own Runner in this process, with our classes where it looks for its own."""
+    """Run EasyR1's own Runner in this process, with our classes in place of its own."""
     from verl.trainer import main, ray_trainer
 
     from methods.engines.easyr1.config import easyr1_config
@@ -93,7 +95,7 @@ def train(job: TrainingJob, base: Path, resuming: bool) -> Any:  # noqa: ANN401 
 
 
 def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN401
-    """The record of the run; step lines and kept rollouts at their place."""
+    """Write the record of the run, and put step lines and kept rollouts in their places."""
     record = run_record(
         job.cell, log.records, started, {}, log.resumed_at, log.accuracy_start(), log.val_problems, log.adapter_step
     )
@@ -101,14 +103,14 @@ def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN40
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
     )
-    join(job.rollouts, job.out / "rollouts.parquet")
+    join(job.rollouts, job.out / "rollouts.parquet", job.method.steps)
     write_text(job.out / "run.json", record.model_dump_json(indent=1))
     job.lines.replace(job.out / "train.jsonl")
     shutil.rmtree(job.state)
 
 
 def user_error(error: BaseException) -> UserError | None:
-    """The error a user can act on, also where a Ray worker raised it."""
+    """Return the error that a user can act on, also if a Ray worker raised it; None if there is none."""
     seen: BaseException | None = error
     while seen is not None:
         found = getattr(seen, "cause", None)
@@ -122,7 +124,7 @@ def user_error(error: BaseException) -> UserError | None:
 
 def main(path: Path) -> int:
     """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
-    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    end_with_parent()
     job = TrainingJob.model_validate_json(path.read_text())
     try:
         run(job)

@@ -31,6 +31,6 @@ class EasyR1Settings(BaseModel):
 
 
 class EasyR1EngineSettings(SharedSettings):
-    """``engine_settings`` as for the local engine, with section ``easyr1`` inside: all that this engine is told."""
+    """All settings of this engine: ``engine_settings`` as for the local engine, with section ``easyr1`` in it."""
 
     easyr1: EasyR1Settings = Field(default_factory=EasyR1Settings)  # pyright: ignore[reportArgumentType]

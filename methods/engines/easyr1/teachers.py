@@ -1,4 +1,4 @@
-"""Whose weights a teacher pass uses: on this rank's shards of what is trained, so it costs no communication."""
+"""Give a teacher pass its weights. They are exchanged shard by shard on each rank, without communication."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def trainable_shards(module: Any) -> Shards:  # noqa: ANN401 - an FSDP module, o
 
 
 class ShardTeachers(TeacherSchedule[Shards]):
-    """Weights of ema and synced teachers beside the actor's; a fixed teacher is the model as training got it.
+    """Weights of ema and synced teachers beside the actor's. A fixed teacher is the model before training.
 
     ``module`` is the FSDP-wrapped model. Its trainable parameters are this rank's shards of the LoRA tensors, or of the
     language model's weights, so copying and averaging them shard by shard is the same as on complete tensors.
-    ``start``: those shards before any update; None for a PEFT model, which is that with its adapter off. A resumed run
-    reads them from its base again, so they are never saved.
+    ``start``: these shards before any update. None for a PEFT model, which without its adapter is the same. A resumed
+    run reads them from its base again, so they are never saved.
     """
 
     def __init__(self, module: Any, wanted: set[Weights], start: Shards | None = None) -> None:  # noqa: ANN401
@@ -45,7 +45,7 @@ class ShardTeachers(TeacherSchedule[Shards]):
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:
-        """Within this block the model is the teacher."""
+        """Within this block the model has the teacher's weights."""
         with self._model_of(weights):
             yield
 

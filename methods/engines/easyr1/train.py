@@ -16,23 +16,25 @@ from contracts.records import Cell
 from methods.engines.easyr1.checks import check_checkout, check_job
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.easyr1.settings import EasyR1EngineSettings
+from methods.shared.finite import check_finite
 
 RUN = Path(__file__).with_name("run.py")
-SETTINGS = EasyR1EngineSettings  # what ``train`` is told
+SETTINGS = EasyR1EngineSettings  # the settings that ``train`` takes
 OFFLINE = {"HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: EasyR1EngineSettings) -> None:
-    """Train ``cell`` on ``data`` from ``base``; leaves the files of the local engine in ``out``.
+    """Train ``cell`` on ``data`` from ``base``; writes the same files as the local engine to ``out``.
 
-    A run that was stopped goes on from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
+    A run that was stopped continues from EasyR1's last checkpoint in ``out/state/``. Raises ConfigError (what EasyR1
     cannot do, a wrong environment), TrainError (a NaN, a damaged or foreign checkpoint, a crash) and DataError.
     """
     paths = {"data": data, "validation": validation, "base": base, "out": out}
-    whole = {name: path.expanduser().resolve() for name, path in paths.items()}
-    easyr1, job = settings.easyr1, TrainingJob(cell=cell, settings=settings, **whole)
+    absolute = {name: path.expanduser().resolve() for name, path in paths.items()}
+    easyr1, job = settings.easyr1, TrainingJob(cell=cell, settings=settings, **absolute)
     checkout = Path(easyr1.checkout).expanduser().resolve()
     check_job(job)
+    check_finite(job.base, "the base model")
     check_checkout(checkout)
     job.state.mkdir(parents=True, exist_ok=True)
     failure = job.state / "failure.json"
@@ -54,10 +56,10 @@ PYTHON = "name the Python of an environment with envs/easyr1.txt"
 
 
 def _read_failure(path: Path, cell: Cell, status: int) -> errors.UserError:
-    """What the process left behind, as the error it was."""
+    """Read the error that the process wrote before it ended."""
     if not path.exists():
         cause = f"EasyR1's process ended with status {status}"
         return TrainError(f"cell {cell.name}", cause, "the cause is in the log above")
     kind, *fields = json.loads(path.read_text())
-    known = {name: found for name, found in vars(errors).items() if isinstance(found, type)}
+    known = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
     return known[kind](*fields)

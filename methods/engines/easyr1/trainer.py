@@ -1,4 +1,4 @@
-"""EasyR1's trainer, its loop unchanged: our advantages go in where it hands a batch to the update."""
+"""EasyR1's trainer with its loop unchanged. Our advantages replace its own just before the update."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -31,7 +31,7 @@ from methods.shared import seeding
 
 
 class Workers:
-    """EasyR1's group of workers; the two calls in which a step of ours differs go through the trainer first."""
+    """EasyR1's group of workers. Two calls, in which our steps differ from EasyR1's, go to the trainer first."""
 
     def __init__(self, group: Any, trainer: CellTrainer) -> None:  # noqa: ANN401 - RayWorkerGroup makes its methods up
         self._group, self._trainer = group, trainer
@@ -40,18 +40,18 @@ class Workers:
         return getattr(self._group, name)
 
     def generate_sequences(self, prompts: DataProto) -> DataProto:
-        """Validation brings its own seed; a rollout step gets one of its own."""
+        """Give the rollouts of a step their seed. Validation has set its own already."""
         if "seed" not in prompts.meta_info:
             prompts.meta_info["seed"] = self._trainer.rollout_seed()
         return self._group.generate_sequences(prompts)
 
     def update_actor(self, batch: DataProto) -> DataProto:
-        """Teachers, credit, update; what the log line needs rides along in the metrics."""
+        """Run teachers, credit and update. Values for the log line are added to the metrics."""
         return self._trainer.update(self._group, batch)
 
 
 class CellTrainer(RayPPOTrainer):
-    """Trains one cell. ``job`` is set by the class that run.py makes, because EasyR1 makes the instance."""
+    """Trains one cell. run.py sets ``job`` on a subclass, because EasyR1 makes the instance itself."""
 
     job: TrainingJob
     config: CellConfig
@@ -63,7 +63,7 @@ class CellTrainer(RayPPOTrainer):
 
     @property
     def step_log(self) -> StepLog:
-        """What EasyR1 calls its logger; run.py puts ours in its place."""
+        """The object that EasyR1 calls its logger; run.py has replaced it by ours."""
         return self.logger
 
     @property
@@ -76,12 +76,12 @@ class CellTrainer(RayPPOTrainer):
         return seeding.stream(self.job.cell.seed, "rollout", self.step) % SEED_LIMIT
 
     def init_workers(self) -> None:
-        """EasyR1's workers behind ours."""
+        """Make EasyR1's workers and put our group in front of them."""
         super().init_workers()
         self.actor_rollout_ref_wg = Workers(self.actor_rollout_ref_wg, self)
 
     def _balance_batch(self, batch: DataProto, metrics: dict[str, Any], logging_prefix: str = "global_seqlen") -> None:
-        """The method's mini-batches, the same as the local engine's, dealt out evenly."""
+        """Order rows by the method's mini-batches, which are the local engine's, with equal parts for the workers."""
         method, rows = self.method, torch.arange(len(batch))
         batch.batch["row"] = rows
         answered = batch.batch["response_mask"].sum(-1)
@@ -131,18 +131,19 @@ class CellTrainer(RayPPOTrainer):
                 )  # fmt: skip
 
     def _validate(self) -> dict[str, Any]:
-        """EasyR1's validation, if there is anything to validate on; the best step's adapter is kept."""
+        """Run EasyR1's validation if there are validation problems. The best step's adapter is kept."""
         if not len(self.val_dataloader):
             return {}
-        found = super()._validate()
-        if self.global_step and self.method.checkpoint == "best_val" and self.step_log.beats_all(found[ACCURACY]):
+        metrics = super()._validate()
+        if self.global_step and self.method.checkpoint == "best_val" and self.step_log.beats_all(metrics[ACCURACY]):
             self._write_adapter(self._kept(self.global_step))
-        return found
+        return metrics
 
     def _save_checkpoint(self) -> None:
-        """EasyR1's checkpoint, with a note of whose it is written before it.
+        """Save EasyR1's checkpoint after a note that says to which cell it belongs.
 
-        EasyR1 saves before it logs a step. It must wait: a run killed in between would have lost the step's line.
+        EasyR1 saves a step before it logs it. Saving is delayed until the line is written, or a run killed between the
+        two would lack the line.
         """
         if len(self.step_log.records) < self.global_step:
             self.step_log.after_line = self._save_checkpoint
@@ -152,7 +153,7 @@ class CellTrainer(RayPPOTrainer):
         super()._save_checkpoint()
 
     def _load_checkpoint(self) -> None:
-        """Go on from this cell's last checkpoint, if there is one; the step lines after it are dropped."""
+        """Continue from this cell's last checkpoint, if there is one. Step lines after it are removed."""
         super()._load_checkpoint()
         if self.global_step:
             folder = Path(self.config.trainer.save_checkpoint_path) / f"global_step_{self.global_step}"
@@ -160,7 +161,7 @@ class CellTrainer(RayPPOTrainer):
         self.step_log.start(self.global_step)
 
     def fit(self) -> None:
-        """EasyR1's loop, then the adapter of the step that ``checkpoint`` asks for."""
+        """Run EasyR1's loop, then write the adapter of the step that the option ``checkpoint`` chooses."""
         super().fit()
         adapter = self.job.out / "adapter"
         if self.method.checkpoint == "last":
@@ -172,7 +173,7 @@ class CellTrainer(RayPPOTrainer):
         self._kept(step).rename(adapter)
 
     def _kept(self, step: int) -> Path:
-        """Where the adapter of a validated step waits."""
+        """Folder in which the adapter of a validated step is kept."""
         return self.job.state / f"best_{step:05d}"
 
     def _write_adapter(self, folder: Path) -> None:
@@ -180,7 +181,7 @@ class CellTrainer(RayPPOTrainer):
 
 
 def token_losses(group: Any, experience: Experience) -> torch.Tensor:  # noqa: ANN401
-    """Loss (B, T) in nats of every token of a step, from whichever worker had it."""
+    """Collect the loss (B, T) in nats of every token of a step from the workers."""
     values = torch.zeros_like(experience.rollouts.mask)
     for rows, losses in (part for worker in group.divergence() for part in worker):
         values[rows] = losses
@@ -188,17 +189,17 @@ def token_losses(group: Any, experience: Experience) -> torch.Tensor:  # noqa: A
 
 
 def rows_multiple(config: CellConfig, workers: int) -> int:
-    """Rows of a pass come in multiples of this; EasyR1 cuts unpacked ones into micro-batches of one size only."""
+    """The number of rows of a pass must be a multiple of this: unpacked micro-batches all have one size."""
     actor = config.worker.actor
     return workers * (1 if actor.dynamic_batching else actor.micro_batch_size_per_device_for_experience)
 
 
 def end_tokens(config: CellConfig) -> list[int]:
-    """Tokens that end a response."""
+    """Return the tokens that end a response."""
     from transformers import GenerationConfig
 
-    found = GenerationConfig.from_pretrained(config.worker.actor.model.model_path).eos_token_id
-    return found if isinstance(found, list) else [found]
+    ends = GenerationConfig.from_pretrained(config.worker.actor.model.model_path).eos_token_id
+    return ends if isinstance(ends, list) else [ends]
 
 
 def _teacher_logp(group: Any) -> Any:  # noqa: ANN401

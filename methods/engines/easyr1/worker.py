@@ -1,4 +1,4 @@
-"""EasyR1's worker with our actor, teachers and sampling; the model, FSDP, vLLM and checkpoints stay EasyR1's."""
+"""EasyR1's worker with our actor, teachers and sampling. Model, FSDP, vLLM and checkpoints are EasyR1's."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -27,7 +27,7 @@ from methods.base import Method
 from methods.engines.easyr1.actor import Actor
 from methods.engines.easyr1.adapter import delta_norm, expected_tensors, write_adapter
 from methods.engines.easyr1.config import CellWorkerConfig
-from methods.engines.easyr1.full_finetune import distance, frozen_ends, in_host_memory, whole_weights, write_model
+from methods.engines.easyr1.full_finetune import all_weights, distance, frozen_ends, in_host_memory, write_model
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.rollout import SeededEngine, logit_bias
 from methods.engines.easyr1.teachers import ShardTeachers
@@ -48,7 +48,7 @@ class CellWorker(_FirstBase, FSDPWorker):
     config: CellWorkerConfig
 
     def _build_model_optimizer(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Every rank draws the same adapter, if any; the learning rate follows the method's schedule."""
+        """Draw the same adapter on every rank, if there is one. The learning rate follows the method's schedule."""
         method, cell = self.config.method(), self.config.parsed()
         with torch.random.fork_rng(devices=[]), nullcontext() if self._is_lora else frozen_ends():
             torch.manual_seed(seeding.stream(cell.seed, "init"))
@@ -92,7 +92,7 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def prepare_rollout_engine(self) -> None:
-        """Hand the adapter, or all weights, to vLLM; TrainError if an adapter did not arrive."""
+        """Give vLLM the adapter, or all weights. Raises TrainError if vLLM did not get the adapter."""
         super().prepare_rollout_engine()
         if self._is_lora and not self.rollout.inference_engine.llm_engine.list_loras():
             raise TrainError("vLLM", "it holds no adapter after the weights were handed over", NO_LORA)
@@ -107,7 +107,7 @@ class CellWorker(_FirstBase, FSDPWorker):
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
     def compute_teacher_log_probs(self, data: DataProto) -> DataProto:
         """``teacher_log_probs`` (B, T) in nats of rows that hold a teacher's contexts."""
-        self._cache.clear()  # EasyR1 keeps the images of the last rows it saw; these are other rows
+        self._cache.clear()  # EasyR1 keeps the images of the last rows; these are other rows
         with self.teachers.using(data.meta_info["weights"]):
             logp = self._pass(data, self.actor.compute_log_prob)
         self._cache.clear()
@@ -115,15 +115,15 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def start_step(self, step: int) -> None:
-        """Before the teacher passes of 0-based rollout ``step``."""
+        """Call it before the teacher passes of 0-based rollout ``step``."""
         self.teachers.start_step(step)
 
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
     def update_actor(self, data: DataProto) -> DataProto:
-        """All optimizer updates of a rollout step; for distribution matching the teacher looks first."""
+        """Make all optimizer updates of a rollout step. For distribution matching the teacher is asked first."""
         started = time.perf_counter()
         if self.method.matches_distributions:
-            data.batch = data.batch.clone(recurse=False)  # what Ray delivers is locked: no column can be added
+            data.batch = data.batch.clone(recurse=False)  # no column can be added to the object that Ray delivers
             with self.teachers.using(data.meta_info["weights"]):
                 data.batch["teacher_hidden"] = self._pass(data, self.actor.teacher_hidden)
         seconds = time.perf_counter() - started
@@ -134,7 +134,7 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def measure(self) -> dict[str, float]:
-        """What only a worker knows: norm of the update and its own peak memory in MB."""
+        """Return what only a worker knows: the norm of the update and its peak memory in MB."""
         peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"delta_w": self._update_norm(), "peak_memory_mb": peak or resident}
@@ -146,12 +146,12 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def save_adapter(self, folder: str, base: str) -> None:
-        """Write the PEFT folder of an adapter for ``base``, or without one the whole model's folder (rank 0)."""
+        """Write the PEFT folder of an adapter for ``base``, or without an adapter the model's folder (rank 0)."""
         if self._is_lora:
             tensors = self._adapter()
         else:
             with self._loaded():
-                tensors = whole_weights(self.fsdp_module)
+                tensors = all_weights(self.fsdp_module)
         if self.rank == 0 and self._is_lora:
             config = self.fsdp_module.peft_config["default"]
             config.base_model_name_or_path = base
@@ -162,7 +162,7 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def save_checkpoint(self, path: str, save_model_only: bool = False) -> None:
-        """EasyR1's checkpoint and this rank's teachers."""
+        """Save EasyR1's checkpoint and this rank's teacher weights."""
         super().save_checkpoint(path, save_model_only)
         self.teachers.save(Path(path) / SHADOWS.format(world=self.world_size, rank=self.rank))
 
@@ -173,7 +173,7 @@ class CellWorker(_FirstBase, FSDPWorker):
         self.teachers.load(Path(path) / SHADOWS.format(world=self.world_size, rank=self.rank))
 
     def _pass(self, data: DataProto, function: Any) -> torch.Tensor:  # noqa: ANN401
-        """A pass without gradient over rows of this rank, with the model where EasyR1 wants it before and after."""
+        """Run a pass without gradient over rows of this rank. The model is on the GPU only for the pass."""
         self._process_multi_modal_inputs(data)
         data = data.to(torch.cuda.current_device())
         data.meta_info["temperature"] = self.method.temperature
@@ -185,7 +185,7 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @contextmanager
     def _loaded(self) -> Iterator[None]:
-        """The weights are on the GPU within this block, also where EasyR1 keeps them in host memory."""
+        """Within this block the weights are on the GPU, even if EasyR1 keeps them in host memory."""
         if self._use_param_offload:
             load_fsdp_model(self.fsdp_module)
         yield
@@ -211,11 +211,11 @@ NO_LORA = "install the tested versions of peft and vllm (envs/easyr1.txt)"
 
 
 def take_head(module: FullyShardedDataParallel) -> torch.Tensor:
-    """A copy of the whole head's weight (V, hidden); from now on the model returns hidden states instead of logits."""
+    """Return a copy of the head's weight (V, hidden). From now on the model returns hidden states instead of logits."""
     with FullyShardedDataParallel.summon_full_params(module, recurse=False, writeback=False):
         core: Any = module._fsdp_wrapped_module
         model: Any = core.get_base_model() if isinstance(core, PeftModel) else core
         head = model.lm_head
         weight = head.weight.detach().clone()
-    head.forward = torch.clone  # like logits no view: EasyR1 divides in place what FSDP's backward hooks hang on
+    head.forward = torch.clone  # a copy: EasyR1 divides the result in place, FSDP's hooks are on the original
     return weight

@@ -22,7 +22,7 @@ def keep_if_best(policy: Policy, records: Sequence[TrainingStep], state: Path) -
 
 
 def restore_best(policy: Policy, records: Sequence[TrainingStep], state: Path, place: str) -> int:
-    """Put the best step's adapter into ``policy``; returns the 1-based step. TrainError if no step was validated."""
+    """Load the best step's adapter into ``policy``; returns the 1-based step. TrainError if no step was validated."""
     step = chosen_step(records, place)
     kept = load_file(_path(state, step))
     for name, parameter in policy.trainable.items():

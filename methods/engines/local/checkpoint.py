@@ -1,4 +1,4 @@
-"""Checkpoints of a cell in ``state/``: everything the next step depends on, written whole or not at all."""
+"""Checkpoints of a cell in ``state/``: all that the next step depends on, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT = 2  # checkpoints on disk; older ones are removed
 
 @dataclass(frozen=True)
 class Resume:
-    """Where a run goes on."""
+    """Where a run continues."""
 
     step: int  # rollout steps done
     resumed_at: tuple[int, ...]
@@ -53,20 +53,20 @@ def save(
 def load(
     folder: Path, digest: str, policy: Policy, optimizer: torch.optim.Optimizer, teachers: AdapterTeachers
 ) -> Resume | None:
-    """Put the newest checkpoint back; None if there is none.
+    """Restore the newest checkpoint. Returns None if there is none.
 
-    Raises TrainError for a checkpoint of another cell and for a damaged one: nothing is skipped silently.
+    Raises TrainError if it belongs to another cell or is damaged; no checkpoint is skipped silently.
     """
-    found = sorted(folder.glob("step_*"))
-    if not found:
+    checkpoints = sorted(folder.glob("step_*"))
+    if not checkpoints:
         return None
-    meta = _meta(found[-1])
+    meta = _meta(checkpoints[-1])
     if meta["cell_digest"] != digest:
         raise TrainError(
-            str(found[-1]), "checkpoint of another cell (its options, data or code differ)",
+            str(checkpoints[-1]), "checkpoint of another cell (its options, data or code differ)",
             f"delete {folder} to train from the start",
         )  # fmt: skip
-    _restore(_read_tensors(found[-1], meta["sha256"]), policy, optimizer, teachers)
+    _restore(_read_tensors(checkpoints[-1], meta["sha256"]), policy, optimizer, teachers)
     return Resume(meta["step"], tuple(meta["resumed_at"]))
 
 

@@ -1,4 +1,4 @@
-"""Seconds by phase."""
+"""Measure the seconds of each phase of a step."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 
 
 class Clock:
-    """Adds up wall seconds per named phase; on a GPU it waits for the queued work so that a phase pays for its own."""
+    """Adds up the wall seconds of each phase. On a GPU it waits until the work of a phase is done."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time this block under ``name``."""
+        """Add the seconds of this block to the phase ``name``."""
         start = time.perf_counter()
         try:
             yield

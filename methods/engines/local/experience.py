@@ -1,4 +1,4 @@
-"""Experience of one rollout step: sample, verify, choose references, let the teachers look."""
+"""Make the experience of one rollout step: sample responses, grade them, choose references, ask the teachers."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Drawn:
     responses: Responses
     members: list[Member]
     timeouts: int  # gradings that came to no verdict
+    other_grader: int | None = None  # rewards that the other grader would change; None: not asked
     extra_tokens: int | None = None  # response tokens of groups that were drawn and given up
 
 
 class Gatherer:
-    """Makes the experience of a step; the same for every method."""
+    """Makes the experience of a step in the same way for every method."""
 
     def __init__(
         self, policy: Policy, method: Method, grader: Grader, teachers: AdapterTeachers, size: int,
@@ -50,7 +51,7 @@ class Gatherer:
         self.sampler = sampler
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
-        """Roll out ``group_size`` responses to each problem at 0-based ``step`` and score them."""
+        """Sample ``group_size`` responses to each problem at 0-based ``step``, grade them and ask the teachers."""
         return self.score(self.sample(problems, step, seed, clock), step, seed, clock)
 
     def sample(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock, stream: str = "rollout") -> Drawn:
@@ -66,7 +67,8 @@ class Gatherer:
         with clock.phase("verify"):
             asked = [problems[o] for o in responses.owner.tolist()]
             members, timeouts = read_members(policy, method, self.grader, responses.every_id(), asked)
-        return Drawn(list(problems), visions, prompts, responses, members, timeouts)
+            other_grader = self._other_grader(members, asked)
+        return Drawn(list(problems), visions, prompts, responses, members, timeouts, other_grader)
 
     def score(self, drawn: Drawn, step: int, seed: int, clock: Clock) -> Experience:
         """Rewards, advantages, the values and the teachers' log-probs that the method asks for."""
@@ -86,7 +88,9 @@ class Gatherer:
             with clock.phase("teacher"):
                 asked = (drawn.problems, drawn.visions, drawn.members, responses)
                 rollouts, hidden = self.ask_teachers(*asked, rollouts, seed, step)
-        return Experience(contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, extra)
+        return Experience(
+            contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, drawn.other_grader, extra
+        )
 
     def ask_values(self, wanted: PrefixValues, drawn: Drawn, rollouts: Rollouts, seed: int) -> tuple[Rollouts, int]:
         """The rollouts with the values that the method asks for, and the response tokens sampled for them."""
@@ -104,42 +108,49 @@ class Gatherer:
         means = rewards.view(len(asked.distinct), wanted.continuations).mean(1)
         return replace(rollouts, values=asked.spread(means)), int(sampled.mask.sum())
 
+    def _other_grader(self, members: Sequence[Member], problems: Sequence[Problem]) -> int | None:
+        """Rewards that the other grader would change; None if it is not installed."""
+        answers, verdicts = [m.answer for m in members], [m.correct for m in members]
+        changed = self.grader.changed(answers, [p.answer for p in problems], verdicts, self.method.grader)
+        return None if changed is None else sum(changed)
+
     def ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
         rollouts: Rollouts, seed: int, step: int,
     ) -> tuple[Rollouts, Tensor]:  # fmt: skip
-        """Log-probs of each teacher put into the rollouts (credit), or the one teacher's hidden states (matching)."""
+        """Return rollouts with the log-probs of each teacher (credit), or the teacher's hidden states (matching)."""
         policy, method = self.policy, self.method
         logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), torch.zeros(0)
         for name, teacher in method.teachers().items():
             references = choose_references(method, teacher, members, [p.answer for p in problems], seed, step)
-            contexts = self._contexts(teacher, problems, visions, references)
+            contexts = reference_contexts(policy, method, teacher, problems, visions, references)
             has[name] = torch.tensor([r is not None for r in references], device=policy.device)
             ask = (policy, self.teachers, teacher, contexts)
             if method.matches_distributions:
                 hidden = teacher_hidden(*ask, has[name], responses, method, self.size)
             else:
-                wanted = has[name] & (rollouts.advantage != 0)  # a zero advantage stays zero whatever a teacher says
+                wanted = has[name] & (rollouts.advantage != 0)  # advantage 0: credit 0, whatever a teacher says
                 logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
         return replace(rollouts, logp=logp, has=has), hidden
 
-    def _contexts(
-        self, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
-        references: Sequence[Reference | None],
-    ) -> list[Prompt | None]:  # fmt: skip
-        """One prompt object per distinct (problem, reference), so that it is read once."""
-        made: dict[tuple[int, Reference], Prompt] = {}
-        contexts: list[Prompt | None] = []
-        for row, reference in enumerate(references):
-            if reference is None:
-                contexts.append(None)
-                continue
-            key = (place, reference) = row // self.method.group_size, reference
-            if key not in made:
-                text, tokenizer = problems[place].text, self.policy.processor.tokenizer
-                made[key] = teacher_context(tokenizer, self.method, teacher, text, visions[place], reference)
-            contexts.append(made[key])
-        return contexts
+
+def reference_contexts(
+    policy: Policy, method: Method, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
+    references: Sequence[Reference | None],
+) -> list[Prompt | None]:  # fmt: skip
+    """What a teacher reads for each rollout: one object per distinct (problem, reference), so that it is read once."""
+    made: dict[tuple[int, Reference], Prompt] = {}
+    contexts: list[Prompt | None] = []
+    for row, reference in enumerate(references):
+        if reference is None:
+            contexts.append(None)
+            continue
+        key = (place, reference) = row // method.group_size, reference
+        if key not in made:
+            text, tokenizer = problems[place].text, policy.processor.tokenizer
+            made[key] = teacher_context(tokenizer, method, teacher, text, visions[place], reference)
+        contexts.append(made[key])
+    return contexts
 
 
 def rollout_sampling(method: Method) -> Sampling:
@@ -149,13 +160,13 @@ def rollout_sampling(method: Method) -> Sampling:
 
 
 def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
-    """Vision features of each problem's images, all looked at in one pass."""
+    """Compute the vision features of each problem's images, all in one pass."""
     seen = iter(policy.look([image for p in problems for image in p.open_images()]))
     return [[next(seen) for _ in p.images] for p in problems]
 
 
 def student_context(policy: Policy, method: Method, problem: Problem, visions: Sequence[Vision]) -> Prompt:
-    """What the student reads; without ``student_image`` the image's tokens become padding, as for blind teachers."""
+    """Make the student's prompt. Without ``student_image`` the tokens of the image become padding."""
     counts = [len(v.tokens) for v in visions]
     ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
     blind = None if method.student_image else policy.pad_token
@@ -165,14 +176,14 @@ def student_context(policy: Policy, method: Method, problem: Problem, visions: S
 def read_members(
     policy: Policy, method: Method, grader: Grader, ids: Sequence[tuple[int, ...]], problems: Sequence[Problem]
 ) -> tuple[list[Member], int]:
-    """Decode, find the boxed answer, grade and reward each response; also how many gradings came to no verdict.
+    """Decode each response, find its boxed answer, grade it and give it a reward.
 
-    ``ids``: the tokens of each response; ``problems``: the problem that it answers. An answer the verifier came to no
-    verdict on counts as wrong.
+    ``ids``: the tokens of each response; ``problems``: the problem that it answers. Also returns how many answers the
+    verifier could not grade; these count as wrong.
     """
     texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
     boxed = [boxed_answer(text) for text in texts]
-    verdicts = grader.grade(boxed, [p.answer for p in problems])
+    verdicts = grader.grade(boxed, [p.answer for p in problems], method.grader)
     members = [
         Member(answer, right is True, reward(right is True, answer is not None, method.reward), tokens, text)
         for answer, right, tokens, text in zip(boxed, verdicts, ids, texts, strict=True)
@@ -181,7 +192,7 @@ def read_members(
 
 
 def graded(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:
-    """The tensors a method's hook sees, before any teacher has been asked, with the members' rewards."""
+    """Return the tensors that a hook is given, with the members' rewards and before any teacher has been asked."""
     device = responses.tokens.device
     rewards = torch.tensor([m.reward for m in members], device=device)
     correct = torch.tensor([m.correct for m in members], device=device)

@@ -1,8 +1,8 @@
-"""Key/value stores that let the rollouts of a group share one pass over their prompt.
+"""Stores of attention keys and values, so that the rollouts of a group share one pass over their prompt.
 
-transformers' attention layers only call ``update(keys, values, layer_idx)`` on the cache they are given; these classes
-are that call and nothing else. Shapes: prompts P, rollouts B, key/value heads H, prompt tokens L, response tokens T,
-head size D.
+transformers' attention layers only call ``update(keys, values, layer_idx)`` of the cache they are given, so these
+classes implement that call. Shapes: prompts P, rollouts B, key/value heads H, prompt tokens L, response tokens T, head
+size D.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PromptCache:
     def update(
         self, keys: Float[Tensor, "P H L D"], values: Float[Tensor, "P H L D"], layer_idx: int, *_: object
     ) -> KeyValue:
-        """Store one layer; layers arrive in order."""
+        """Store the keys and values of one layer. Layers are given in order."""
         if layer_idx != len(self.layers):
             raise ValueError(f"layer {layer_idx} arrived after {len(self.layers)} layers")
         self.layers.append((keys, values))
@@ -31,7 +31,7 @@ class PromptCache:
 
 
 class ScoringCache:
-    """Puts each rollout's prompt before its response; differentiable, for one pass over whole responses."""
+    """Joins each rollout's prompt and response, for one pass over complete responses. Gradients flow through it."""
 
     def __init__(self, prompts: PromptCache, owner: Int[Tensor, " B"]) -> None:
         self.prompts, self.owner = prompts, owner
@@ -39,7 +39,7 @@ class ScoringCache:
     def update(
         self, keys: Float[Tensor, "B H T D"], values: Float[Tensor, "B H T D"], layer_idx: int, *_: object
     ) -> KeyValue:
-        """Keys and values of prompt and response, (B, H, L + T, D)."""
+        """Return the keys and values of prompt and response together, (B, H, L + T, D)."""
         prompt_keys, prompt_values = self.prompts.layers[layer_idx]
         return (
             torch.cat([prompt_keys.index_select(0, self.owner), keys], dim=2),
@@ -48,7 +48,7 @@ class ScoringCache:
 
 
 class DecodingCache:
-    """Prompt and response so far of B growing rollouts, in buffers allocated once."""
+    """Holds prompt and response so far of B rollouts that are being sampled, in buffers that are allocated once."""
 
     def __init__(self, prompts: PromptCache, owner: Int[Tensor, " B"], room: int) -> None:
         self.length = prompts.layers[0][0].shape[2]
@@ -64,7 +64,7 @@ class DecodingCache:
     def update(
         self, keys: Float[Tensor, "B H 1 D"], values: Float[Tensor, "B H 1 D"], layer_idx: int, *_: object
     ) -> KeyValue:
-        """Append one token in place; the last layer moves the write position on."""
+        """Append one token in place. The call of the last layer moves the position of the next token."""
         stored_keys, stored_values = self.layers[layer_idx]
         end = self.length + 1
         stored_keys[:, :, self.length : end] = keys
@@ -74,5 +74,5 @@ class DecodingCache:
         return stored_keys[:, :, :end], stored_values[:, :, :end]
 
     def keep(self, rows: Int[Tensor, " K"]) -> None:
-        """Forget all rollouts but ``rows``."""
+        """Keep the rollouts ``rows`` and remove all others."""
         self.layers = [(keys.index_select(0, rows), values.index_select(0, rows)) for keys, values in self.layers]

@@ -1,7 +1,7 @@
-"""A float32 policy run with W + scale * B A in the place of PEFT's LoRA layers: one product where those make three.
+"""Run a float32 policy with W + scale * B A in place of PEFT's LoRA layers: one matrix product instead of three.
 
-A bfloat16 base keeps its adapter apart: rounding the sum to bfloat16 would lose most of a small update (docs/audit.md,
-merge before evaluation). The same holds under autocast.
+This is not done for a bfloat16 base or under autocast: rounding the sum to bfloat16 would lose most of a small update
+(docs/audit.md, merge before evaluation).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Weight = Float[Tensor, "N K"]
 
 
 class Product(torch.nn.Module):
-    """A linear layer without bias whose weight may be any tensor."""
+    """A linear layer without bias. Its weight may be any tensor, also one that is the result of a computation."""
 
     weight: Weight
 
     def forward(self, x: Float[Tensor, "*B K"]) -> Float[Tensor, "*B N"]:
-        """x W^T."""
+        """Return x W^T."""
         return linear(x, self.weight)
 
 
 class Folding:
-    """The LoRA layers of a model, and plain products that can stand in their places for a while."""
+    """Replaces the LoRA layers of a model by plain linear layers within a block."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.places = [
@@ -47,11 +47,11 @@ class Folding:
         self.small = sum(base.weight.numel() for base in bases) <= LARGEST
 
     def applies(self, device: torch.device) -> bool:
-        """Whether a pass that begins now may be folded."""
+        """Whether folding loses nothing for a pass that begins now."""
         return self.exact and not torch.is_autocast_enabled(device.type)
 
     def weights(self, with_adapter: bool = True) -> list[Weight]:
-        """The layers' weights with the adapter added, differentiable in it, or as they are in the base."""
+        """Weights of the layers with the adapter added, through which gradients reach it; or those of the base."""
         bases = [layer.get_base_layer().weight.detach() for layer in self.layers]
         if not with_adapter:
             return bases
@@ -70,7 +70,7 @@ class Folding:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Within this block the LoRA layers are at their places again, also inside :meth:`running`."""
+        """Within this block the model has its LoRA layers, even if the block lies inside :meth:`running`."""
         now = [getattr(parent, name) for parent, name, _ in self.places]
         self._put(self.layers)
         yield
@@ -82,7 +82,7 @@ class Folding:
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """As :meth:`running` with the adapter; gradients of all passes in the block reach it when the block ends."""
+        """Like :meth:`running` with the adapter. The gradients of all passes reach it when the block ends."""
         sums = self.weights()
         leaves = [weight.detach().requires_grad_() for weight in sums]
         with self.running(leaves):

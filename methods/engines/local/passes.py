@@ -1,4 +1,4 @@
-"""Passes over responses: rows in chunks of similar length, one prompt pass per distinct context of a chunk."""
+"""Forward passes over responses, in chunks of similar length. Each distinct context of a chunk is read once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from methods.engines.shared.prompts import Prompt, pad_prompts
 from methods.engines.shared.responses import Responses
 from methods.shared.divergence import tempered
 
-TOKENS_PER_HEAD = 4096  # hidden states turned into (tokens, V) logits at a time
+TOKENS_PER_HEAD = 4096  # hidden states for which logits (tokens, V) are computed at a time
 ROWS_PER_PASS = 32  # responses of similar length run together, so that few positions are padding
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rollouts in one pass; T is the longest response among them."""
+    """The rollouts of one pass. T is the length of the longest response among them."""
 
     rows: Int[Tensor, " b"]
     tokens: Int[Tensor, "b T"]
@@ -32,9 +32,10 @@ class Chunk:
 def chunks(
     policy: Policy, contexts: Sequence[Prompt | None], rows: Int[Tensor, " R"], responses: Responses, size: int
 ) -> Iterator[Chunk]:
-    """Passes over the given rows, longest responses first, at most ``size`` each; a row's context must not be None.
+    """Run the given rows in passes of at most ``size`` rollouts, the longest responses first.
 
-    Contexts that are the same object are read once per chunk. No rows, no pass.
+    The context of each row must not be None. Contexts that are the same object are read once per chunk. Without rows
+    nothing is run.
     """
     if not len(rows):
         return
@@ -51,7 +52,7 @@ def chunks(
 
 
 def rows_at_a_time(policy: Policy, size: int) -> int:
-    """Half of ``size`` under autocast on a float32 base, whose layers keep a bfloat16 copy of each input beside it."""
+    """Rollouts in one pass: ``size``, or half of it where autocast keeps a bfloat16 copy of each layer's input."""
     copied = policy.folding.exact and not policy.folding.applies(policy.device)
     return max(1, size // 2) if copied else size
 
@@ -59,13 +60,13 @@ def rows_at_a_time(policy: Policy, size: int) -> int:
 def _hidden(
     policy: Policy, prefix: Prefix, owner: Int[Tensor, " b"], tokens: Int[Tensor, "b T"], lengths: Sequence[int]
 ) -> Float[Tensor, "b T hidden"]:
-    """Hidden states of responses sorted by falling length, a few at a time after the one prompt pass; padding is 0."""
-    found = []
+    """Hidden states of responses that are sorted from long to short, computed a few rows at a time; padding is 0."""
+    parts = []
     for start in range(0, len(lengths), ROWS_PER_PASS):
         rows, length = slice(start, start + ROWS_PER_PASS), lengths[start]
         part = policy.hidden(prefix, owner[rows], tokens[rows, :length])
-        found.append(pad(part, (0, 0, 0, tokens.shape[1] - length)))
-    return torch.cat(found)
+        parts.append(pad(part, (0, 0, 0, tokens.shape[1] - length)))
+    return torch.cat(parts)
 
 
 def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor, "b T"]:
@@ -80,5 +81,5 @@ def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor
 
 
 def autocast(policy: Policy, dtype: str) -> torch.autocast:
-    """bfloat16 matrix products where ``dtype`` asks for them."""
+    """Within this context matrix products are made in bfloat16 if ``dtype`` says so."""
     return torch.autocast(policy.device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16")

@@ -1,4 +1,7 @@
-"""The policy: a Qwen3-VL with one LoRA adapter, run as one pass over prompts and one over the responses they share."""
+"""The policy: a Qwen3-VL with one LoRA adapter. Prompts and responses are run in separate passes.
+
+All rollouts of a group share the pass over their prompt.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from methods.shared.barred_tokens import barred_tokens
 
 @dataclass(frozen=True)
 class Prefix:
-    """What remains of a pass over P prompts: keys and values, and the hidden state that predicts the first token."""
+    """The result of a pass over P prompts: keys and values, and the hidden state that predicts the first token."""
 
     cache: PromptCache
     last_hidden: Float[Tensor, "P hidden"]
@@ -34,7 +37,7 @@ class Prefix:
 
 
 class Policy:
-    """Base weights frozen, LoRA on every linear layer of the language model; the vision tower is left alone."""
+    """A frozen base model with LoRA on every linear layer of the language model, and none on the vision tower."""
 
     def __init__(self, base: Path, method: Method, device: str, dtype: str, seed: int) -> None:
         self.device = torch.device(device)
@@ -69,13 +72,13 @@ class Policy:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
     def vision_tokens(self, sizes: Sequence[tuple[int, int]]) -> list[int]:
-        """Merged vision tokens of images of the given (height, width) in pixels."""
+        """Count the merged vision tokens of images whose sizes are given as (height, width) in pixels."""
         merge = self.config.vision_config.spatial_merge_size**2
         return [self.processor.image_processor.get_number_of_image_patches(h, w, {}) // merge for h, w in sizes]
 
     @torch.no_grad()
     def look(self, images: Sequence) -> list[Vision]:
-        """Vision features of PIL images; the tower is frozen, so once per image is enough."""
+        """Compute vision features of PIL images. The tower is frozen, so once for each image is enough."""
         if not images:
             return []
         pixels = self.processor.image_processor(images=list(images), return_tensors="pt").to(self.device)
@@ -86,7 +89,7 @@ class Policy:
         return [Vision(t, tuple(d), g) for t, d, g in zip(out.pooler_output, layers, grids, strict=True)]
 
     def read(self, prompts: PromptBatch) -> Prefix:
-        """One pass over P prompts; differentiable in the adapter unless under ``torch.no_grad``."""
+        """Run one pass over P prompts. Gradients reach the adapter unless under ``torch.no_grad``."""
         embeds = self.language.embed_tokens(prompts.ids)
         visual = (prompts.ids == self.config.image_token_id) & prompts.mask
         deepstack = None
@@ -96,7 +99,7 @@ class Policy:
             deepstack = [torch.cat(layer) for layer in zip(*(v.deepstack for v in prompts.images), strict=True)]
         length = prompts.ids.shape[1]
         causal = torch.ones((length, length), dtype=torch.bool, device=self.device).tril()
-        # A padded query may look at itself, otherwise its softmax has no entry and is NaN.
+        # A padded position may attend to itself. Without any position to attend to its softmax would be NaN.
         itself = torch.eye(length, dtype=torch.bool, device=self.device)
         cache = PromptCache()
         hidden = self.language(
@@ -112,7 +115,7 @@ class Policy:
     def hidden(
         self, prefix: Prefix, owner: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
     ) -> Float[Tensor, "B T hidden"]:
-        """Hidden states that predict each token of B right-padded responses; ``owner`` names each one's prompt row."""
+        """Hidden states that predict each token of B right-padded responses. ``owner``: the prompt row of each."""
         first = prefix.last_hidden.index_select(0, owner)[:, None]
         size = tokens.shape[1] - 1
         if size == 0:
@@ -132,7 +135,7 @@ class Policy:
     def decode(
         self, tokens: Int[Tensor, " B"], step: int, cache: DecodingCache, mask: Bool[Tensor, "B L"], start: Tensor
     ) -> Float[Tensor, "B hidden"]:
-        """Hidden state after one more token; ``mask`` covers the prompt, ``step`` response tokens came before."""
+        """Hidden state after one more token. ``mask`` covers the prompt; ``step``: number of response tokens so far."""
         seen = torch.ones((len(tokens), step + 1), dtype=torch.bool, device=self.device)
         return self.language(
             input_ids=tokens[:, None],
@@ -143,7 +146,7 @@ class Policy:
 
 
 def load_base(base: Path, dtype: str) -> Any:  # noqa: ANN401 - a transformers class chosen by config.json
-    """The base model from a local folder, safetensors only; DataError if the folder is missing or not a model."""
+    """Load the base model from a local folder, safetensors only. DataError if the folder is missing or no model."""
     if not (base / "config.json").is_file():
         raise DataError(str(base), "no model here (config.json is missing)", "build or fetch the base model first")
     try:
@@ -157,7 +160,7 @@ def load_base(base: Path, dtype: str) -> Any:  # noqa: ANN401 - a transformers c
 
 
 def load_processor(base: Path) -> Any:  # noqa: ANN401 - likewise
-    """Tokenizer and image processor of the base model."""
+    """Load the tokenizer and the image processor of the base model."""
     try:
         return AutoProcessor.from_pretrained(base, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError) as error:

@@ -67,6 +67,7 @@ def joined(drawn: Drawn, mixed: Sequence[int], more: Drawn, more_mixed: Sequence
         responses,
         [m for part, place in kept for m in part.members[place * size : (place + 1) * size]],
         drawn.timeouts + more.timeouts,
+        _sum(drawn.other_grader, more.other_grader),
     )
     return chosen, total - int(responses.mask.sum())
 
@@ -76,3 +77,7 @@ def _rows(part: Drawn, place: int, size: int) -> Responses:
     rows, r = slice(place * size, (place + 1) * size), part.responses
     owner = torch.zeros_like(r.owner[rows])
     return Responses(r.tokens[rows], r.mask[rows], r.logp[rows], r.entropy[rows], owner, r.truncated[rows])
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second

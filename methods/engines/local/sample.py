@@ -1,4 +1,4 @@
-"""Sample responses: one prompt pass per problem, then one token at a time for all rollouts that are still running."""
+"""Sample responses: one pass over each prompt, then one token at a time for all rollouts that have not ended."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Sampling:
 
 
 class Sampler(Protocol):
-    """What samples the responses of a run: :func:`roll_out`, or vLLM (vllm/rollout.py)."""
+    """A function that samples the responses of a run: :func:`roll_out`, or vLLM (vllm/rollout.py)."""
 
     def __call__(
         self, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int
     ) -> Responses:
-        """``sampling.copies`` responses to each prompt, in prompt order; ``size``: rollouts in one pass."""
+        """Sample ``sampling.copies`` responses to each prompt, in prompt order. ``size``: rollouts in one pass."""
         ...
 
 
@@ -43,8 +43,8 @@ class Sampler(Protocol):
 def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int) -> Responses:
     """Sample ``sampling.copies`` responses to each prompt, about ``size`` rollouts at a time, in prompt order.
 
-    Every rollout and position has its own uniform number, drawn beforehand, so that a rollout depends neither on when
-    the others end nor on ``size``.
+    A uniform number is drawn beforehand for every rollout and position, so that a rollout depends neither on when the
+    others end nor on ``size``.
     """
     copies = sampling.copies
     shape = (len(prompts) * copies, sampling.max_tokens)
@@ -61,18 +61,18 @@ def roll_out(policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed
 
 
 class _Loop:
-    """State of one decoding loop: which rows are still running, and what has been written for all of them."""
+    """State of one decoding loop: which rows have not ended, and the tokens that have been sampled for all rows."""
 
     def __init__(self, policy: Policy, prefix: Prefix, owner: Tensor, sampling: Sampling, uniforms: Tensor) -> None:
         self.policy, self.prefix, self.owner, self.sampling, self.uniforms = policy, prefix, owner, sampling, uniforms
         shape = (len(owner), sampling.max_tokens)
         self.tokens = torch.zeros(shape, dtype=torch.long, device=policy.device)
         self.mask, self.logp, self.entropy = (torch.zeros(shape, device=policy.device) for _ in range(3))
-        self.rows = torch.arange(len(owner), device=policy.device)  # running rows, as rows of the buffers above
+        self.rows = torch.arange(len(owner), device=policy.device)  # rows that have not ended, in the buffers above
         self.ends = torch.tensor(policy.end_tokens, device=policy.device)
         fits = sampling.max_total - prefix.mask.sum(1).index_select(0, owner) if sampling.max_total else None
         self.room = torch.full_like(owner, sampling.max_tokens) if fits is None else fits.clamp(max=sampling.max_tokens)
-        self.cut = (self.room < sampling.max_tokens) & sampling.cut_adds_end  # rows whose token at ``room`` is an end
+        self.cut = (self.room < sampling.max_tokens) & sampling.cut_adds_end  # rows that get an end token at ``room``
 
     def run(self) -> Responses:
         """Decode until every row has ended or the limit is reached."""
@@ -86,7 +86,7 @@ class _Loop:
             finished = finished | torch.isin(drawn, self.ends) | (step + 1 >= limit)
             if finished.all() or step + 1 == self.sampling.max_tokens:
                 break
-            if finished.float().mean() > 0.125:  # copying the caches pays once an eighth of the rows has ended
+            if finished.float().mean() > 0.125:  # copying the caches costs less than carrying an eighth of ended rows
                 left = (~finished).nonzero()[:, 0]
                 cache.keep(left)
                 self.rows, mask, start = self.rows[left], mask[left], start[left]
@@ -95,7 +95,7 @@ class _Loop:
         return self._collect()
 
     def _draw(self, hidden: Float[Tensor, "K hidden"], step: int, finished: Tensor) -> Int[Tensor, " K"]:
-        """Sample one token for each running row and write it down; ended rows that are still carried write nothing."""
+        """Sample one token for each row in the caches and store it; rows that have ended store nothing."""
         logits = tempered(self.policy.head(hidden).float(), self.sampling.temperature)
         logp = logits.log_softmax(-1)
         allowed = logits.index_fill(1, self.policy.barred, float("-inf")).softmax(-1)

@@ -1,4 +1,4 @@
-"""Passes over finished responses: the student's own, and each teacher's, given a reference the student did not see."""
+"""Passes over finished responses: by the student, and by each teacher, which is shown a reference."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from methods.engines.shared.responses import Responses
 def student_logp(
     policy: Policy, contexts: Sequence[Prompt], responses: Responses, method: Method, size: int
 ) -> Float[Tensor, "B T"]:
-    """Log-probs in nats of the response tokens before the update, by the pass the update makes, in ``score_dtype``.
+    """Log-probs in nats of the response tokens before the update, computed in ``score_dtype`` as the update does.
 
-    In float32 the rollouts know them already. In bfloat16 they must be rounded as the update's are, else the ratio of
-    the first update would not be 1; the released trainer makes them so (verl/trainer/ray_trainer.py:955-957).
+    In float32 sampling has given them already. In bfloat16 they must be rounded in the same way as in the update, or
+    the ratio of the first update would not be 1; so does the released trainer (verl/trainer/ray_trainer.py:955-957).
     """
     logp, rows = torch.zeros_like(responses.mask), torch.arange(len(responses.mask), device=policy.device)
     with autocast(policy, method.score_dtype):
@@ -62,9 +62,9 @@ def teacher_hidden(
     method: Method,
     size: int,
 ) -> Float[Tensor, "B T hidden"]:
-    """Last hidden states of one teacher; the head is never trained, so these stand for its whole distributions.
+    """Last hidden states of one teacher. The head is never trained, so its distributions can be computed from them.
 
-    Keeping (B, T, hidden) instead of (B, T, V) lets distribution matching hold a teacher for a whole rollout batch.
+    They take (B, T, hidden) numbers instead of (B, T, V), so distribution matching can keep those of a complete batch.
     """
     kept: Tensor | None = None
     with autocast(policy, method.score_dtype), weights.using(teacher.weights):

@@ -1,4 +1,7 @@
-"""Whose weights a pass uses: actor, fixed reference, exponential moving average or synced copy; folded where exact."""
+"""With whose weights a pass runs: the actor's, the base model's, a moving average or a copy of the actor's.
+
+The adapter is folded into the base weights where that loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ Adapter = dict[str, Tensor]
 
 
 class AdapterTeachers(TeacherSchedule[Adapter]):
-    """The adapters that ema and synced teachers need beside the actor's."""
+    """Keeps the adapters of ema and synced teachers beside the actor's."""
 
     def __init__(self, policy: Policy, wanted: set[Weights]) -> None:
         self.policy = policy
         super().__init__(wanted)
 
     def copy_actor(self) -> Adapter:
-        """A detached copy of the actor's LoRA tensors."""
+        """Return a detached copy of the actor's LoRA tensors."""
         return copy_adapter(self.policy)
 
     def follow_actor(self, shadow: Adapter, share: float) -> None:
@@ -33,7 +36,7 @@ class AdapterTeachers(TeacherSchedule[Adapter]):
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:
-        """Within this block the policy is the teacher's, without gradient."""
+        """Within this block the policy has the teacher's weights, and no gradient is computed."""
         with adapter_swapped(self.policy, self.shadows.get(weights)), frozen(self.policy, weights.source == "fixed"):
             yield
 
@@ -45,7 +48,7 @@ def copy_adapter(policy: Policy) -> Adapter:
 
 @contextmanager
 def adapter_swapped(policy: Policy, adapter: Adapter | None) -> Iterator[None]:
-    """Put ``adapter`` in place of the actor's tensors for a while; None leaves them."""
+    """Within this block ``adapter`` replaces the actor's tensors; with None they stay."""
     if adapter is None:
         yield
         return
@@ -61,7 +64,7 @@ def adapter_swapped(policy: Policy, adapter: Adapter | None) -> Iterator[None]:
 
 @contextmanager
 def frozen(policy: Policy, without_adapter: bool = False) -> Iterator[None]:
-    """No gradient; the adapter is off or, where that loses nothing, folded into the base weights."""
+    """Within this block no gradient is computed. The adapter is off, or folded in where that loses nothing."""
     with torch.no_grad():
         if policy.folding.applies(policy.device):
             with policy.folding.running(policy.folding.weights(not without_adapter)):
@@ -75,7 +78,7 @@ def frozen(policy: Policy, without_adapter: bool = False) -> Iterator[None]:
 
 @contextmanager
 def learning(policy: Policy) -> Iterator[None]:
-    """For the passes of one update, whose gradients reach the adapter by the end of the block."""
+    """Run the passes of one update in this block; when it ends, the adapter has their gradients."""
     if policy.folding.small and policy.folding.applies(policy.device):
         with policy.folding.learning():
             yield
@@ -84,7 +87,7 @@ def learning(policy: Policy) -> Iterator[None]:
 
 
 def update_norm(policy: Policy) -> float:
-    """Frobenius norm of the whole LoRA update, sqrt(sum over layers ||scale * B A||^2)."""
+    """Frobenius norm of the LoRA update of all layers, sqrt(sum over layers ||scale * B A||^2)."""
     with torch.no_grad():
         layers = policy.folding.layers
         squares = [layer.get_delta_weight("default").float().square().sum() for layer in layers]

@@ -1,4 +1,4 @@
-"""Train one cell: the loop, resumable and deterministic on CPU."""
+"""Train one cell. A stopped run can be resumed; on CPU the same cell gives the same bits."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
+from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.redraw import draw_until_mixed
 from methods.engines.local.sample import Sampler, roll_out
 from methods.engines.local.step_record import step_record
@@ -36,20 +37,19 @@ from methods.engines.shared.problems import Problem, load_problems, step_rows
 from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.run_record import Started, run_record
 from methods.engines.shared.settings import SharedSettings
-from methods.engines.shared.step_lines import read_steps, write_steps
+from methods.engines.shared.step_lines import read_steps, steps_before, write_steps
 from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
-from methods.shared.contexts import MATH_SHORT, student_prompt
+from methods.shared.finite import check_finite
 from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 from methods.shared.schedule import lr_factor
 
-CHAT_BYTES = 256  # more than the chat template adds around a problem
 SETTINGS = SharedSettings  # what ``train`` is told
 
 
 class Trainer:
-    """Policy, optimizer, teachers and problems of one cell, and the step that ties them."""
+    """Holds policy, optimizer, teachers and problems of one cell, and runs its rollout steps."""
 
     def __init__(self, cell: Cell, method: Method, base: Path, problems: list[Problem], state: Path,
                  settings: SharedSettings, grader: Grader, sampler: Sampler = roll_out,
@@ -65,7 +65,7 @@ class Trainer:
         self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch, sampler)
 
     def step(self, step: int) -> TrainingStep:
-        """One rollout step, 0-based: experience, then its optimizer updates."""
+        """Run one rollout step (0-based): make its experience, then its optimizer updates."""
         method, clock = self.method, Clock()
         lr = method.lr * lr_factor(step, method.steps, method.lr_schedule, method.warmup_steps)
         for group in self.optimizer.param_groups:
@@ -84,7 +84,7 @@ class Trainer:
         return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
 
     def _labelled(self, experience: Experience, problems: list[Problem]) -> Experience:
-        """The experience with its tokens' labels, where the method asks for them; ConfigError if nobody has them."""
+        """Add labels of tokens if the method needs them. Raises ConfigError if this world has none."""
         if not self.method.labels:
             return experience
         if self.label is None:
@@ -96,7 +96,7 @@ class Trainer:
         return replace(experience, rollouts=labelled)
 
     def _updates(self, experience: Experience, step: int) -> tuple[list[Update], Tensor]:
-        """The updates, and what each token (B, T) got: its credit, or its divergence when its update was made."""
+        """Make the updates. Also returns each token's credit (B, T), or its divergence when its update was made."""
         method, batch = self.method, experience.rollouts
         if not method.matches_distributions:
             token_values = method.credit(batch, step)
@@ -134,10 +134,10 @@ def train(
     cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: SharedSettings,
     sampler: Sampler = roll_out, label: Label | None = None,
 ) -> None:  # fmt: skip
-    """Train ``cell`` on ``data`` from ``base``; leaves adapter/, train.jsonl, rollouts.parquet and run.json in ``out``.
+    """Train ``cell`` on ``data`` from ``base``; writes adapter/, train.jsonl, rollouts.parquet and run.json to ``out``.
 
-    ``sampler`` draws the responses of training and of validation. Steps done so far stand in ``out/state/``; a run that
-    was stopped goes on from there and ends with the same bits. Raises TrainError (a NaN, a damaged or foreign
+    ``sampler`` draws the responses of training and of validation. Checkpoints are in ``out/state/``; a run that was
+    stopped continues from there and ends with the same bits. Raises TrainError (a NaN, a damaged or foreign
     checkpoint), DataError (missing or broken inputs) and ConfigError (an option that this engine cannot train with).
     """
     clock, started = Clock(), Started.now()
@@ -145,6 +145,7 @@ def train(
     forget_products()
     method = load_method(cell.method, dict(cell.options))
     check_engine_option("local", "lora_rank", method.lora_rank)
+    check_finite(base, "the base model")
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
@@ -162,7 +163,7 @@ def train(
             restore_best(trainer.policy, steps, state, cell.name) if method.checkpoint == "best_val" else method.steps
         )
         save_adapter(trainer.policy, out / "adapter")
-        join(state / "rollouts", out / "rollouts.parquet")
+        join(state / "rollouts", out / "rollouts.parquet", method.steps)
     validated = len(validator.problems)
     record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step)
     write_text(out / "run.json", record.model_dump_json(indent=1))
@@ -171,13 +172,13 @@ def train(
 
 
 def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock) -> tuple[int, ...]:
-    """All steps still to do, one line each, with checkpoints; returns the steps at which the run was resumed."""
+    """Run all steps that are still to do and write a line for each. Returns the steps at which the run was resumed."""
     settings, steps = trainer.settings, trainer.method.steps
     tensors = (trainer.policy, trainer.optimizer, trainer.teachers)
     resume = checkpoint.load(trainer.state, trainer.cell.digest, *tensors)
     first = resume.step if resume else 0
     resumed_at = (*resume.resumed_at, first) if resume else ()
-    records = read_steps(lines)[:first] if resume else []
+    records = steps_before(lines, first)
     for step in range(first, steps):
         record = trainer.step(step)
         if validator.due(step + 1, steps):
@@ -193,17 +194,8 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
     return resumed_at
 
 
-def prompt_length(policy: Policy, method: Method, problem: Problem, limit: int) -> int:
-    """Tokens of the student's prompt, or an upper bound if that is within ``limit``: a token has at least a byte."""
-    counts = policy.vision_tokens(problem.image_sizes())
-    bound = len(problem.text.encode()) + len(MATH_SHORT.encode()) + CHAT_BYTES + sum(counts)
-    if bound <= limit:
-        return bound
-    return len(student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts))
-
-
 def _dump(experience: Experience) -> dict[str, torch.Tensor]:
-    """The tensors of a batch, for looking into a failure."""
+    """Return the tensors of a batch, which are saved so that a failure can be examined."""
     batch = experience.rollouts
     plain = {"tokens": batch.tokens, "mask": batch.mask, "reward": batch.reward, "advantage": batch.advantage}
     return {k: v.contiguous() for k, v in (plain | {f"logp_{n}": v for n, v in batch.logp.items()}).items()}

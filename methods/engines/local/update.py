@@ -15,14 +15,14 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import learning
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
-from methods.shared.surrogate import clipped_surrogate, token_weights
+from methods.shared.surrogate import clipped_surrogate, selected, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one optimizer update did; ``clipped`` holds shares of the mini-batch's response tokens."""
+    """The outcome of one optimizer update. ``clipped`` holds shares of the mini-batch's response tokens."""
 
     loss: float
     grad_norm: float
@@ -31,7 +31,7 @@ class Update:
 
 
 def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[Tensor, "B T"]) -> ChunkLoss:
-    """Clipped surrogate of a chunk, per token."""
+    """Return a function that computes the clipped surrogate of each token of a chunk."""
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
@@ -46,7 +46,7 @@ def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[T
 
 
 def matching_loss(policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]) -> ChunkLoss:
-    """Divergence of a chunk from its teacher, per token."""
+    """Return a function that computes the divergence of each token of a chunk from its teacher."""
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
@@ -69,10 +69,10 @@ def update(
     chunk_loss: ChunkLoss,
     size: int,
 ) -> Update:
-    """One optimizer update over the mini-batch ``rows``.
+    """Make one optimizer update on the mini-batch ``rows``.
 
-    ``active`` are its rows that can have a gradient; the others (zero advantage, no reference) count in the mean over
-    tokens but are not run, which leaves the gradient as it is.
+    ``active``: those rows that can have a gradient. The other rows (advantage 0, no reference) count in the mean over
+    tokens. They are not run, because their gradient is 0.
     """
     optimizer.zero_grad(set_to_none=False)
     share = torch.zeros_like(responses.mask)
@@ -82,6 +82,7 @@ def update(
         for chunk in chunks(policy, contexts, active, responses, size):
             per_token, marks = chunk_loss(chunk)
             token_loss[chunk.rows, : chunk.mask.shape[1]] = per_token.detach()
+            per_token = selected(per_token, chunk.mask)
             loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
             loss.backward()
             total += float(loss.detach())
@@ -95,7 +96,7 @@ def update(
 
 
 def slice_rollouts(batch: Rollouts, rows: Int[Tensor, " b"], length: int) -> Rollouts:
-    """The given rows, cut to ``length`` tokens."""
+    """Return the given rows, cut to ``length`` tokens."""
     changed = {}
     for field in fields(batch):
         value = getattr(batch, field.name)

@@ -1,4 +1,4 @@
-"""Accuracy on held-out problems while training: one sampled answer each, with the same random numbers every time."""
+"""Accuracy on validation problems during training: one sampled answer each, with the same random numbers each time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from methods.shared.rewards import Grader
 
 
 class Validator:
-    """The first ``validation_problems`` of the validation split, sampled as in training."""
+    """Answers the first ``validation_problems`` of the validation split, sampled as in training."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class Validator:
         self.problems = problems[: settings.validation_problems]
         self.seed = seeding.stream(seed, "validation")
         visions = look_at(policy, self.problems)
-        sighted = replace(method, student_image=True)  # as in the evaluation, however the student was trained
+        sighted = replace(method, student_image=True)  # with images, as in the evaluation
         self.prompts = [student_context(policy, sighted, p, v) for p, v in zip(self.problems, visions, strict=True)]
 
     def due(self, done: int, steps: int) -> bool:
-        """Whether to validate after ``done`` of ``steps`` rollout steps."""
+        """Whether a validation is due after ``done`` of ``steps`` rollout steps."""
         return bool(self.problems) and (done % self.settings.validate_every == 0 or done == steps)
 
     def accuracy(self) -> float | None:

@@ -8,23 +8,24 @@ GPUS = 8  # experiments/geo/cepo.sh:5 of github.com/ahmedheakl/CEPO @7a9655d
 
 
 def balanced(lengths: Sequence[int], parts: int = GPUS) -> list[list[int]]:
-    """Rows shared out over ``parts`` of equal size (within one) with about as many tokens each; rows in order in each.
+    """Distribute rows over ``parts`` of equal size (within one row) and about equal numbers of tokens.
 
-    The longest row goes first, each to the part with the fewest tokens that has room. The released driver balances so
-    over its ranks (verl/trainer/ray_trainer.py:451-466), by another heuristic for the same aim.
+    Rows are taken from the longest to the shortest; each goes to the part with the fewest tokens that still has room.
+    Within a part rows keep their order. The released driver balances its ranks (verl/trainer/ray_trainer.py:451-466)
+    with another heuristic for the same aim.
     """
     room = [len(lengths) // parts + (part < len(lengths) % parts) for part in range(parts)]
-    found: list[list[int]] = [[] for _ in range(parts)]
+    shared: list[list[int]] = [[] for _ in range(parts)]
     tokens = [0] * parts
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        part = min((p for p in range(parts) if len(found[p]) < room[p]), key=lambda p: (tokens[p], p))
-        found[part].append(row)
+        part = min((p for p in range(parts) if len(shared[p]) < room[p]), key=lambda p: (tokens[p], p))
+        shared[part].append(row)
         tokens[part] += lengths[row]
-    return [sorted(rows) for rows in found]
+    return [sorted(rows) for rows in shared]
 
 
 def balanced_minibatches(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Rows of each update: every GPU splits its part in order, as verl/workers/actor/dp_actor.py:338 does."""
+    """Return the rows of each update: every GPU cuts its part in order, as verl/workers/actor/dp_actor.py:338 does."""
     count = -(-len(lengths) // size)
     parts = balanced(lengths, min(GPUS, max(1, len(lengths) // count)))
     cuts = [[round(i * len(part) / count) for i in range(count + 1)] for part in parts]

@@ -9,7 +9,7 @@ from contracts.records import TrainingStep
 
 
 def best_step(records: Sequence[TrainingStep]) -> int | None:
-    """1-based step with the highest validation accuracy, the first of equals; None if no step was validated."""
+    """1-based step with the highest validation accuracy, of equal ones the first; None if no step was validated."""
     validated = [record for record in records if record.val_accuracy is not None]
     if not validated:
         return None
@@ -17,7 +17,7 @@ def best_step(records: Sequence[TrainingStep]) -> int | None:
 
 
 def chosen_step(records: Sequence[TrainingStep], place: str) -> int:
-    """The best step of a finished run; TrainError at ``place`` if no step was validated."""
+    """The best step of a finished run. Raises TrainError, which names ``place``, if no step was validated."""
     step = best_step(records)
     if step is None:
         cause = "checkpoint is best_val, but no step was validated"

@@ -20,7 +20,7 @@ from methods.shared.references import Member, Reference
 
 @dataclass(frozen=True)
 class Experience:
-    """Everything that the updates of one rollout step and its line in the log need."""
+    """The data of one rollout step: what its updates train on, and what its line in ``train.jsonl`` reports."""
 
     contexts: list[Prompt]  # the student's, one per rollout; rollouts of a group share one object
     responses: Responses
@@ -28,6 +28,7 @@ class Experience:
     rollouts: Rollouts
     teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching in the local engine only, else empty
     grade_timeouts: int
+    other_grader: int | None = None  # rewards that the other grader would change; None: not asked
     extra_tokens: int | None = None  # response tokens sampled besides those of the rollouts
 
 
@@ -56,7 +57,7 @@ def as_rollouts(
 def choose_references(
     method: Method, teacher: Teacher, members: Sequence[Member], truths: Sequence[str], seed: int, step: int
 ) -> list[Reference | None]:
-    """What ``teacher`` is shown for each rollout of 0-based ``step``, None where there is nothing to show.
+    """Return what ``teacher`` is shown for each rollout of 0-based ``step``; None where there is nothing to show.
 
     ``members`` come group after group; ``truths`` holds the ground truth of each group's problem.
     """

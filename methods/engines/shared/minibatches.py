@@ -1,4 +1,4 @@
-"""Which rollouts go into which optimizer update; both engines share them out alike."""
+"""Which rollouts go into which optimizer update. It is the same in both engines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def minibatches(
 ) -> Iterator[Int[Tensor, " M"]]:
     """Indices of the rollouts of each update, about ``minibatch_prompts * group_size``, in order ``minibatch_order``.
 
-    Unless ``keep_groups``, rollouts of a group fall into different mini-batches, as in the released code, whose driver
-    reorders by length balance first (verl/trainer/ray_trainer.py:451-466). ``lengths``: response tokens.
+    With ``keep_groups`` a group stays in one mini-batch. Otherwise its rollouts may fall into different ones, as in the
+    released code, whose driver first orders rollouts to balance lengths (verl/trainer/ray_trainer.py:451-466).
+    ``lengths``: response tokens.
     """
     generator = torch.Generator().manual_seed(seeding.stream(seed, "minibatch", step))
     if method.keep_groups:

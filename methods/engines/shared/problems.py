@@ -1,4 +1,4 @@
-"""Problems from a parquet file in Geo3k's schema, and the order in which a cell meets them."""
+"""Problems from a parquet file in Geo3k's schema, and the order in which a cell trains on them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = {"images": _is_images, "problem": _is_text, "answer": _is_text}
 
 @dataclass(frozen=True)
 class Problem:
-    """One row: text with ``<image>`` where each image goes, the ground truth, and the encoded images."""
+    """One problem: its text with ``<image>`` at the place of each image, the right answer, and the encoded images."""
 
     place: str  # file and row, for errors
     id: str  # its row where the data has no ids
@@ -57,7 +57,7 @@ class Problem:
 
 
 def load_problems(path: Path) -> list[Problem]:
-    """All problems of a parquet file; DataError naming the file, the row and what is wrong with it."""
+    """Read all problems of a parquet file. DataError names the file, the row and what is wrong with it."""
     try:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in (*COLUMNS, "id") if name in names])
@@ -89,9 +89,9 @@ def load_problems(path: Path) -> list[Problem]:
 
 def _problem(path: Path, index: int, row: dict) -> Problem:
     images = tuple(image["bytes"] or b"" for image in row["images"] or ())
-    place, id = f"{path}, row {index}", str(row.get("id") or index)
+    place, id = f"{path}, row {index}", str(index if row.get("id") is None else row["id"])
     problem = Problem(place, id, row["problem"] or "", row["answer"] or "", images)
-    if not problem.answer:
+    if not problem.answer.strip():
         raise DataError(problem.place, "empty answer", "every problem needs a ground truth")
     if problem.text.count(IMAGE_MARK) != len(images):
         cause = f"{problem.text.count(IMAGE_MARK)} {IMAGE_MARK} marks but {len(images)} images"
@@ -100,7 +100,7 @@ def _problem(path: Path, index: int, row: dict) -> Problem:
 
 
 def step_rows(seed: int, step: int, prompts: int, total: int) -> list[int]:
-    """Rows of 0-based rollout ``step``: epochs of seeded permutations, each dropping its incomplete last step."""
+    """Rows of 0-based rollout ``step``. Each epoch is a seeded permutation; its incomplete last step is left out."""
     if prompts > total:
         cause = f"{prompts} problems a step, but only {total} in the training data"
         raise DataError("options.prompts", cause, f"take {total} or fewer")

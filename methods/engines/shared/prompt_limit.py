@@ -1,4 +1,4 @@
-"""Problems whose prompt is too long are left out of training, by the same limit in both engines."""
+"""Leave problems whose prompt is too long out of training. The limit is the same in both engines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from methods.engines.shared.problems import Problem
 
 
 def prompt_limit(method: Method) -> int:
-    """Most tokens a prompt may have: ``max_prompt``, and one token of ``max_model_len`` is left for the response."""
+    """Most tokens of a prompt: ``max_prompt``, or fewer, so that ``max_model_len`` leaves one for the response."""
     return min(method.max_prompt, method.max_model_len - 1) if method.max_model_len else method.max_prompt
 
 
 def short_enough(problems: Sequence[Problem], method: Method, length: Callable[[Problem], int]) -> list[Problem]:
-    """Problems whose prompt, of ``length`` tokens, is within the limit; DataError if none is."""
+    """Return the problems whose prompt is within the limit; ``length`` counts its tokens. DataError if none is."""
     limit = prompt_limit(method)
     kept = [problem for problem in problems if length(problem) <= limit]
     if not kept:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Vision:
-    """Features of one image: merged tokens (N, hidden), one more set per DeepStack layer, and the merged grid."""
+    """Features of one image: of its N merged tokens, the same for each DeepStack layer, and the size of its grid."""
 
     tokens: Float[Tensor, "N hidden"]
     deepstack: tuple[Float[Tensor, "N hidden"], ...]
@@ -21,7 +21,7 @@ class Vision:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One context: token ids with image placeholders, and the images that fill them (none for a blind teacher)."""
+    """One context: token ids with placeholders for images, and the images (none for a teacher without images)."""
 
     ids: tuple[int, ...]
     images: tuple[Vision, ...]
@@ -42,8 +42,8 @@ class PromptBatch:
 def mrope_positions(ids: Sequence[int], image_token: int, grids: Sequence[tuple[int, int]]) -> Int[Tensor, "3 L"]:
     """Temporal, height and width positions of one unpadded prompt, as Qwen3-VL counts them for images.
 
-    Text advances all three by one; an image of ``height x width`` merged tokens spans a grid that starts at the next
-    free position and is left behind by ``max(height, width)``.
+    A text token adds one to all three. The tokens of an image of ``height x width`` merged tokens are counted on a grid
+    that starts at the next free position; the text after it goes on ``max(height, width)`` further.
     """
     columns: list[Tensor] = []
     start, i, image = 0, 0, 0
@@ -70,10 +70,10 @@ def make_prompt(
     positions: str = "mrope",
     blind_pad: int | None = None,
 ) -> Prompt:
-    """A prompt whose image placeholders are filled or, for a blind teacher, overwritten by ``blind_pad``.
+    """Make a prompt. Its image placeholders are filled, or replaced by ``blind_pad`` for a teacher without images.
 
-    ``positions="arange"`` counts every token once instead of by M-RoPE. The released CEPO teachers are blind and count
-    so (verl/trainer/ray_trainer.py:688-723).
+    ``positions="arange"`` numbers the tokens 0, 1, 2, ... instead of by M-RoPE. The released CEPO teachers see no image
+    and are numbered so (verl/trainer/ray_trainer.py:688-723).
     """
     grids = [v.grid for v in images]
     where = torch.arange(len(ids)).expand(3, -1) if positions == "arange" else mrope_positions(ids, image_token, grids)
@@ -91,7 +91,7 @@ def continued(prompt: Prompt, response: Sequence[int]) -> Prompt:
 
 
 def pad_prompts(prompts: Sequence[Prompt], pad_token: int, device: torch.device) -> PromptBatch:
-    """Left-pad to the longest; padding is masked and has position 0."""
+    """Pad prompts on the left to the longest. Padding is masked and has position 0."""
     length = max(len(p.ids) for p in prompts)
     ids = torch.full((len(prompts), length), pad_token)
     mask = torch.zeros((len(prompts), length), dtype=torch.bool)

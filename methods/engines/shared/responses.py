@@ -48,5 +48,5 @@ def stacked(parts: Sequence[Responses]) -> Responses:
 
 
 def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
-    """The text of each token by itself, as the tokenizer's decoder writes it."""
+    """Return the text of each token alone, as the tokenizer's decoder writes it."""
     return tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)

@@ -24,14 +24,14 @@ PACKAGES = ("torch", "transformers", "peft", "safetensors", "numpy")
 
 @dataclass(frozen=True)
 class Started:
-    """When a run began, by the calendar and by a clock that never goes back."""
+    """When a run began: the date, and the time of a clock that is never set back."""
 
     utc: str
     counter: float
 
     @staticmethod
     def now() -> Started:
-        """This moment."""
+        """A run that begins at this moment."""
         return Started(datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter())
 
 
@@ -39,7 +39,10 @@ def run_record(
     cell: Cell, steps: Sequence[TrainingStep], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
     accuracy_start: float | None, val_problems: int, adapter_step: int,
 ) -> Run:  # fmt: skip
-    """The record of a finished run; ``outside``: seconds of phases of no step; ``adapter_step``: 1-based."""
+    """Make the record of a finished run.
+
+    ``outside``: seconds of phases that belong to no step, by name. ``adapter_step``: 1-based step of the adapter.
+    """
     seconds = dict(outside)
     for step in steps:
         for phase, value in step.seconds.items():
@@ -67,7 +70,7 @@ def run_record(
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit and whether the tree has changes; (None, None) outside a repository or without git."""
+    """Return the commit, and whether files were changed since. (None, None) outside a repository or without git."""
     try:
         run = [subprocess.run(["git", *a], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
                for a in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])]  # fmt: skip
@@ -77,7 +80,7 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def machine(device: str) -> str:
-    """Processor or accelerator model, and how many cores."""
+    """Name of the processor, or of the GPU, and the number of cores."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
@@ -85,7 +88,7 @@ def machine(device: str) -> str:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident size of this process so far, in MB."""
+    """Most memory that this process has used so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,4 +1,4 @@
-"""When the weights of ema and synced teachers follow the actor's; each engine says how weights are copied."""
+"""When ema and synced teachers take over the actor's weights. Each engine implements how weights are copied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Copied = TypeVar("Copied")  # the trainable tensors of one model, as an engine k
 
 
 class TeacherSchedule(ABC, Generic[Copied]):
-    """Keeps the weights of ema and synced teachers (``shadows``) beside the actor's."""
+    """Keeps the weights of ema and synced teachers, the ``shadows``, beside the actor's."""
 
     def __init__(self, wanted: set[Weights]) -> None:
         self.shadows: dict[Weights, Copied] = {
@@ -21,14 +21,14 @@ class TeacherSchedule(ABC, Generic[Copied]):
         }
 
     def start_step(self, step: int) -> None:
-        """Before 0-based rollout ``step``: synced teachers copy the actor at steps 0, every, 2 * every, ..."""
+        """Call it before 0-based rollout ``step``: synced teachers copy the actor at steps 0, every, 2 * every, ..."""
         for weights in self.shadows:
             if weights.source == "synced" and step % weights.every == 0:
                 self.shadows[weights] = self.copy_actor()
 
     @torch.no_grad()
     def moved(self, tick: str) -> None:
-        """After an optimizer ``update`` or a complete rollout ``step``: ema teachers follow the actor."""
+        """Call it after each optimizer ``update`` and each rollout ``step``: ema teachers move towards the actor."""
         for weights, shadow in self.shadows.items():
             if weights.source == "ema" and weights.tick == tick:
                 self.follow_actor(shadow, 1.0 - weights.decay)

@@ -1,4 +1,4 @@
-"""The labels of tokens that a method may ask for, from a function that reads a world's chains."""
+"""Labels of tokens, for methods that need them, from a function that reads the chains of a world."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def with_labels(
     rollouts: Rollouts, problems: Sequence[Problem], truncated: Bool[Tensor, " B"], tokenizer: PreTrainedTokenizerBase,
     label: Label,
 ) -> Rollouts:  # fmt: skip
-    """``rollouts`` with ``labels``; ``problems`` is the problem of each rollout.
+    """Return ``rollouts`` with ``labels``. ``problems`` holds the problem of each rollout.
 
-    A response that ``label`` cannot read has no labels: it is 0 in all three.
+    A response that ``label`` cannot read has no labels: all three are 0.
     """
     labels = {name: torch.zeros_like(rollouts.mask) for name in ("decisive", "slipped", "filler")}
     for row, (problem, cut) in enumerate(zip(problems, truncated.tolist(), strict=True)):

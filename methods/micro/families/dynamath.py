@@ -2,180 +2,169 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from methods.micro.canvas import Canvas
 from methods.micro.families import diagrams
-from methods.micro.families.training import (
-    CORNER,
-    LINE,
-    RECTANGLE_AREA,
-    TRIANGLE,
-    Asked,
-    Draw,
-    Family,
-    Numbers,
-    between,
-    even,
-    family,
-    parts,
-    subtract,
+from methods.micro.families.training import HALVES, PAIRS, PARTS, ROWS, TAKE, Asked, Family, family
+from methods.micro.place_rules import (
+    HALF,
+    HALF_REST,
+    HALF_SUM,
+    REST,
+    REST_OF_TWO,
+    SUM,
+    SUM_OF_FOUR,
+    SUM_OF_THREE,
+    SUM_REST,
+    THRICE,
+    THRICE_REST,
+    TWICE,
+    TWICE_SUM,
 )
-from methods.micro.solution_plan import FACT, Plan, Ref, Step
 
 DYNAMATH: dict[str, Family] = {}
-SIDES = "The number of equal sides is"
-HALVES = "The number of equal parts is"
 
 
-def larger_first(low: int, high: int) -> Draw:
-    """Two numbers, the larger one first, at least 2 apart."""
-
-    def numbers(rng: Random) -> Numbers:
-        small = rng.randint(low, high - 2)
-        return rng.randint(small + 2, high), small
-
-    return numbers
+@family(DYNAMATH, REST.numbers(2, 3))
+def other_angle(canvas: Canvas, whole: int, part: int) -> Asked:
+    """An angle and a part of it give the other part."""
+    diagrams.right(canvas, "?", part)
+    canvas.label(40, 8, whole)
+    return "The whole angle is outside. What is its other part?", REST.plan(TAKE, whole, part)
 
 
-@family(DYNAMATH, parts(90, 1, 5))
-def sharp_angle(canvas: Canvas, a: int) -> Asked:
-    """One sharp angle of a right triangle gives the other."""
-    canvas.polygon([(8, 56), (58, 56), (8, 8)], by=1)
-    diagrams.labels(canvas, (34, 46, a), (12, 18, "?"))
-    return "What is the other sharp angle of the right triangle?", Plan(CORNER, 90, subtract(FACT, a))
+@family(DYNAMATH, SUM_OF_THREE.numbers(2))
+def three_in_corner(canvas: Canvas, a: int, b: int, c: int) -> Asked:
+    """Three parts give the angle."""
+    diagrams.right(canvas, a, b, c)
+    return "What do the three parts of the angle add to?", SUM_OF_THREE.plan(PARTS, a, b, c)
 
 
-@family(DYNAMATH, parts(90, 2, 8))
-def three_in_corner(canvas: Canvas, a: int, b: int) -> Asked:
-    """Two of three parts of a right angle give the third."""
-    diagrams.right(canvas, "?", a, b)
-    return "What is the third part of the right angle?", Plan(CORNER, 90, subtract(FACT, a, b))
-
-
-@family(DYNAMATH, parts(180, 2, 15))
-def three_on_line(canvas: Canvas, a: int, b: int) -> Asked:
-    """Two of three angles on a line give the third."""
+@family(DYNAMATH, SUM.numbers(2, 3))
+def two_on_line(canvas: Canvas, a: int, b: int) -> Asked:
+    """Two of three angles on a line, added."""
     diagrams.straight(canvas, a, "?", b)
-    return "What is the middle angle on the line?", Plan(LINE, 180, subtract(FACT, a, b))
+    return "What do the outer angles on the line add to?", SUM.plan(PARTS, a, b)
 
 
-@family(DYNAMATH, even(10, 170))
+@family(DYNAMATH, HALF.numbers(3, 4))
 def equal_on_line(canvas: Canvas, a: int) -> Asked:
-    """One of three angles on a line gives the other two, which are equal."""
-    diagrams.straight(canvas, a, "?", "?")
-    return "How large is each of the equal angles?", Plan(LINE, 180, (*subtract(FACT, a), Step(Ref(0), "/", 2)))
+    """An angle cut into two equal ones."""
+    diagrams.straight(canvas, "?", "?")
+    canvas.label(26, 60, a)
+    return "The angle below is cut in half. How large is each part?", HALF.plan(HALVES, a)
 
 
-@family(DYNAMATH, parts(180, 1, 20))
-def parallelogram_angle(canvas: Canvas, a: int) -> Asked:
-    """An angle of a parallelogram gives the one beside it."""
+@family(DYNAMATH, TWICE.numbers(3, 4))
+def parallelogram_angles(canvas: Canvas, a: int) -> Asked:
+    """Two equal angles of a parallelogram."""
     diagrams.slanted(canvas, None, a)
-    return "What is the next angle of the parallelogram?", Plan("Neighbour angles add to", 180, subtract(FACT, a))
+    return "What do the two sharp angles of the parallelogram add to?", TWICE.plan(PAIRS, a)
 
 
-@family(DYNAMATH, between((10, 85)))
-def apex(canvas: Canvas, base: int) -> Asked:
-    """The base angle of an isosceles triangle gives its apex."""
-    diagrams.triangle(canvas, base, base, "?")
-    return "What is the angle at the top?", Plan(TRIANGLE, 180, subtract(FACT, base, base))
+@family(DYNAMATH, REST_OF_TWO.numbers(2))
+def apex(canvas: Canvas, total: int, left: int, right: int) -> Asked:
+    """The sum of three angles and two of them give the third."""
+    diagrams.triangle(canvas, left, right, "?")
+    canvas.label(26, 60, total)
+    return "The angles add to the number below. What is the top one?", REST_OF_TWO.plan(TAKE, total, left, right)
 
 
-@family(DYNAMATH, between((2, 60)))
+@family(DYNAMATH, THRICE.numbers(3, 4))
 def triangle_sides(canvas: Canvas, side: int) -> Asked:
     """Three equal sides."""
     diagrams.polygon(canvas, 3, side)
-    return "What is the distance around the triangle?", Plan(SIDES, 3, (Step(side, "*", FACT),))
+    return "What is the distance around the triangle?", THRICE.plan(ROWS, side)
 
 
-@family(DYNAMATH, between((2, 60)))
-def square_sides(canvas: Canvas, side: int) -> Asked:
-    """Four equal sides."""
-    diagrams.polygon(canvas, 4, side)
-    return "What is the distance around the square?", Plan(SIDES, 4, (Step(side, "*", FACT),))
+@family(DYNAMATH, SUM_OF_FOUR.numbers(1, 2))
+def four_sides(canvas: Canvas, a: int, b: int, c: int, d: int) -> Asked:
+    """Four sides of a square frame."""
+    diagrams.polygon(canvas, 4, c)
+    diagrams.labels(canvas, (0, 26, a), (26, 2, b), (48, 26, d))
+    return "What is the distance around the frame?", SUM_OF_FOUR.plan(PARTS, a, b, c, d)
 
 
-@family(DYNAMATH, between((2, 60)))
-def pentagon_sides(canvas: Canvas, side: int) -> Asked:
-    """Five equal sides."""
+@family(DYNAMATH, REST.numbers(2, 3))
+def pentagon_rest(canvas: Canvas, around: int, side: int) -> Asked:
+    """A pentagon without one side."""
     diagrams.polygon(canvas, 5, side)
-    return "What is the distance around the pentagon?", Plan(SIDES, 5, (Step(side, "*", FACT),))
+    canvas.label(24, 26, around)
+    return "All sides take the number inside. What do the others take?", REST.plan(TAKE, around, side)
 
 
-@family(DYNAMATH, between((2, 60)))
-def hexagon_sides(canvas: Canvas, side: int) -> Asked:
-    """Six equal sides."""
+@family(DYNAMATH, THRICE_REST.numbers(2))
+def hexagon_sides(canvas: Canvas, side: int, gap: int) -> Asked:
+    """Three equal sides of a hexagon, without a gap."""
     diagrams.polygon(canvas, 6, side)
-    return "What is the distance around the hexagon?", Plan(SIDES, 6, (Step(side, "*", FACT),))
+    canvas.label(26, 26, gap)
+    return "Three sides of the hexagon are built, but for the gap inside. How long?", THRICE_REST.plan(ROWS, side, gap)
 
 
-@family(DYNAMATH, between((2, 12), (2, 12)))
-def parallelogram_area(canvas: Canvas, base: int, height: int) -> Asked:
-    """Base times height."""
-    diagrams.slanted(canvas, base, None, height)
-    return "How large is the parallelogram?", Plan("The area is base times height", None, (Step(base, "*", height),))
+@family(DYNAMATH, TWICE_SUM.numbers(1, 2))
+def parallelogram_around(canvas: Canvas, base: int, side: int) -> Asked:
+    """Twice the sum of two sides."""
+    diagrams.slanted(canvas, base, None, side)
+    return "The sides are given. What is the distance around the parallelogram?", TWICE_SUM.plan(PAIRS, base, side)
 
 
-@family(DYNAMATH, between((2, 12), (2, 12), (2, 40)))
+@family(DYNAMATH, SUM_OF_THREE.numbers(1, 2))
 def rectangle_with_tile(canvas: Canvas, width: int, height: int, tile: int) -> Asked:
-    """Width times height and a tile more."""
+    """Width, height and a tile."""
     diagrams.rectangle(canvas, width, height, tile)
-    steps = (Step(width, "*", height), Step(Ref(0), "+", tile))
-    return "How large are the rectangle and the tile?", Plan(RECTANGLE_AREA, None, steps)
+    return "What do width, height and tile add to?", SUM_OF_THREE.plan(PARTS, width, height, tile)
 
 
-@family(DYNAMATH, between((2, 99)))
+@family(DYNAMATH, TWICE.numbers(3, 4))
 def diameter(canvas: Canvas, radius: int) -> Asked:
     """Twice the radius."""
     diagrams.circle(canvas, radius)
-    return "The radius is given. What is the diameter?", Plan(HALVES, 2, (Step(radius, "*", FACT),))
+    return "The radius is given. What is the diameter?", TWICE.plan(PAIRS, radius)
 
 
-@family(DYNAMATH, even(4, 198))
+@family(DYNAMATH, HALF.numbers(3, 4))
 def radius(canvas: Canvas, across: int) -> Asked:
     """Half of the diameter."""
     diagrams.circle(canvas, across)
-    return "The diameter is given. What is the radius?", Plan(HALVES, 2, (Step(across, "/", FACT),))
+    return "The diameter is given. What is the radius?", HALF.plan(HALVES, across)
 
 
-@family(DYNAMATH, between((5, 95), (5, 95)))
+@family(DYNAMATH, SUM.numbers(2, 3))
 def whole_segment(canvas: Canvas, left: int, right: int) -> Asked:
     """Two parts of a segment give the whole."""
     diagrams.segment(canvas, left, right, "?")
-    return "How long is the whole segment?", Plan("Add the two parts", None, (Step(left, "+", right),))
+    return "How long is the whole segment?", SUM.plan(PARTS, left, right)
 
 
-@family(DYNAMATH, larger_first(5, 99))
+@family(DYNAMATH, REST.numbers(2, 3))
 def part_segment(canvas: Canvas, whole: int, left: int) -> Asked:
     """A whole segment and a part of it give the other part."""
     diagrams.segment(canvas, left, "?", whole)
-    return "How long is the right part of the segment?", Plan("Take the part away", None, (Step(whole, "-", left),))
+    return "How long is the right part of the segment?", REST.plan(TAKE, whole, left)
 
 
-@family(DYNAMATH, between((5, 99), (5, 99)))
+@family(DYNAMATH, HALF_SUM.numbers(1, 2))
 def two_bars(canvas: Canvas, a: int, b: int) -> Asked:
-    """The total of two bars."""
+    """The mean of two bars."""
     diagrams.bars(canvas, a, b)
-    return "What is the total of the two bars?", Plan("Add the bars", None, (Step(a, "+", b),))
+    return "What is the mean of the two bars?", HALF_SUM.plan(HALVES, a, b)
 
 
-@family(DYNAMATH, between((5, 60), (5, 60), (5, 60)))
+@family(DYNAMATH, SUM_OF_THREE.numbers(1, 2))
 def three_bars(canvas: Canvas, a: int, b: int, c: int) -> Asked:
     """The total of three bars."""
     diagrams.bars(canvas, a, b, c)
-    return "What is the total of the three bars?", Plan("Add the bars", None, (Step(a, "+", b), Step(Ref(0), "+", c)))
+    return "What is the total of the three bars?", SUM_OF_THREE.plan(PARTS, a, b, c)
 
 
-@family(DYNAMATH, larger_first(5, 99))
-def bar_difference(canvas: Canvas, a: int, b: int) -> Asked:
-    """How much higher the first bar is than the second."""
-    diagrams.bars(canvas, a, b)
-    return "How much higher is the left bar?", Plan("Take the right bar away", None, (Step(a, "-", b),))
+@family(DYNAMATH, SUM_REST.numbers(1, 2))
+def bars_without(canvas: Canvas, a: int, b: int, c: int) -> Asked:
+    """Two bars without a third."""
+    diagrams.bars(canvas, a, b, c)
+    return "How much higher are the left two bars than the right one?", SUM_REST.plan(TAKE, a, b, c)
 
 
-@family(DYNAMATH, lambda rng: (2 * rng.randint(20, 60), rng.randint(2, 18)))
+@family(DYNAMATH, HALF_REST.numbers(1, 2))
 def missing_height(canvas: Canvas, around: int, width: int) -> Asked:
     """The perimeter and the width of a rectangle give its height."""
     diagrams.rectangle(canvas, width, "?", around)
-    steps = (Step(around, "/", FACT), Step(Ref(0), "-", width))
-    return "The perimeter is inside. How high is the rectangle?", Plan("The number of equal pairs is", 2, steps)
+    return "The way around is inside. How high is the rectangle?", HALF_REST.plan(HALVES, around, width)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 
 def torchvision_operators():
-    """A CPU build of torch beside torchvision's CUDA build lacks two operators that torchvision's import wants."""
+    """Declare two operators that torchvision's CUDA build needs on import and a CPU build of torch lacks."""
     import torch
 
     if torch.version.cuda is None:
@@ -21,7 +21,7 @@ def torchvision_operators():
 
 
 def no_gpu():
-    """Everything; called once, before EasyR1 is imported."""
+    """Install all stand-ins. Called once, before EasyR1 is imported."""
     _cuda_functions()
     _cuda_devices()
     _process_groups()

@@ -6,7 +6,6 @@ worlds is 0.4 to 0.6 points, so a case may leave 93 to 97 % by one point; over a
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
 
 import numpy as np
@@ -14,10 +13,11 @@ import pytest
 from scipy import stats
 
 from evals.statistics.calibration import lead
-from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
+from evals.statistics.intervals import AVERAGE, accuracies, differences
 from evals.statistics.simulated_worlds import MICRO, World
 from evals.statistics.variance import ContrastVariance, SeedVariance
 from evals.statistics.verdict_rule import decide
+from tests.helpers.many_worlds import leads
 
 COUNT = 2000  # worlds per case
 ERROR = 0.01  # two standard errors of a share of COUNT worlds
@@ -32,13 +32,18 @@ CASES = [World(seeds, between, effect) for seeds in BETWEEN for between in BETWE
 FIVE = [World(3, between, 0.4, MICRO) for between in (0.0, 0.25)]  # five benchmarks of the micro world's sizes
 
 
-@cache
-def estimates(world: World) -> list[Estimate]:
-    return [lead(sides) for sides in world.worlds(COUNT)]
-
-
 def coverage(world: World) -> float:
-    return float(np.mean([found.low <= world.truth <= found.high for found in estimates(world)]))
+    low, high = leads(world, COUNT)
+    return float(np.mean((low <= world.truth) & (world.truth <= high)))
+
+
+@pytest.mark.parametrize("world", [*CASES, *FIVE], ids=str)
+def test_the_formula_for_many_worlds_is_that_of_one(world: World) -> None:
+    """All cases below stand on the product's own intervals: those of the first worlds are computed both ways."""
+    found = [lead(sides) for sides in world.worlds(20)]
+    low, high = leads(world, COUNT)
+    np.testing.assert_allclose(low[:20], [one.low for one in found], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(high[:20], [one.high for one in found], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("world", [*CASES, *FIVE], ids=str)
@@ -54,8 +59,9 @@ def test_over_all_betweens_they_cover_93_to_97_percent(seeds: int) -> None:
 @pytest.mark.parametrize("world", [world for world in CASES if not world.effect], ids=str)
 def test_without_an_effect_at_most_one_in_twenty_is_called_one(world: World) -> None:
     """Either claim, that one model leads or that the other does, is supported by mistake at most 5 % of the time."""
+    ends = np.transpose(leads(world, COUNT))
     for expect in ("higher", "lower"):
-        verdicts = [decide(expect, 100 * one.low, 100 * one.high, tolerance=1.0)[0] for one in estimates(world)]
+        verdicts = [decide(expect, 100 * low, 100 * high, tolerance=1.0)[0] for low, high in ends]
         assert verdicts.count("supported") <= 0.05 * COUNT
 
 
@@ -87,6 +93,6 @@ def test_the_average_of_all_differences_is_what_is_simulated() -> None:
 
 
 def test_a_large_effect_is_found_and_more_seeds_find_more() -> None:
-    shares = [np.mean([found.low > 0 for found in estimates(World(seeds, 0.25, 0.4))]) for seeds in (2, 3, 5, 10)]
+    shares = [np.mean(leads(World(seeds, 0.25, 0.4), COUNT)[0] > 0) for seeds in (2, 3, 5, 10)]
     assert shares == sorted(shares)
     assert shares[-1] > 0.6

@@ -13,20 +13,21 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from methods.micro.bases import build_base
 from methods.micro.demonstration import close
-from methods.micro.drills import calculations, encode_drill, hinted, lookups
+from methods.micro.drills import calculations, encode_drill, lookups
 from methods.micro.families.training import TRAINING
 from methods.micro.language import LanguageTrainer
 from methods.micro.model import IMAGE_TOKENS, build_model
+from methods.micro.place_rules import TWICE_SUM
 from methods.micro.problems import draw_problems
 from methods.micro.samples import Sample, Solutions
 from methods.micro.settings import BaseTraining, MicroSettings
-from methods.micro.solution_plan import FACT, Plan, Ref, Step, calculate
+from methods.micro.solution_plan import calculate
 from methods.micro.vision import look_at_all, train_vision
 from methods.shared.contexts import student_prompt
 
-BRIEF = BaseTraining(vision_steps=2, vision_batch=4, steps=3, batch=6, calculations=2, lookups=1, hinted=1, part=5)
+BRIEF = BaseTraining(vision_steps=2, vision_batch=4, steps=3, batch=6, calculations=2, lookups=1, part=5)
 SETTINGS = MicroSettings(pool=40, bench_pool=40, training={"small": BRIEF})
-PLAN = Plan("The angles of a triangle add to", 180, (Step(FACT, "-", 47), Step(Ref(0), "-", 52)))
+PLAN = TWICE_SUM.plan(("The number of equal pairs is",), 12, 21)
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +70,20 @@ def test_a_solution_is_learned_from_the_response_on_and_nowhere_else(tokenizer):
     assert sum(drawn.learned) == len(drawn.tokens) - len(prompt)
 
 
-def test_a_hint_is_the_demonstrations_own_final_answer_right_or_wrong(tokenizer):
+def test_a_hint_is_nearly_always_the_demonstrations_own_final_answer_right_or_wrong(tokenizer):
     problems = draw_problems(list(TRAINING.values()), "base", 10, 0)
     solutions, rng = Solutions(tokenizer, problems, MicroSettings(hint_rate=1.0)), Random(1)  # noqa: S311
-    right = []
-    for _ in range(40):
+    right, own = [], []
+    for _ in range(100):
         drawn = solutions.draw(rng)
         response = learned_text(tokenizer, drawn)
         final = response.split("\\boxed{")[1].split("}")[0]
         prompt = tokenizer.decode([t for t, known in zip(drawn.tokens, drawn.learned, strict=True) if not known])
         inline, told = f"assistant\n {final}", f"The final answer is {final}.<|im_end|>"
-        assert prompt.endswith(inline) or told in prompt
+        own.append(prompt.endswith(inline) or told in prompt)
         right.append(final == problems[drawn.image or 0].answer)
     assert any(right) and not all(right)
+    assert 0.75 < sum(own) / len(own) < 1
 
 
 def test_calculations_are_right_and_only_their_results_are_learned(tokenizer):
@@ -96,11 +98,9 @@ def test_calculations_are_right_and_only_their_results_are_learned(tokenizer):
     assert learned_text(tokenizer, sample) == "".join(text for text, learned in parts if learned)
 
 
-def test_letters_and_calculations_after_a_known_answer_are_learned_alone(tokenizer):
+def test_letters_are_learned_alone(tokenizer):
     letters = learned_text(tokenizer, encode_drill(tokenizer, lookups(Random(0))))  # noqa: S311
     assert letters.replace(" ", "").strip("ABCDEFGH") == ""
-    parts = hinted([PLAN], Random(2))  # noqa: S311
-    assert set(learned_text(tokenizer, encode_drill(tokenizer, parts))) <= set("0123456789+-*/")
 
 
 def test_the_trainers_loss_is_transformers_own(tiny_base: Path, tokenizer):

@@ -83,7 +83,7 @@ def test_reward_below_one_half_is_the_same_as_wrong_under_both_rewards(correct):
         assert [m.reward < 0.5 for m in group] == [not m.correct for m in group]
 
 
-def test_whole_rollouts_and_parts():
+def test_full_rollouts_and_parts():
     group = [member("4", False, tokens=(1, 2, 3, 4)), member("5", True, tokens=(5, 6, 7))]
     assert choose(references.right_rollout, group) == [Reference(tokens=(5, 6, 7))] * 2
     assert choose(references.wrong_rollout, group) == [Reference(tokens=(1, 2, 3, 4))] * 2

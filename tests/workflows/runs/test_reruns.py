@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.helpers.copies import CONFIG, Project
 
-DATA = {"problems", "benchmarks", "base_model tiny"}
+DATA = {"problems", "benchmarks", "base_model tiny/s1"}
 AGGREGATES = {"table_table2", "table_credit", "figure_figure1", "figure_figure4", "track"}
 CEPO, GRPO = "cepo tiny default 1", "grpo tiny default 1"
 ONE = ("cell", "--config", "cell=cepo/tiny/default/s1")
@@ -96,7 +96,12 @@ def test_evaluation_settings_train_nothing(project: Project):
 def test_a_new_base_model_starts_from_there(project: Project):
     project.edit("workflows/configs/smoke.yaml", "vision_steps: 4", "vision_steps: 5")
     everything = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "evaluate", "score") | AGGREGATES
-    assert project.planned() == everything | {"base_model tiny", "untrained tiny 1"}
+    assert project.planned() == everything | {"base_model tiny/s1", "untrained tiny 1"}
+
+
+def test_a_new_seed_draws_a_base_model_and_uses_no_other(project: Project):
+    second = cell("cepo tiny default 2", "train", "evaluate", "score") | {"base_model tiny/s2"}
+    assert project.planned("cell", "--config", "cell=cepo/tiny/default/s2") == second
 
 
 def test_a_lost_cell_comes_from_the_cache(project: Project):

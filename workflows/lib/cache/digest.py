@@ -1,13 +1,12 @@
-"""Digests of what decides an outcome: code without comments and docstrings, settings, the lock of the environment.
+"""Digests of all that decides an outcome: code without comments and docstrings, settings, pinned packages.
 
 Code is followed from a module to all that it imports from ``contracts``, ``methods`` and ``evals``, and to the modules
-that it names in a string to start them as a process. ``workflows`` is not followed: it moves files and checks them.
-Code that decides a number must therefore lie in one of the other three packages.
+that it names in a string to start them as a process. ``workflows`` is not followed, because it only moves and checks
+files. Code that decides a number must therefore lie in one of the other three packages.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -18,8 +17,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from contracts.paths import ROOT
+from workflows.lib.cache.module_code import FOLLOWED, read_code
 
-FOLLOWED = ("contracts", "methods", "evals")
 # Modules that cannot decide a number, and why not. A change in one of them runs nothing again. Imports are not followed
 # through them.
 NOT_DECIDING = {
@@ -33,7 +32,6 @@ NOT_DECIDING = {
     "evals.analysis.tables": "the list of tables; which cells each of them shows is a part of its recipe",
     "evals.analysis.figures": "the list of figures; which cells each of them shows is a part of its recipe",
 }
-MODULE = re.compile(rf"({'|'.join(FOLLOWED)})(\.\w+)+")  # a string that is the name of a module, as after python -m
 PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -44,7 +42,7 @@ def code_digest(*modules: str, root: Path = ROOT) -> str:
 
 
 def followed(*modules: str, root: Path = ROOT) -> dict[str, str]:
-    """Digest of each module's own code, by name: of ``modules`` and of all that they import or start, transitively."""
+    """Digest of the code of each module, by name: ``modules``, and all modules that they import or start."""
     seen: dict[str, str] = {}
     waiting = [*modules, *(package for module in modules for package in _project_modules(module, root))]
     while waiting:
@@ -67,9 +65,13 @@ def canonical(value: object) -> str:
 
 
 @cache
-def lock_digest(path: Path) -> str:
-    """sha256 hex of the packages of a lock file, ``name==version`` each; hashes, comments and order do not count."""
-    return value_digest(sorted(f"{name}=={version}" for name, version in pins(path).items()))
+def lock_digest(path: Path, only: tuple[str, ...] = ()) -> str:
+    """sha256 hex of the packages of a lock file, ``name==version`` each; hashes, comments and order do not count.
+
+    ``only``: those that count, in lower case; all of them if none is named.
+    """
+    named = {name: version for name, version in pins(path).items() if not only or name.lower() in only}
+    return value_digest(sorted(f"{name}=={version}" for name, version in named.items()))
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -86,41 +88,17 @@ def _dump(value: object) -> object:
 @cache
 def _read(source: bytes, module: str, is_package: bool, root: Path) -> tuple[str, tuple[str, ...]]:
     """Digest of one module's code, and the project modules that it imports or starts."""
-    tree = ast.parse(source)
-    package = module if is_package else module.rpartition(".")[0]
-    imports = {found for name in _imports(tree, package) for found in _project_modules(name, root)}
-    for node in ast.walk(tree):
-        _drop_docstring(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
+    code = read_code(source, module, is_package, root)
+    return code.digest, tuple(sorted({target for name in code.names for target in _project_modules(name, root)}))
 
 
 def _path(module: str, root: Path) -> Path:
-    folder = root / Path(*module.split("."))
-    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-
-
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names that may be modules.
-
-    ``import a.b`` and ``from a import b`` give a.b; the string "a.b" too, as in ``python -m a.b``; the string "b.py"
-    gives the script b beside this module.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            source = ".".join(part for part in (above, node.module) if part)
-            yield from (f"{source}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.endswith(".py"):
-                yield f"{package}.{node.value.removesuffix('.py')}"
-            elif MODULE.fullmatch(node.value):
-                yield node.value
+    folder = f"{root}/{module.replace('.', '/')}"
+    return Path(f"{folder}/__init__.py" if Path(folder).is_dir() else f"{folder}.py")
 
 
 def _project_modules(name: str, root: Path) -> Iterator[str]:
-    """The module ``name`` points into, and the packages around it, whose ``__init__`` runs too."""
+    """Yield the module that ``name`` is or lies in, and the packages around it, whose ``__init__`` runs too."""
     parts = name.split(".")
     if parts[0] not in FOLLOWED:
         return
@@ -128,10 +106,3 @@ def _project_modules(name: str, root: Path) -> Iterator[str]:
         prefix = ".".join(parts[:length])
         if _path(prefix, root).is_file():
             yield prefix
-
-
-def _drop_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-        node, clean=False
-    ):
-        node.body = node.body[1:]

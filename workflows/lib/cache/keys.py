@@ -1,8 +1,8 @@
-"""Under which key a finished job's files are kept in ``.cache``: its rule and its ``params``. No torch.
+"""The key under which a finished job's files are kept in ``.cache``: a digest of its rule and its ``params``. No torch.
 
-``params`` hold digests of all that decides a file (recipes.py), inputs included. Snakemake's own key hashes the jobs
-before this one as well. A job that a scheduler runs does not know those, so it would hash its input files instead:
-another key than on one machine, and none at all for an input that is a folder.
+``params`` hold digests of all that decides a file (recipes.py), inputs included. Snakemake's own key also hashes the
+jobs before this one. A job that a scheduler started does not know those jobs and hashes its input files instead, which
+gives another key than on one machine, and no key if an input is a folder.
 """
 
 from __future__ import annotations

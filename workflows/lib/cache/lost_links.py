@@ -1,4 +1,4 @@
-"""The cache of finished results, and links into one that was deleted or moved with the whole checkout. No torch."""
+"""Make the cache of finished results, and repair links into a cache that was deleted or moved. No torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts.errors import ConfigError
+from workflows.lib.cache.links import link_to
 
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the variable that names the cache
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's own, in every folder that is a result
@@ -23,11 +24,11 @@ def make_cache(cache: Path) -> None:
 
 
 def mend_links(results: Path, cache: Path) -> tuple[int, int]:
-    """Links below ``results`` that lead nowhere, where they led into a folder named as ``cache``: mended, dropped.
+    """Repair or remove links below ``results`` into a cache that is gone; returns how many of each.
 
-    Snakemake ends with an error when it meets one. A link is mended if ``cache`` holds the file: the checkout was moved
-    with it. Otherwise the file is lost and its link goes, and a folder that held nothing else, or it would pass for a
-    result. Links that lead anywhere else are left alone.
+    Snakemake ends with an error when it finds a link to nothing. A link is repaired if ``cache`` holds the file, which
+    is so after the checkout was moved. Otherwise the file is lost, and its link is removed. So is a folder that held
+    nothing else, because it would count as a result. Links to folders that are not named as ``cache`` are not touched.
     """
     if not results.is_dir():
         return 0, 0
@@ -42,20 +43,20 @@ def mend_links(results: Path, cache: Path) -> tuple[int, int]:
 
 
 def _mended(link: Path, cache: Path) -> bool:
-    """Point ``link`` at the same file of ``cache``, if it is there. Keeps the link's time: it says what is newer."""
+    """Let ``link`` point to the same file of ``cache``, if it exists. It keeps its time, which Snakemake compares."""
     parts = link.readlink().parts
     target = cache.absolute().joinpath(*parts[parts.index(cache.name) + 1 :])
     if not target.exists():
         return False
     times = link.lstat()
     link.unlink()
-    link.symlink_to(target)
+    link_to(target, link)
     os.utime(link, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
     return True
 
 
 def _links(folder: Path | str) -> Iterator[Path]:
-    with os.scandir(folder) as entries:  # told from the folder itself: no look at each of many thousand files
+    with os.scandir(folder) as entries:  # scandir knows what is a link without opening each of many thousand files
         for entry in entries:
             if entry.is_symlink():
                 yield Path(entry.path)

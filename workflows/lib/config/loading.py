@@ -49,9 +49,10 @@ def load_config(raw: Mapping[str, Any], overrides: Mapping[str, Any], source: Co
 
 
 def engine_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """All that the engine of a valid config (``raw``, as Snakemake read it) is told; for EasyR1 its own section too.
+    """All settings of the engine from a valid config (``raw``, as Snakemake read it); EasyR1 has a section of its own.
 
-    Read by the job itself: where EasyR1 is and how often it saves decide nothing, so they must not be ``params``.
+    The job reads them itself. They must not be ``params``, because the place of EasyR1 and the number of its
+    checkpoints decide no result.
     """
     shared = LocalSettings.model_validate(read_values(raw.get("engine_settings", {}), TYPED)).deciding()
     if raw.get("engine") != "easyr1":
@@ -70,7 +71,7 @@ def read_yaml(model: type[M], path: Path) -> M:
 
 
 def read_values(value: Any, pattern: re.Pattern[str]) -> Any:  # noqa: ANN401
-    """Strings that ``pattern`` knows, as what they mean: ``1e-3`` in files, also ``[1,2]`` and ``true`` in --config."""
+    """Convert strings that match ``pattern``: ``1e-3`` in files, and also ``[1,2]`` and ``true`` in --config."""
     if isinstance(value, dict):
         return {str(key): read_values(item, pattern) for key, item in value.items()}
     if isinstance(value, list):
@@ -94,7 +95,7 @@ def _validate(model: type[M], raw: dict[str, Any], source: ConfigSource) -> M:
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """Cause and way out of pydantic's first complaint."""
+    """Return cause and way out of the first error that pydantic reports."""
     if error["type"] == "extra_forbidden":
         known = _keys_beside(error["loc"], model)
         return f"unknown key '{error['loc'][-1]}'; known: {', '.join(known)}", nearest(str(error["loc"][-1]), known)
@@ -110,7 +111,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _keys_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Keys that exist where an unknown key was found: walks the model along ``loc``."""
+    """Return the keys that are allowed at ``loc``, where an unknown key was written."""
     schema = model.model_json_schema()
     node: dict[str, Any] = schema
     for part in loc[:-1]:
@@ -120,7 +121,7 @@ def _keys_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Follow references, and the first object of a union."""
+    """Follow a ``$ref`` of the JSON schema, or take the first object of a union."""
     node = next((n for n in node.get("anyOf", []) if n.get("type") != "null"), node)
     if "$ref" in node:
         return schema["$defs"][node["$ref"].rpartition("/")[2]]

@@ -20,15 +20,15 @@ KINDS: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 @dataclass(frozen=True)
 class Option:
-    """One option: what it may be, and what it is if nobody says otherwise."""
+    """One option of a method: its type, its allowed values and its default."""
 
     name: str
     kind: type
-    choices: tuple[OptionValue, ...]  # of a Literal; () means any value of the kind
+    choices: tuple[OptionValue, ...]  # values of a Literal; () means any value of the type
     default: OptionValue
 
     def parse(self, value: object, place: str) -> OptionValue:
-        """``value`` as this option's type (an int is fine for a float); ConfigError naming ``place`` otherwise."""
+        """Return ``value`` as this option's type (an int may stand for a float), or raise ConfigError at ``place``."""
         if self.kind is float and type(value) is int:
             value = float(value)
         if type(value) is not self.kind or (isinstance(value, float) and not math.isfinite(value)):
@@ -48,7 +48,7 @@ class Option:
 
 @dataclass(frozen=True)
 class MethodSource:
-    """What the workflow knows of a method."""
+    """What the workflow knows about a method."""
 
     name: str
     options: dict[str, Option]
@@ -68,7 +68,7 @@ class MethodSource:
 @cache
 def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
     """Every method: a file in ``methods/`` that defines one subclass of ``Method``."""
-    found = {}
+    methods: dict[str, MethodSource] = {}
     for path in sorted((root / "methods").glob("[a-z]*.py")):
         module = f"methods.{path.stem}"
         _refuse_old_imports(root, module)
@@ -84,8 +84,8 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
             for key, value in (method.presets[preset] | values).items():
                 place = f"methods/{path.name}: {PRESETS}.{preset}.{key}"
                 method.option(key, place).parse(value, place)
-        found[path.stem] = method
-    return found
+        methods[path.stem] = method
+    return methods
 
 
 @dataclass(frozen=True)
@@ -209,17 +209,17 @@ def _kind(annotation: ast.expr, name: str, place: str) -> tuple[type, tuple[Opti
 def _presets(
     root: Path, module: str, node: ast.ClassDef, options: Mapping[str, Option]
 ) -> dict[str, dict[str, OptionValue]]:
-    """Presets of the class's file over those of the files it inherits from.
+    """Presets of the class's file, added to those of the files it inherits from.
 
-    A shared file may preset options that not every method has; each method takes those it has.
+    A shared file may preset options that not every method has. Each method takes those that it has.
     """
-    found: dict[str, dict[str, OptionValue]] = {}
+    presets: dict[str, dict[str, OptionValue]] = {}
     for where, base in _bases(root, module, node):
         for preset, values in _presets(root, where, base, options).items():
-            found.setdefault(preset, {}).update(values)
+            presets.setdefault(preset, {}).update(values)
     for preset, values in _preset_table(_parse(root, module)).items():
-        found.setdefault(preset, {}).update({key: value for key, value in values.items() if key in options})
-    return found
+        presets.setdefault(preset, {}).update({key: value for key, value in values.items() if key in options})
+    return presets
 
 
 def _preset_table(source: _Module) -> dict[str, dict[str, OptionValue]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.lib.dag.grid import BASE, DEFAULT, Key
+from contracts.errors import ConfigError
+from contracts.paths import ROOT
+from workflows.lib.dag.grid import BASE, DEFAULT, Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 
 
@@ -16,26 +18,54 @@ class BaseJobs:
     hub_lock: str  # path of the lock that says what was fetched from the hub
 
     def recipe(self, wildcards: Wildcards) -> str:
-        """``params`` of a base model: how it comes about."""
-        return self.files.grid.recipes.base(wildcards.scale)
+        """``params`` of a base model: how it is made."""
+        return self.files.grid.recipes.base(*self._parts(wildcards))
+
+    def digest(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: digest of the recipe it is built by; empty for a model that is not built here."""
+        scale, seed = self._parts(wildcards)
+        return "" if seed is None else self.files.grid.recipes.built_base(scale, seed)
+
+    def ready(self, wildcards: Wildcards) -> str:
+        """``params`` of a base model: folder of the committed one of this recipe; empty if it is to be built."""
+        scale, seed = self._parts(wildcards)
+        made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
+        return "" if made is None else str(made.folder.relative_to(ROOT))
 
     def settings(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: its entry of the config, as JSON."""
-        return self.files.grid.config.scales[wildcards.scale].model_dump_json()
+        return self.files.grid.config.scales[self._parts(wildcards)[0]].model_dump_json()
 
     def building(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: what its builder needs, as JSON; for one of the hub, the lock that names it."""
-        scale = self.files.grid.config.scales[wildcards.scale]
-        if scale.is_micro:
-            return self.files.grid.recipes.building(wildcards.scale)
-        return "" if scale.is_folder else self.hub_lock
+        scale, seed = self._parts(wildcards)
+        if seed is not None:
+            return self.files.grid.recipes.building(scale, seed)
+        return "" if self.files.grid.config.scales[scale].is_folder else self.hub_lock
 
     def untrained_record(self, wildcards: Wildcards) -> str:
         """``params`` of the untrained base's record: the complete cell, as JSON."""
-        return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
+        key = Key(BASE, wildcards.scale, wildcards.variant, int(wildcards.seed))
+        return self.files.grid.cell(self.files.grid.check_key(key, "cell")).model_dump_json()
+
+    def built(self, wildcards: Wildcards) -> list[str]:
+        """What the target ``bases`` makes: every base model that the config's scales and seeds draw."""
+        config = self.files.grid.config
+        last = "check.json" if config.check_bases else "base.json"
+        drawn = [scale for scale, settings in config.scales.items() if settings.is_micro]
+        return [f"{self.files.base(scale, seed)}/{last}" for scale in drawn for seed in config.seeds]
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
-        """Input of the check of the bases that are used: their scores, in the order of the config's scales."""
-        config, used = self.files.grid.config, {key.scale for key in self.files.grid.wanted}
-        bases = [Key(BASE, scale, DEFAULT, config.seeds[0]) for scale in config.scales if scale in used]
-        return self.files.of_cells(bases, "eval/scores.json")
+        """Input of the check of the bases that are used: their scores, by scale in the config's order."""
+        scales, used = list(self.files.grid.config.scales), {(key.scale, key.seed) for key in self.files.grid.wanted}
+        ordered = sorted(used, key=lambda one: (scales.index(one[0]), one[1]))
+        return self.files.of_cells([Key(BASE, scale, DEFAULT, seed) for scale, seed in ordered], "eval/scores.json")
+
+    def _parts(self, wildcards: Wildcards) -> tuple[str, int | None]:
+        """Scale and seed of a base model; no seed where all seeds share one. ConfigError if there is no such base."""
+        name, config = wildcards.base, self.files.grid.config
+        scale, _, seed = name.partition("/s")
+        known(scale, config.scales, "scale", f"models/{name}")
+        if not seed.isdecimal() and config.scales[scale].is_micro:
+            raise ConfigError(f"models/{name}", "each seed has a base model of its own", f"write models/{scale}/s1")
+        return scale, int(seed) if config.scales[scale].is_micro else None

@@ -31,20 +31,23 @@ class CellJobs:
             raise ConfigError("cell", f"{key.name} is the untrained base: it has scores, but nothing to train")
         return self.files.grid.cell(key).model_dump_json()
 
+    def base(self, wildcards: Wildcards) -> str:
+        """Input of training and evaluation: the base model of the cell's seed."""
+        return f"{self.files.base(wildcards.scale, int(wildcards.seed))}/model"
+
     def base_check(self, wildcards: Wildcards) -> list[str]:
         """Input of training: the report that the base model is fit for it, where the config asks for that."""
         checked = self.files.grid.config.check_bases
-        return [f"{self.files.root}/models/{wildcards.scale}/check.json"] if checked else []
+        return [f"{self.files.base(wildcards.scale, int(wildcards.seed))}/check.json"] if checked else []
 
     def adapter(self, wildcards: Wildcards) -> str | list[str]:
         """Input of evaluation: the trained adapter; the untrained base has none."""
         key = self.files.key(wildcards)
         return [] if key.method == BASE else f"{self.files.folder(key)}/adapter"
 
-    @property
-    def evaluation_settings(self) -> str:
+    def evaluation_settings(self, wildcards: Wildcards) -> str:
         """``params`` of evaluation: the settings that its backend reads, as JSON."""
-        return self.files.grid.recipes.repeated(0).model_dump_json()
+        return self.files.grid.recipes.settings(self._cell(wildcards)).model_dump_json()
 
     @property
     def evaluation_script(self) -> str:
@@ -56,9 +59,17 @@ class CellJobs:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.files.grid.recipes.evaluation(self._cell(wildcards))
 
+    def answers(self, wildcards: Wildcards) -> str:
+        """``params`` of evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards))
+
+    def repeat_answers(self, wildcards: Wildcards) -> str:
+        """``params`` of a further evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards), int(wildcards.repeat))
+
     def repeat_settings(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: its settings."""
-        return self.files.grid.recipes.repeated(int(wildcards.repeat)).model_dump_json()
+        return self.files.grid.recipes.settings(self._cell(wildcards), int(wildcards.repeat)).model_dump_json()
 
     def repeat_evaluation(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: the cell and how it is evaluated."""

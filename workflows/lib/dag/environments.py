@@ -1,4 +1,4 @@
-"""The environments that jobs run in, as the rules name them, when Snakemake makes one for each rule (``--sdm``)."""
+"""Names of the environments of jobs as the rules need them if Snakemake makes one for each rule (``--sdm``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and figures as the rules ask for them: their cells, the files they are made from, the files they become.
+"""Inputs and outputs of the rules of tables and figures: their cells, the files they read and the files they write.
 
 evals/analysis/tables/__init__.py and evals/analysis/figures/__init__.py list them. Imports no torch.
 """
@@ -15,6 +15,7 @@ from evals.analysis.figures import FIGURES
 from evals.analysis.registry import TRAINED_ONLY, Cells
 from evals.analysis.tables import TABLES
 from workflows.lib.config.schema import Experiment
+from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.grid import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
 
@@ -39,6 +40,7 @@ class ExhibitJob:
     of: Cells  # which cells are shown
     reads: tuple[str, ...]  # files of each cell
     made: tuple[str, ...]  # names of the files it becomes
+    reads_gradients: bool = False  # also the numbers of measured gradients
 
     @property
     def rule(self) -> str:
@@ -47,7 +49,7 @@ class ExhibitJob:
 
     @property
     def title(self) -> str:
-        """What its log and its errors call it."""
+        """Its name in its log and in errors."""
         return f"{self.kind} {self.name}"
 
     @property
@@ -59,6 +61,11 @@ class ExhibitJob:
     def shown(self) -> list[str]:
         """Its files that a report shows."""
         return [path for path in self._made if path.endswith(SHOWN)]
+
+    def labels(self, path: str) -> dict[str, str]:
+        """Columns of the list in a report: what a file shows, and as what."""
+        name, _, suffix = path.rpartition("/")[2].partition(".")
+        return {self.kind: name, "format": suffix}
 
     @property
     def others(self) -> list[str]:
@@ -76,16 +83,18 @@ class ExhibitJob:
         return self.files.of_cells(self._keys, "cell.json")
 
     def results(self, wildcards: Wildcards) -> list[str]:
-        """Input: what its cells answered, and how they were trained."""
+        """Input: the files of its cells with answers, scores and training."""
         keys = self._keys
         of_all = self.files.of_cells(keys, *(name for name in self.reads if name not in TRAINED_ONLY))
         of_trained = self.files.of_cells(trained(keys), *(name for name in self.reads if name in TRAINED_ONLY))
-        return of_all + of_trained + self._repeats()
+        measured = GradientJobs(self.files).products if self.reads_gradients else []
+        return of_all + of_trained + self._repeats() + measured
 
     def recipe(self, wildcards: Wildcards) -> str:
-        """``params``: the code that makes it, and how its cells were evaluated."""
+        """``params``: the code that makes it, how its cells were evaluated and its gradients were measured."""
         grid = self.files.grid
-        return grid.recipes.analysis(self.module, [grid.cell(key) for key in self._keys])
+        made = grid.recipes.analysis(self.module, [grid.cell(key) for key in self._keys])
+        return made + (GradientJobs(self.files).shown() if self.reads_gradients else "")
 
     @property
     def _made(self) -> list[str]:
@@ -93,7 +102,7 @@ class ExhibitJob:
 
     @property
     def _experiments(self) -> list[str]:
-        """Those of the chosen experiments that ask for it."""
+        """The chosen experiments that ask for it."""
         grid = self.files.grid
         return [name for name in grid.config.experiments if self.name in _asked(grid.experiments[name], self.kind)]
 
@@ -127,7 +136,8 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             module=f"evals.analysis.tables.{name}",
             of=table.cells,
             reads=table.reads,
-            made=tuple(f"{name}.{suffix}" for suffix in table.formats),
+            made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
+            reads_gradients=table.reads_gradients,
         )
         for name, table in TABLES.items()
     ]
@@ -147,6 +157,7 @@ def figures(files: ResultFiles) -> list[ExhibitJob]:
                 *(f"{file}.{suffix}" for suffix in ("svg", "png") for file in figure.files),
                 *(f"{page}.html" for page in figure.pages),
             ),
+            reads_gradients=figure.reads_gradients,
         )
         for name, figure in FIGURES.items()
     ]
@@ -163,7 +174,7 @@ def wanted(files: ResultFiles) -> list[str]:
 
 
 def unknown_table(wildcards: TableWildcards) -> str:
-    """Raise ConfigError, which names the tables there are: input of the rule for files of any other table."""
+    """Raise ConfigError, which names all tables: input of the rule for files of a table that does not exist."""
     return known(wildcards.table, TABLES, "table", "tables")
 
 

@@ -1,4 +1,4 @@
-"""Which cells there are: experiments and names resolved into complete Cell records. No torch."""
+"""The cells of a config: make complete Cell records from experiments and from names of cells. No torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
+from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
 from methods.shared.limits import check_engine_labels, check_engine_option, check_engine_values, check_limits
@@ -23,7 +24,7 @@ DEFAULT = "default"
 
 
 class Key(NamedTuple):
-    """What names a cell: its folder, and the wildcards of its rules."""
+    """The name of a cell. It is also its folder and the wildcards of its rules."""
 
     method: str
     scale: str
@@ -53,6 +54,9 @@ class Grid:
             self._method(name, place("methods"))
         for section in config.options:
             self._check_section(section)
+        for name in config.samplings:
+            if name == DEFAULT or name in self.variants:
+                raise ConfigError(place("samplings", name), f"'{name}' is taken by a variant", "rename it")
         for preset, methods in config.presets.items():
             self._check_preset(preset, list(methods))
         for name, variant in self.variants.items():
@@ -70,17 +74,17 @@ class Grid:
 
     @cached_property
     def variants(self) -> dict[str, Variant]:
-        """Variants of the config and of every experiment; one name means one thing."""
-        found: dict[str, Variant] = dict(self.config.variants)
+        """Variants of the config and of every experiment. ConfigError if a name has two meanings."""
+        variants: dict[str, Variant] = dict(self.config.variants)
         for name, experiment in self.experiments.items():
             for variant, meaning in experiment.variants.items():
-                if found.setdefault(variant, meaning) != meaning:
+                if variants.setdefault(variant, meaning) != meaning:
                     raise ConfigError(f"experiments/{name}.yaml: variants.{variant}", "means something else elsewhere")
-        return found
+        return variants
 
     @cached_property
     def wanted(self) -> list[Key]:
-        """Cells of the experiments to run, without repeats, in order."""
+        """Cells of the chosen experiments, each once, in order."""
         return list(dict.fromkeys(key for name in self.config.experiments for key in self.of_experiment(name)))
 
     def of_experiment(self, name: str) -> list[Key]:
@@ -89,18 +93,18 @@ class Grid:
         scales = experiment.scales or list(self.config.scales)
         own = None if self.config.every_seed else experiment.seeds
         seeds = own or self.config.seeds
-        found = []
+        keys = []
         for number, arm in enumerate(experiment.arms):
             methods = arm.methods or self.config.methods or self._rivals()
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
-                found.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
-        return list(dict.fromkeys(found))
+                keys.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
+        return list(dict.fromkeys(keys))
 
     def fitting(self) -> dict[str, list[Key]]:
-        """Cells of every experiment whose scales and variants this config has."""
+        """Cells of each experiment for which this config has all scales and variants."""
         scales, presets = self.config.scales.keys(), {p for m in self.methods.values() for p in m.presets}
-        variants = self.variants.keys() | presets | {DEFAULT}
+        variants = self.variants.keys() | presets | {DEFAULT} | self.config.samplings.keys()
         return {
             name: self.of_experiment(name)
             for name, e in self.experiments.items()
@@ -108,7 +112,7 @@ class Grid:
         }
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
-        """Those of an arm's methods that a variant is for; all of them if it is for none, so that the check says so."""
+        """Those methods of an arm that may have a variant. If none may, all of them, so that a check reports it."""
         named = self.variants[variant].methods if variant in self.variants else methods
         return [method for method in methods if method in named] or methods
 
@@ -120,11 +124,12 @@ class Grid:
         return self.check_key(Key(parts[0], parts[1], parts[2], int(parts[3][1:])), place)
 
     def check_key(self, key: Key, place: str) -> Key:
-        """``key`` if the config knows its parts and they go together; ConfigError otherwise."""
+        """Return ``key`` if the config has its parts and they fit together. Raises ConfigError otherwise."""
         known(key.scale, self.config.scales, "scale", place)
         if key.method == BASE:
-            if key.variant != DEFAULT:
-                raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"use '{DEFAULT}'")
+            if key.variant != DEFAULT and key.variant not in self.config.samplings:
+                ways = listed([DEFAULT, *self.config.samplings])
+                raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"it has {ways}")
             return key
         method = self._method(key.method, place)
         self._check_labels(method, place)
@@ -159,15 +164,26 @@ class Grid:
             variant=key.variant,
             seed=key.seed,
             model_name=config.model_name(key.scale),
-            options=self._options(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale, self._labelled(key.method)),
+            options=self._options_of(key.method, key.variant),
+            digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
+            control=key.method != BASE and self.methods[key.method].control,
         )
+
+    def _options_of(self, method: str, variant: str) -> dict[str, OptionValue]:
+        """The options of every seed and scale of a method and variant, resolved once."""
+        if (method, variant) not in self._resolved:
+            self._resolved[method, variant] = self._options(method, variant)
+        return self._resolved[method, variant]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str], dict[str, OptionValue]]:
+        return {}
 
     def _labelled(self, method: str) -> bool:
         return method != BASE and self.methods[method].labels
 
     def _options(self, method: str, variant: str) -> dict[str, OptionValue]:
-        """Defaults, options.all, options.<method>, the preset, the world's own for it, the variant: later ones win."""
+        """Options after all layers. Later ones win: defaults, options.all, options.<method>, preset, variant."""
         if method == BASE:
             return {}
         source, resolved = self.methods[method], {}
@@ -181,7 +197,7 @@ class Grid:
         return {name: option.default for name, option in source.options.items()} | resolved
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
-        """Option, value and place of every override; options.all reaches the methods that have the option."""
+        """Yield option, value and place of every override. options.all applies to methods that have the option."""
         place, options = self.source.place, self.config.options
         for name, value in options.get("all", {}).items():
             if name in source.options:
@@ -201,13 +217,11 @@ class Grid:
 
     def _rivals(self) -> list[str]:
         """What "all methods" means where the config does not say: all that the engine can train, but the controls."""
-        served = [
-            name for name, method in self.methods.items() if not (method.valued and self.config.engine == "easyr1")
-        ]
-        return [name for name in served if not self.methods[name].control]
+        unserved = self.config.engine == "easyr1"
+        return [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
 
     def _check_labels(self, method: MethodSource, place: str) -> None:
-        """ConfigError where ``method`` needs labels of tokens and nobody can give them."""
+        """Raise ConfigError if ``method`` needs labels of tokens, and this world or engine has none."""
         if not method.labels:
             return
         if self.config.world not in LABELS:
@@ -243,7 +257,7 @@ class Grid:
 
 
 def known(name: str, names: Mapping[str, object], kind: str, place: str, hint: str = "") -> str:
-    """``name`` if it is one of ``names``; ConfigError with those that exist and the nearest otherwise."""
+    """Return ``name`` if it is one of ``names``. ConfigError names all of them, and the nearest, otherwise."""
     if name not in names:
         cause = f"no {kind} '{name}'; there is {', '.join(sorted(names)) or 'none'}{hint}"
         raise ConfigError(place, cause, nearest(name, list(names)))

@@ -1,4 +1,4 @@
-"""What a config needs from elsewhere and this machine has not got: models, data, the checkout of EasyR1."""
+"""What a config needs and this machine lacks: models and data of the hub, the checkout of EasyR1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflows.lib.hub.needs import FETCH, Lock, lacking, needs
 
 @dataclass(frozen=True)
 class MissingNeed:
-    """One thing that is not here."""
+    """One thing that is missing on this machine."""
 
     place: str  # key of the config
     cause: str
@@ -25,11 +25,11 @@ class MissingNeed:
 
 
 def missing(config: Config, lock: Lock) -> list[MissingNeed]:
-    """All that a config lacks here; ``lock`` says what was fetched from the hub."""
-    found = []
+    """List all that is missing for a config. ``lock`` says what was fetched from the hub."""
+    needed = []
     for need in needs(config):
         if cause := lacking(need, lock):
-            found.append(MissingNeed(need.place, f"{need.repo}: {cause}", FETCH))
+            needed.append(MissingNeed(need.place, f"{need.repo}: {cause}", FETCH))
     if config.engine == "easyr1" and (cause := checkout_lacking(Path(config.easyr1.checkout).expanduser())):
-        found.append(MissingNeed("easyr1.checkout", cause, FETCH))
-    return found
+        needed.append(MissingNeed("easyr1.checkout", cause, FETCH))
+    return needed

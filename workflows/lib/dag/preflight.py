@@ -1,9 +1,8 @@
-"""What can be known to fail before anything runs: no folder to write to, no disk space, no model."""
+"""Checks before anything runs: is there a folder to write to, disk space, the models?"""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -14,20 +13,23 @@ from workflows.lib.config.schema import Config
 from workflows.lib.dag.missing import MissingNeed
 from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
+from workflows.lib.machine.folders import trouble
 
-USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
+USERS = {
+    "problems",
+    "benchmarks",
+    "base_model",
+    "train",
+    "gradients",
+}  # rules that need models, data or the checkout of EasyR1
 
 
 def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["micro"]) -> None:
-    """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves nothing behind."""
+    """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves no file."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(b"0")
-        free = shutil.disk_usage(existing).free / 1e6
-    except OSError as error:
-        cause = f"cannot write to {existing} ({error.strerror})"
-        raise ConfigError(place, cause, "set results_dir to another folder") from None
+    if cause := trouble(folder):
+        raise ConfigError(place, cause, "set results_dir to another folder")
+    free = shutil.disk_usage(existing).free / 1e6
     if free < free_mb:
         cause = f"only {free:.0f} MB free on the disk of {existing}, a run needs {free_mb:.0f}"
         raise ConfigError(place, cause, "free some, or set results_dir to another disk")
@@ -41,7 +43,7 @@ def check_engine(config: Config, source: ConfigSource) -> None:
 
 
 def check_fetched(missing: Sequence[MissingNeed], rules: Iterable[str]) -> None:
-    """Raise ConfigError if one of these rules is about to run and something that it may need is ``missing`` here."""
+    """Raise ConfigError if one of these rules will run and something that it may need is ``missing``."""
     if USERS.isdisjoint(rules) or not missing:
         return
     first, others = missing[0], len(missing) - 1
@@ -50,10 +52,10 @@ def check_fetched(missing: Sequence[MissingNeed], rules: Iterable[str]) -> None:
 
 
 def check_confirmed(source: ConfigSource, plan: Sequence[str], ask: Callable[[str], str] | None) -> None:
-    """Raise ConfigError for a run that uses GPUs and that nobody said yes to.
+    """Raise ConfigError for a run that uses GPUs unless the user agrees.
 
-    ``plan``: its lines; the last one are the GPU-hours, empty without any. ``ask``: puts a question to the user and
-    returns the answer; None where nobody sits at a terminal.
+    ``plan``: lines of the plan; the last one names the GPU-hours and is empty without any. ``ask`` shows the user a
+    question and returns the answer; it is None if there is no terminal.
     """
     gpu_hours = plan[-1]
     if not gpu_hours:
@@ -67,7 +69,7 @@ def check_confirmed(source: ConfigSource, plan: Sequence[str], ask: Callable[[st
 
 
 def check_models(config: Config, source: ConfigSource) -> None:
-    """Raise ConfigError if a base model that should be a folder is none."""
+    """Raise ConfigError if a base model that is given as a folder is no folder."""
     for name, scale in config.scales.items():
         if scale.is_folder and not (Path(scale.base_model).expanduser() / "config.json").is_file():
             place = source.place("scales", name, "base_model")

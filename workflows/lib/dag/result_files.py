@@ -1,4 +1,4 @@
-"""Where the files of cells lie, and which cell the wildcards of a job name. Imports no torch."""
+"""Paths of the files of cells, and the cell that the wildcards of a job name. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from workflows.lib.dag.grid import BASE, Grid, Key
 
 
 class Wildcards(Protocol):
-    """What names a job; a rule has some of these."""
+    """The wildcards that name a job. A rule has some of these."""
 
     method: str
     scale: str
     variant: str
     seed: str
     repeat: str
+    base: str
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,12 @@ class ResultFiles:
         name = f"{wildcards.method}/{wildcards.scale}/{wildcards.variant}/s{wildcards.seed}"
         return self.grid.parse(name, "cell")
 
+    def base(self, scale: str, seed: int) -> str:
+        """Folder of the base model that the cells of a scale and a seed start from."""
+        return f"{self.root}/models/{self.grid.config.base_name(scale, seed)}"
+
     def of_cells(self, keys: Sequence[Key], *names: str) -> list[str]:
-        """The files of these names of each of these cells."""
+        """Paths of the files ``names`` of each of these cells."""
         return [f"{self.folder(key)}/{name}" for key in keys for name in names]
 
 

@@ -1,7 +1,8 @@
-"""What happens once the DAG is known and before a job begins: the plan is shown, or the run is allowed to start."""
+"""Between building the DAG and the first job: show the plan, or let the run start."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from workflows.lib.dag.preflight import check_confirmed, check_fetched
 from workflows.lib.dag.study import Study
-from workflows.lib.machine.facts import FREE_MB
+from workflows.lib.machine.facts import wanted_mb
+from workflows.lib.machine.folders import check_folders
 from workflows.lib.machine.gpus import gpus
 from workflows.lib.machine.slurm import check_accounting
 from workflows.lib.status.console import one_line_errors
-from workflows.lib.status.gpu_hours import gpu_hours, published_seconds
+from workflows.lib.status.gpu_hours import gpu_hours, stated_times
 from workflows.lib.status.plan import Room, plan_lines, planned_jobs
 from workflows.lib.status.previous_run import read_past
 
@@ -24,9 +26,10 @@ PLAN = "plan"  # the target that shows what would run
 
 
 def before(workflow: Workflow, study: Study) -> None:
-    """Show the plan and end, if that is the target; else end with one line if the run lacks something.
+    """Show the plan and end, if that is the target. Otherwise end with an error if the run lacks something.
 
-    A run of the paper world takes days of GPUs: it needs ``yes`` in the config, on the command line or at the terminal.
+    A run of the paper world takes days on GPUs, so it needs ``yes`` in the config, on the command line or at the
+    terminal.
     """
     assert workflow.dag is not None, "the DAG is built before a run starts"  # noqa: S101
     if workflow.dag_settings is not None and PLAN in workflow.dag_settings.targets:
@@ -34,6 +37,7 @@ def before(workflow: Workflow, study: Study) -> None:
         raise SystemExit
     with one_line_errors():
         check_accounting(workflow.executor_settings)
+        check_folders(os.environ)
         check_fetched(study.missing(), {job.rule.name for job in workflow.dag.needrun_jobs()})
         if study.config.world == "paper" and not study.config.yes:
             ask = input if sys.stdin.isatty() else None
@@ -43,35 +47,37 @@ def before(workflow: Workflow, study: Study) -> None:
 
 
 def look_when_jobs_end(workflow: Workflow) -> None:
-    """Look for jobs to start when one ends, no more.
+    """Let Snakemake look for jobs to start only when a job ends.
 
-    Snakemake limits jobs to 100 a second, and for that looks at all ready jobs and their inputs every second: a fifth
-    of a core in a run of a thousand jobs. A longer time than a second keeps the process alive that long at the end.
+    To limit jobs to 100 a second, Snakemake looks at all ready jobs and their inputs every second, which takes a fifth
+    of a core in a run of a thousand jobs. With a longer interval the process would end that much later.
     """
     workflow.scheduler.job_rate_limiter = None  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 def at_a_time(workflow: Workflow) -> int:
-    """Jobs that may run at once: cores of this machine, or jobs submitted to a cluster."""
+    """Number of jobs that may run at once: cores of this machine, or jobs submitted to a cluster."""
     settings = workflow.resource_settings
     return int((settings and (settings.cores or settings.nodes)) or 1)
 
 
 def plan(workflow: Workflow, study: Study) -> list[str]:
-    """The plan for people; its last line are the GPU-hours, empty if no job to run uses a GPU."""
+    """Lines of the plan. The last one names the GPU-hours; it is empty if no job that will run uses a GPU."""
     config = study.config
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
     reserved |= {"train": config.resources.train.gpus}
+    reserved |= {"gradients": config.resources.gradients.gpus}
     reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
     jobs, past = planned_jobs(workflow, study.cells.training_steps, reserved), read_past(Path(study.results))
-    stated = published_seconds(config.world)
-    room = Room(at_a_time(workflow), _gpus(workflow, reserved), FREE_MB[config.world] * 1e6)
+    stated = stated_times(config, {job.kind for job in jobs})
+    here, each = _gpus(workflow, reserved), config.resources.train.gpus
+    room = Room(at_a_time(workflow), here, wanted_mb(config.world, here, each) * 1e6)
     lines = plan_lines(jobs, past, room, Path(study.results), stated)
     return [*lines, gpu_hours(jobs, past, stated).line]
 
 
 def _gpus(workflow: Workflow, reserved: Mapping[str, int]) -> int | None:
-    """GPUs of this machine, or as many as the largest job needs; None on a cluster, whose scheduler counts them."""
+    """GPUs of this machine, or as many as the largest job needs. None on a cluster, where the scheduler counts them."""
     settings = workflow.resource_settings
     here = settings is not None and settings.cores is not None
     return max(len(gpus()), *reserved.values()) if here else None

@@ -1,4 +1,4 @@
-"""The study that Snakemake was called for: a checked config, and the parts that answer the rules. Imports no torch."""
+"""The study: a checked config, and one part for each group of rules that needs something from it. No torch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from workflows.lib.dag.base_jobs import BaseJobs
 from workflows.lib.dag.cell_jobs import CellJobs
 from workflows.lib.dag.data_jobs import DataJobs
 from workflows.lib.dag.exhibit_jobs import ExhibitJob
+from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.grid import Grid
 from workflows.lib.dag.missing import MissingNeed, missing
 from workflows.lib.dag.recipes import Recipes
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Study:
-    """A config that was checked, and what the rules ask of it, one part for each group of rules."""
+    """A checked config, and what the rules need from it: ``study.cells``, ``study.bases`` and so on."""
 
     grid: Grid
 
     @staticmethod
     def load(workflow: Workflow, raw: dict[str, Any]) -> Study:
-        """The study Snakemake was called for; ConfigError at the first mistake in it."""
+        """Make the study from the config of this call of Snakemake. Raises ConfigError at the first mistake."""
         overrides = dict(workflow.config_settings.config or {})
         files = [Path(file) for file in workflow.configfiles]
         names = [str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file) for file in files]
@@ -53,11 +54,13 @@ class Study:
     @staticmethod
     def of(config: Config, source: ConfigSource) -> Study:
         """The study of a valid config; ConfigError if it names what does not exist."""
-        lock = read_lock(lock_path(Path(source.file)))
+        lock = read_lock(lock_path(Path(source.file), config.hub_lock))
         recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})
         grid = Grid(config, read_experiments(), read_methods(), recipes, source)
         grid.check()
-        return Study(grid)
+        study = Study(grid)
+        study.gradients.check()
+        return study
 
     @property
     def config(self) -> Config:
@@ -77,7 +80,7 @@ class Study:
     @property
     def hub_lock(self) -> str:
         """``params`` of what uses the hub: the lock of what was fetched, beside the config."""
-        return str(lock_path(Path(self.grid.source.file)))
+        return str(lock_path(Path(self.grid.source.file), self.config.hub_lock))
 
     @cached_property
     def files(self) -> ResultFiles:
@@ -100,6 +103,11 @@ class Study:
         return CellJobs(self.files)
 
     @cached_property
+    def gradients(self) -> GradientJobs:
+        """For the rules that measure gradients."""
+        return GradientJobs(self.files)
+
+    @cached_property
     def tracking(self) -> TrackingJobs:
         """For the rule that copies cells into MLflow."""
         return TrackingJobs(self.files)
@@ -111,23 +119,24 @@ class Study:
 
     def products(self, wildcards: Wildcards) -> list[str]:
         """Input of the target ``all``: tables and figures of the chosen experiments, and the check of the bases."""
-        checks = [f"{self.results}/models/check.json"] if self.config.check_bases else []
-        return exhibit_jobs.wanted(self.files) + checks
+        checked = self.config.check_bases and self.grid.wanted  # a run that trains no cell evaluates no base
+        checks = [f"{self.results}/models/check.json"] if checked else []
+        return exhibit_jobs.wanted(self.files) + self.gradients.products + checks
 
     def missing(self) -> list[MissingNeed]:
-        """What this config needs from elsewhere and this machine has not got."""
+        """What this config needs and this machine lacks."""
         return missing(self.config, read_lock(Path(self.hub_lock)))
 
     def summary(self) -> str:
         """Where the results are; printed at the end."""
-        folders = [name for name in ("tables", "figures", "cells") if Path(self.results, name).exists()]
+        folders = [name for name in ("tables", "figures", "cells", "gradients") if Path(self.results, name).exists()]
         places = ", ".join(f"{self.results}/{name}" for name in folders) or f"none yet in {self.results}"
         tracked = all(Path(file).exists() for file in self.tracking.store_files)  # one cell alone is not tracked
         return f"Results: {places}" + (f"; MLflow: {self.tracking.store} (make ui)" if tracked else "")
 
 
 def mend_and_say(results: Path, cache: Path) -> None:
-    """Mend or drop links into a cache that is gone, and say so."""
+    """Repair or remove links into a cache that is gone, and print how many."""
     mended, lost = mend_links(results, cache)
     if mended or lost:
         told = f"{results}: {mended + lost} files were links into a cache that is gone: {mended} found in {cache}, "

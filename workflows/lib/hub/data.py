@@ -1,4 +1,4 @@
-"""Datasets of the hub as the cells read them: problems in Geo3k's schema, benchmarks in their upstream schemas."""
+"""Write datasets of the hub in the form that cells read: problems in Geo3k's schema, benchmarks in their own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_benchmarks(data: Mapping[str, HubData], lock: Path, folder: Path) -> N
 
 
 def _join(source: Path, split: str, target: Path) -> None:
-    """The parquet files of a split as one file, with the schema the hub gave it."""
+    """Join the parquet files of a split to one file, with the schema that it has on the hub."""
     files = sorted({path for pattern in patterns(split) for path in source.glob(pattern)})
     tables = [pq.read_table(path) for path in files]
     with replacing(target) as temporary:

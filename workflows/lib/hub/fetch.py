@@ -1,7 +1,7 @@
-"""Bring what a config names on the hub to this machine: with the checkout of EasyR1, all that uses the network.
+"""Download what a config names on the hub. Only this and the checkout of EasyR1 use the network.
 
-A fetch that was stopped goes on where it was. Every file is checked against the size and digest that the hub states,
-and what was fetched is written to the lock beside the config, so that another machine gets the same bytes.
+A download that was stopped continues where it was. Every file is checked against the size and digest that the hub
+states, and what was fetched is written to the lock beside the config, so that another machine gets the same bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 def fetch(needs: Sequence[Need], lock_path: Path, say: Say) -> None:
-    """Bring every repository of ``needs`` into the hub's cache and record it in the lock.
+    """Download every repository of ``needs`` into the hub's cache and record it in the lock.
 
     Raises DataError for a repository or file that cannot be had, is not what the hub says, or does not fit the disk;
     what was fetched before is kept and recorded.
@@ -98,7 +98,7 @@ def _stated(file: Any) -> str:  # noqa: ANN401
 
 
 def _verify(path: Path, file: LockedFile) -> None:
-    """Delete the file and raise DataError unless it is what the hub says."""
+    """Delete the file and raise DataError unless size and digest are those that the hub states."""
     size = path.stat().st_size
     if size == file.size and digest(path, file.digest.partition(":")[0]) == file.digest:
         return
@@ -111,11 +111,11 @@ def _verify(path: Path, file: LockedFile) -> None:
 def digest(path: Path, kind: str) -> str:
     """``sha256:`` of the content, or ``git:``, the SHA-1 by which git names the blob."""
     header = b"" if kind == "sha256" else f"blob {path.stat().st_size}\0".encode()
-    found = hashlib.new("sha256" if kind == "sha256" else "sha1", header, usedforsecurity=False)
+    computed = hashlib.new("sha256" if kind == "sha256" else "sha1", header, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 22):
-            found.update(block)
-    return f"{kind}:{found.hexdigest()}"
+            computed.update(block)
+    return f"{kind}:{computed.hexdigest()}"
 
 
 def _check_disk(place: str, wanted: float) -> None:

@@ -70,9 +70,9 @@ def dataset(place: str, data: HubData, splits: Iterable[str]) -> Need:
     return Need(place, "dataset", data.repo, data.revision, tuple(wanted))
 
 
-def lock_path(config_file: Path) -> Path:
-    """Where the lock of a config is: beside it, ``paper.yaml`` has ``paper.lock.json``."""
-    return config_file.with_suffix(".lock.json")
+def lock_path(config_file: Path, named: str | None = None) -> Path:
+    """Where the lock of a config is: beside it, ``paper.yaml`` has ``paper.lock.json`` unless another is ``named``."""
+    return config_file.with_suffix(".lock.json") if named is None else config_file.with_name(named)
 
 
 def read_lock(path: Path) -> dict[str, Locked]:
@@ -87,7 +87,7 @@ def read_lock(path: Path) -> dict[str, Locked]:
 
 
 def revision(need: Need, lock: Lock) -> str | None:
-    """The commit that counts: the config's, else the lock's, else none yet."""
+    """The commit to use: that of the config, else that of the lock; None if neither has one."""
     return need.revision or (lock[need.key].revision if need.key in lock else None)
 
 
@@ -118,7 +118,7 @@ def lacking(need: Need, lock: Lock) -> str | None:
 
 
 def present(need: Need, lock: Lock) -> Path:
-    """The folder of a repository that was fetched; DataError if it is not whole."""
+    """The folder of a repository that was fetched; DataError if it is incomplete."""
     cause = lacking(need, lock)
     if cause is not None:
         raise DataError(f"{need.repo} ({need.place})", cause, FETCH)

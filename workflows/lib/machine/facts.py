@@ -12,9 +12,10 @@ from pathlib import Path
 
 from workflows.lib.machine.gpus import VISIBLE, described, driver_trouble
 
-# What a world should find free beside its environments. paper: weights 13 GB, datasets, and EasyR1's two or three
-# checkpoints of one cell, each with all weights of the model; an estimate, not measured.
-FREE_MB = {"micro": 500, "paper": 50_000}
+# What a world should find free beside its environments, and more for each cell that trains at the same time. paper:
+# weights 13 GB and datasets; up to four checkpoints of EasyR1, each with all 9 GB of the 4B model. Not measured.
+FREE_MB = {"micro": 500, "paper": 20_000}
+CELL_MB = {"micro": 0, "paper": 36_000}
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,14 @@ class Machine:
         return Machine((int(major), int(minor)), cores, pages // 10**6, there, dict(os.environ), driver_trouble())
 
 
+def wanted_mb(world: str, gpus: int | None, each: int) -> float:
+    """Free disk that a run of ``world`` wants on ``gpus`` GPUs (None: not known), where a training takes ``each``."""
+    at_once = max(1, gpus // each) if gpus and each else 1
+    return FREE_MB[world] + at_once * CELL_MB[world]
+
+
 def free_mb(folder: Path) -> float:
-    """Free space on the disk that a folder is on, or would be."""
+    """Free space on the disk of a folder, which need not exist yet."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return shutil.disk_usage(existing).free / 1e6
 
@@ -69,11 +76,11 @@ def packages_of(python: str) -> dict[str, str] | None:
     except OSError:
         return None
     rows = [line.split(" ", 1) for line in done.stdout.splitlines()]
-    return {normal(name): found for name, found in rows} if done.returncode == 0 else None
+    return {normal(name): version for name, version in rows} if done.returncode == 0 else None
 
 
 def normal(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Normalise the name of a package as package indexes do."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,7 +1,7 @@
-"""GPUs of one machine shared by jobs: each holds the lock files of its GPUs and sees only those.
+"""Share the GPUs of one machine among jobs. Each job holds the lock files of its GPUs and sees only those GPUs.
 
-A cluster's scheduler does this itself; the locks are for jobs started side by side on one machine, also from different
-checkouts. Locks are the operating system's: they end with the process that holds them, however it ends.
+On a cluster the scheduler does this. The locks are for jobs that run side by side on one machine, also from different
+checkouts. They are locks of the operating system, so they end with the process that holds them, even if it is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCHEDULED = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")  # a scheduler has chose
 
 @contextmanager
 def gpu_slots(count: int, folder: Path | None = None, pause: float = 1.0) -> Iterator[list[str]]:
-    """Hold ``count`` GPUs and set CUDA_VISIBLE_DEVICES to them; looks every ``pause`` seconds until they are free.
+    """Hold ``count`` GPUs and set CUDA_VISIBLE_DEVICES to them. Tries every ``pause`` seconds until they are free.
 
     Chooses among the GPUs that CUDA_VISIBLE_DEVICES names, or all of the machine. ``folder`` keeps the lock files; all
     jobs of the machine must use the same. Raises ConfigError if there are fewer GPUs than asked for.

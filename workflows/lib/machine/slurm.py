@@ -1,4 +1,4 @@
-"""What can be known of a SLURM cluster before a job is submitted to it."""
+"""Check a SLURM cluster before a job is submitted to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ASKED = "sacct"
 
 
 def check_accounting(settings: object) -> None:
-    """Raise ConfigError if Snakemake would ask a cluster without accounting how its jobs do: it would wait for ever.
+    """Raise ConfigError if Snakemake would ask a cluster without accounting for the state of jobs, and wait for ever.
 
     ``settings``: those of Snakemake's executor; executors other than SLURM's have no ``status_command``.
     """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from contracts.records import Run, Scores, TrainingStep
 from evals.analysis.cells import CellFolder
+from evals.analysis.display import method_name
+from workflows.lib.publish.tracked_run import MetricPoint, TrackedRun
 
+FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")  # of a cell, where they exist
 STEP = [
     *("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong", "response_length", "truncated"),
     *("loss", "grad_norm", "lr", "clip_low", "clip_high", "dual_clip", "lam", "entropy", "delta_w", "tokens"),
-    *("grade_timeouts", "val_accuracy"),
+    *("grade_timeouts", "other_grader", "val_accuracy"),
 ]  # fields of a TrainingStep that are one number
 NAMED = ["method", "scale", "variant", "seed", "model_name", "engine", "device"]  # fields of a Cell that are params
 BENCH = {
@@ -25,13 +29,20 @@ BENCH = {
 }
 
 
-class MetricPoint(NamedTuple):
-    """One value of a metric."""
-
-    key: str
-    value: float
-    step: int  # rollout step; 0 for what was measured once
-    second: float  # since the run began
+def cell_run(cell: CellFolder, experiments: Iterable[str]) -> TrackedRun:
+    """A cell, tagged with the experiments that hold it."""
+    files = [cell.path / file for file in FILES if (cell.path / file).exists()]
+    return TrackedRun(
+        name=cell.cell.name,
+        digest=cell.cell.digest,
+        tags=tags_of(cell) | {f"experiment/{name}": "true" for name in experiments},
+        files=files,
+        params=lambda: params_of(cell),
+        points=lambda: points_of(cell),
+        started=lambda: started_at(cell),
+        datasets=lambda: datasets_of(cell),
+        seconds=cell.run.wall_seconds if cell.run is not None else 0.0,
+    )
 
 
 def params_of(cell: CellFolder) -> dict[str, str]:
@@ -43,13 +54,42 @@ def params_of(cell: CellFolder) -> dict[str, str]:
 
 
 def tags_of(cell: CellFolder) -> dict[str, str]:
-    """Where the cell comes from: folder, digests, commit, machine."""
+    """Where the cell comes from: folder, digests, commit, machine; and what MLflow's pages show of a run."""
     tags = {"cell": cell.cell.name, "cell_digest": cell.cell.digest, "folder": str(cell.path), "world": cell.cell.world}
     tags |= {f"digest/{key}": value for key, value in cell.cell.digests.items()}
     if cell.run is not None:
         tags |= {"git_sha": str(cell.run.git_sha), "git_dirty": str(cell.run.git_dirty), "machine": cell.run.machine}
         tags |= {f"version/{key}": value for key, value in cell.run.versions.items()}
-    return tags
+        tags |= {"mlflow.source.git.commit": cell.run.git_sha} if cell.run.git_sha else {}
+    source = {"mlflow.source.name": f"make cell CELL={cell.cell.name}", "mlflow.source.type": "LOCAL"}
+    return tags | source | {"mlflow.note.content": _described(cell)}
+
+
+def _described(cell: CellFolder) -> str:
+    """The cell in a sentence."""
+    record, scores = cell.cell, cell.scores
+    of = f"{method_name(record.method, record.variant)} on {record.model_name}, seed {record.seed}"
+    low, high = 100 * scores.average_low, 100 * scores.average_high
+    return (
+        f"{of}: average accuracy {100 * scores.average:.1f} % [{low:.1f}, {high:.1f}], interval over questions. "
+        f"Files: {cell.path}"
+    )
+
+
+def datasets_of(cell: CellFolder) -> dict[str, dict[str, str]]:
+    """The problems it was trained on and the questions it was asked, by use: fields of MLflow's datasets."""
+    record = cell.cell
+    results = "/".join(cell.path.parts[:-5])
+    hashes = [key for table in cell.samples.values() for key in table["question_hash"]]
+    asked = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    found = {"eval": _dataset(f"{record.world} benchmarks", asked, f"{results}/benchmarks")}
+    if (digest := record.digests.get("data")) is not None:
+        found["training"] = _dataset(f"{record.world} problems", digest, f"{results}/data/train.parquet")
+    return found
+
+
+def _dataset(name: str, digest: str, path: str) -> dict[str, str]:
+    return {"name": name, "digest": digest[:36], "source_type": "local", "source": json.dumps({"uri": path})}
 
 
 def started_at(cell: CellFolder) -> int:

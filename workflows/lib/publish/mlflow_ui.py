@@ -8,18 +8,26 @@ import sys
 from pathlib import Path
 
 from contracts.errors import ConfigError, UserError
+from workflows.lib.publish.experiment_page import KIND, address
 from workflows.lib.publish.tracking import MlflowClient, usable
 
 HOST = "127.0.0.1"
 SQLITE = "sqlite:///"
 
 
-def check_store(uri: str) -> None:
-    """ConfigError unless MLflow can open the store ``uri``; makes none where there is none."""
+def check_store(uri: str) -> str:
+    """Id of the newest experiment of this project in the store ``uri``, "0" if it has none.
+
+    ConfigError unless MLflow can open it; makes none where there is none.
+    """
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
         raise ConfigError(uri, "no MLflow store here", "make reproduce makes one; STORE=sqlite:///<file> names another")
+    ((key, value),) = KIND.items()
     with usable(uri):
-        MlflowClient(uri).search_experiments(max_results=1)
+        found = MlflowClient(uri).search_experiments(
+            filter_string=f"tags.`{key}` = '{value}'", order_by=["last_update_time DESC"], max_results=1
+        )
+    return found[0].experiment_id if found else "0"
 
 
 def check_port(port: str) -> None:
@@ -33,12 +41,22 @@ def check_port(port: str) -> None:
         raise ConfigError(f"PORT={port}", cause, "give another: make ui PORT=5001") from error
 
 
+def command(uri: str, port: str) -> list[str]:
+    """MLflow's server: one worker for one reader; artifacts of a store that is a file lie beside it."""
+    served = []
+    if uri.startswith(SQLITE):
+        served = ["--artifacts-destination", str(Path(uri.removeprefix(SQLITE)).absolute().parent / "mlflow")]
+    start = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", port, "--workers", "1"]
+    return [*start, "--backend-store-uri", uri, *served]
+
+
 def main(uri: str, port: str) -> None:
-    """Check, then become MLflow's server."""
-    check_store(uri)
+    """Check, say where the runs are, then become MLflow's server."""
+    experiment = check_store(uri)
     check_port(port)
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", port, "--backend-store-uri", uri]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    print(f"Runs: {address(HOST, port, experiment)}", flush=True)
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # else seven processes wait for jobs that nobody gives
+    os.execv(sys.executable, command(uri, port))  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

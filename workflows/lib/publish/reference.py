@@ -21,22 +21,24 @@ from contracts.records import Run
 SUFFIXES = (".md", ".csv", ".tex", ".html", ".json", ".svg", ".png")
 BASE_FILES = ("base.json", "check.json")
 PROVENANCE = "provenance.json"
+PAGE = "README.md"  # says how the committed run came about
 
 
 def publish(source: Path, target: Path, command: str) -> list[Path]:
     """Fill ``target`` with tables, figures and the records of base models; no cells, no answers, no weights.
 
-    Returns the files. What was there before is deleted, an archive too: pack it afterwards. ``command`` is what made
-    ``source``; it goes into provenance.json. Raises DataError if ``source`` is not finished.
+    Returns the files. What was there before is deleted, the archive too: pack it again afterwards. Only :data:`PAGE`
+    stays, because it is written by hand. ``command`` is the command that made ``source``; provenance.json names it.
+    Raises DataError if ``source`` is not finished.
     """
     if not (source / "tracked.json").exists() or not sorted(source.glob("tables/*.md")):
         raise DataError(str(source), "no finished run (no tables, or tracked.json is missing)", f"run: {command}")
     chosen = [path for folder in ("tables", "figures") for path in sorted((source / folder).glob("*"))]
     chosen = [path for path in chosen if path.suffix in SUFFIXES]
-    chosen += [model / name for model in sorted(source.glob("models/*")) for name in BASE_FILES]
+    chosen += [path for name in BASE_FILES for path in sorted(source.glob(f"models/**/{name}"))]
     chosen = [path for path in chosen if path.exists()]
     runs = list(_runs(source))
-    shutil.rmtree(target, ignore_errors=True)
+    _empty(target)
     written = [_copy(path, target / path.relative_to(source)) for path in chosen]
     return [*written, write_text(target / PROVENANCE, json.dumps(provenance(runs, command), indent=1) + "\n")]
 
@@ -61,6 +63,15 @@ def provenance(runs: list[Run], command: str) -> dict[str, object]:
         "versions": sorted({f"{name} {version}" for run in runs for name, version in run.versions.items()}),
         "commits": sorted({f"{run.git_sha}{' with changes' if run.git_dirty else ''}" for run in runs if run.git_sha}),
     }
+
+
+def _empty(target: Path) -> None:
+    """Delete everything in ``target`` except :data:`PAGE`."""
+    for path in target.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != PAGE:
+            path.unlink()
 
 
 def _copy(source: Path, target: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from contracts.errors import UserError
 from workflows.lib.cache.keys import use_keys
+from workflows.lib.cache.links import use_relative_links
 from workflows.lib.cache.lost_links import CACHE, make_cache
 from workflows.lib.hub.needs import OFFLINE
 
@@ -81,6 +82,7 @@ def set_up(workflow: Workflow, root: Path) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.update(OFFLINE)
     use_keys()
+    use_relative_links()
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
     output = workflow.output_settings

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from contracts.progress import last_record
+from workflows.lib.status.display import REDRAWN_EVERY, LineDisplay, StatusBlock, StatusDisplay, display_for
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
 if TYPE_CHECKING:
     from snakemake.dag import DAG
 
-QUIET = ("cell", "all")  # targets, which do nothing
+QUIET = ("cell", "bases", "all")  # targets, which do nothing
 
 
 @dataclass
@@ -33,11 +34,18 @@ class WatchedJob:
 
     @property
     def subject(self) -> str:
-        """What the job is about: a cell, a scale, or a table."""
+        """What the job is about: a cell, a state of the policy, a base model, or a table."""
         w = self.wildcards
+        if "state" in w:
+            return f"{w['scale']}/{w['state']}/s{w['seed']}"
         if "seed" in w:
             return f"{w.get('method', 'base')}/{w['scale']}/{w.get('variant', 'default')}/s{w['seed']}"
         return " ".join(w.values())
+
+    @property
+    def scale(self) -> str:
+        """The scale of what it is about; empty if it has none."""
+        return self.wildcards.get("scale") or self.wildcards.get("base", "").split("/")[0]
 
     @property
     def name(self) -> str:
@@ -70,6 +78,7 @@ class Monitor(logging.Handler):
         super().__init__()
         self._begun, self._told, self._end = time.monotonic(), set[int](), threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._display: StatusDisplay = LineDisplay(self.stream)
 
     def start(self, dag: DAG, cores: int | None) -> None:
         """Begin to follow the jobs that Snakemake's ``dag`` is about to run."""
@@ -77,6 +86,7 @@ class Monitor(logging.Handler):
         self.cores = cores or 1
         logging.getLogger("snakemake.logging").addHandler(self)
         if self.every:
+            self._display = display_for(self.stream)
             self._thread.start()
 
     def stop(self) -> None:
@@ -86,6 +96,7 @@ class Monitor(logging.Handler):
             self._end.set()
             self._thread.join()
             self._print()
+            self._display.close()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a Snakemake event: a job began, ended or failed."""
@@ -101,32 +112,37 @@ class Monitor(logging.Handler):
             job.ended, job.failed = now, True
 
     def lines(self, now: float) -> list[str]:
-        """The block of this moment: a summary, then what ended since the last one, then what runs."""
+        """The status of this moment: a summary, then what ended since the last one, then what runs."""
+        return self.block(now).lines
+
+    def block(self, now: float) -> StatusBlock:
+        """The same in its parts."""
         jobs = {number: job for number, job in self.jobs.items() if job.rule not in QUIET}
         readings = {n: self._read(job) for n, job in jobs.items() if job.started is not None and job.ended is None}
         timings = [self._timing(job, readings.get(number), now) for number, job in jobs.items()]
         done = sum(job.ended is not None and not job.failed for job in jobs.values())
-        block = [f"{done} of {len(jobs)} jobs done{_remaining(timings, self.cores)}"]
-        for number, job in jobs.items():
-            if job.ended is not None and number not in self._told:
-                self._told.add(number)
-                word = "failed" if job.failed else "done"
-                began = job.ended if job.started is None else job.started
-                block.append(f"{word}: {job.name} in {_clock(job.ended - began)}")
-        block += [_running(jobs[number].name, reading) for number, reading in readings.items()]
-        return [f"{_clock(now - self._begun)} | {line}" for line in block]
+        new = [n for n, job in jobs.items() if job.ended is not None and n not in self._told]
+        self._told.update(new)
+        return StatusBlock(
+            _clock(now - self._begun),
+            f"{done} of {len(jobs)} jobs done{_remaining(timings, self.cores)}",
+            ended=[_ended(jobs[number]) for number in new if not jobs[number].failed],
+            failed=[_ended(jobs[number]) for number in new if jobs[number].failed],
+            running=[_running(jobs[number].name, reading) for number, reading in readings.items()],
+        )
 
     def _print(self) -> None:
-        print(*self.lines(time.monotonic()), sep="\n", file=self.stream, flush=True)
+        self._display.show(self.block(time.monotonic()))
 
     def _watch(self) -> None:
-        while not self._end.wait(self.every):
+        every = min(self.every, REDRAWN_EVERY) if self.stream.isatty() else self.every
+        while not self._end.wait(every):
             self._print()
 
     def _timing(self, job: WatchedJob, reading: Reading | None, now: float) -> JobTiming:
         spent = None if job.started is None else (job.ended or now) - job.started
         left = None if reading is None else _seconds_left(job, reading, now)
-        kind = (job.rule, job.wildcards.get("scale", ""))
+        kind = (job.rule, job.scale)
         return JobTiming(kind, spent, left, job.ended is not None, self.usual(job.rule, job.wildcards))
 
     def _read(self, job: WatchedJob) -> Reading | None:
@@ -138,12 +154,13 @@ class Monitor(logging.Handler):
                 return Reading(int(record["step"]), self.steps(job.wildcards), f"reward {record['reward_mean']:.2f}")
         paths = {
             "evaluate": cell / "eval" / "progress.json",
+            "gradients": self.results / "gradients" / job.subject / "progress.json",
             "base_model": self.results / "models" / job.subject / "progress.jsonl",
         }
         record = last_record(paths[job.rule]) if job.rule in paths else None
         if record is None:
             return None
-        return Reading(record["step"], record["of"], f"loss {record['loss']:.2f}" if "loss" in record else "")
+        return Reading(record["step"], record["of"], f"loss {record['loss']:.3g}" if "loss" in record else "")
 
 
 def _seconds_left(job: WatchedJob, reading: Reading, now: float) -> float | None:
@@ -152,6 +169,13 @@ def _seconds_left(job: WatchedJob, reading: Reading, now: float) -> float | None
         job.first = now, reading.step
     since, done = now - job.first[0], reading.step - job.first[1]
     return (reading.steps - reading.step) * since / done if done > 0 else None
+
+
+def _ended(job: WatchedJob) -> str:
+    """``done: train cepo/small/default/s1 in 2:10``."""
+    ended = job.ended or 0.0
+    began = ended if job.started is None else job.started
+    return f"{'failed' if job.failed else 'done'}: {job.name} in {_clock(ended - began)}"
 
 
 def _running(name: str, reading: Reading | None) -> str:

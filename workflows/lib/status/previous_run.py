@@ -18,10 +18,14 @@ class Kind(NamedTuple):
     """Jobs that take about as long as each other."""
 
     rule: str
-    subject: str = ""  # method/scale of a cell, scale of a base model, name of a table
+    subject: str = ""  # method/scale of a cell, scale/state of measured gradients, scale of a base model, table's name
 
 
 Values = dict[Kind, list[float]]
+# Seconds of short jobs, of which the committed run keeps no times: medians of a run of Table 2 on two cores of a shared
+# machine, 2026-11-29 (tests/workflows/lib/status/recorded_run.tsv).
+SHORT = {"problems": 2, "benchmarks": 2, "untrained": 0.5, "check_rollouts": 28, "check_benchmarks": 11, "score": 1}
+SHORT |= {"credit": 3, "table": 3, "figure": 5, "track": 11}
 EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
 TIMED = ("cell.json", "run.json", "eval/scores.json")  # a cell's records that hold times
 
@@ -36,8 +40,12 @@ class Past:
 
 def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
+    if "state" in wildcards:
+        return Kind(rule, f"{wildcards['scale']}/{wildcards['state']}")
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
+    if "base" in wildcards:
+        return Kind(rule, wildcards["base"].split("/")[0])
     kind, _, name = rule.partition("_")
     return Kind(kind, name) if kind in EXHIBITS else Kind(rule, " ".join(wildcards.values()))
 
@@ -57,10 +65,10 @@ class PreviousRun:
         return read_past(self.results)
 
     def seconds(self, rule: str, wildcards: dict[str, str]) -> float | None:
-        """Mean seconds of such a job; None without a record."""
+        """Mean seconds of such a job; of a short one without a record :data:`SHORT`; else None."""
         times = self._past.seconds.get(kind_of(rule, wildcards))
         if not times:
-            return None
+            return SHORT.get(kind_of(rule, wildcards).rule)
         return sum(times) / len(times) * (self.steps(wildcards) if rule == "train" else 1)
 
 
@@ -91,9 +99,12 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("score", subject), _benchmark(cell / "eval" / "score.time.tsv")
         yield Kind("credit", subject), _benchmark(cell / "credit.time.tsv")
         yield Kind("untrained", subject), _benchmark(cell / "untrained.time.tsv")
-    for model in sorted(results.glob("models/*/base.json")):
-        yield Kind("base_model", model.parent.name), _number(_json(model).get("seconds"))
-        yield Kind("check_rollouts", model.parent.name), _benchmark(model.with_name("check.time.tsv"))
+    for base, scale in _bases(results):
+        yield Kind("base_model", scale), _number(_json(base / "base.json").get("seconds"))
+        yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
+    for line in _text(results / "gradients" / "measurements.jsonl").splitlines():
+        report = _fields(line)
+        yield Kind("gradients", f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 
@@ -119,8 +130,8 @@ def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
         yield Kind("evaluate", subject), answers
         if (cell / "run.json").exists():
             yield Kind("train", subject), size_of(cell) - answers
-    for model in sorted(results.glob("models/*/model")):
-        yield Kind("base_model", model.parent.name), size_of(model)
+    for base, scale in _bases(results):
+        yield Kind("base_model", scale), size_of(base / "model")
     yield Kind("problems"), size_of(results / "data")
     yield Kind("benchmarks"), size_of(results / "benchmarks")
 
@@ -129,6 +140,12 @@ def _cells(results: Path) -> list[tuple[Path, str]]:
     """Folders of all cells, with method/scale."""
     cells = sorted(results.glob("cells/*/*/*/s*"))
     return [(cell, "/".join(cell.relative_to(results).parts[1:3])) for cell in cells]
+
+
+def _bases(results: Path) -> list[tuple[Path, str]]:
+    """Folders of all base models, ``<scale>`` or ``<scale>/s<seed>``, with the scale."""
+    reports = sorted(results.glob("models/**/base.json"))
+    return [(report.parent, report.relative_to(results / "models").parts[0]) for report in reports]
 
 
 def _kind_of_log(name: str) -> Kind:

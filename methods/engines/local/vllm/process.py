@@ -1,4 +1,4 @@
-"""The process that runs vLLM for the local engine, in an environment of its own, and the socket to it."""
+"""Start the process that runs vLLM for the local engine, in its own environment, and talk to it over a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLACE = "engine_settings.vllm.python"
 
 
 class Worker:
-    """methods/engines/local/vllm/worker.py in a process; ``folder`` takes the socket."""
+    """Runs methods/engines/local/vllm/worker.py as a process. The socket is made in ``folder``."""
 
     def __init__(self, python: str | None, device: str, options: dict[str, Any], folder: Path) -> None:
         check(PLACE, python, ("vllm",))
@@ -28,7 +28,7 @@ class Worker:
         self.ask(options)
 
     def _accept(self, listener: Listener) -> Any:  # noqa: ANN401 - a Connection
-        """The process's call; TrainError if it ends instead."""
+        """Wait until the process connects. Raises TrainError if it ends instead."""
         listener._listener._socket.settimeout(1.0)  # pyright: ignore[reportAttributeAccessIssue]
         while True:
             try:
@@ -39,7 +39,7 @@ class Worker:
                     raise TrainError("vllm", cause, "the log above says why") from None
 
     def ask(self, question: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer of the worker
-        """The worker's answer; TrainError if it failed or is gone."""
+        """Send a question and return the worker's answer. Raises TrainError if the worker failed or has ended."""
         try:
             self.pipe.send(question)
             answer = self.pipe.recv()
@@ -50,6 +50,6 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """Hang up, which ends the process, and wait for that."""
+        """Close the connection, which ends the process, and wait for its end."""
         self.pipe.close()
         self.process.wait()

@@ -1,4 +1,4 @@
-"""Rollouts sampled by vLLM in a process of its own, and scored by the policy that will be trained on them."""
+"""Rollouts that vLLM samples in a process of its own. The policy that is trained on them computes the log-probs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
 from methods.shared.vllm import room_for
 
-APART = {"float32": 1e-3, "bfloat16": 0.1}  # nats; a mean gap above it means other weights, not other rounding
-TOKENS = 1024  # hidden states turned into (tokens, V) logits at a time
+APART = {"float32": 1e-3, "bfloat16": 0.1}  # nats; a larger mean difference means other weights, not rounding
+TOKENS = 1024  # hidden states for which logits (tokens, V) are computed at a time
 Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temperature 1, per response
 
 
 class VllmRollouts:
-    """A :class:`Sampler`: vLLM draws the tokens. Its process starts with the first rollout and ends with the block."""
+    """A :class:`Sampler` with vLLM, whose process starts at the first rollout and ends with the ``with`` block."""
 
     def __init__(self, base: Path, settings: RolloutEngine, dtype: str, device: str, rank: int, longest: int) -> None:
-        """``rank`` of the adapter; ``longest`` prompt of training, in tokens."""
+        """``rank``: of the adapter. ``longest``: tokens of the longest prompt in training."""
         self.settings, self.dtype, self.device, self.longest = settings, dtype, device, longest
         self.options = {
             "model": str(base.resolve()),
@@ -51,7 +51,7 @@ class VllmRollouts:
         }
         self.folder = TemporaryDirectory(prefix="rollouts-")
         self.worker: Worker | None = None
-        self.handed = 0  # adapters so far: each has a number of its own, so that vLLM loads it
+        self.handed = 0  # adapters given to vLLM so far; vLLM loads one only if its number is new
         self.gap = 0.0  # nats, largest between vLLM's and the policy's log-probs of the last rollouts
 
     def __enter__(self) -> VllmRollouts:
@@ -66,7 +66,7 @@ class VllmRollouts:
     def __call__(
         self, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int
     ) -> Responses:
-        """As ``roll_out``: vLLM samples with the policy's adapter of now, the policy gives log-probs and entropies."""
+        """Like ``roll_out``. vLLM samples with the current adapter; the policy computes log-probs and entropies."""
         sampled = self._sample(policy, prompts, sampling, seed)
         responses = assemble(policy, prompts, sampling, [ids for ids, _ in sampled])
         contexts = [prompts[owner] for owner in responses.owner.tolist()]
@@ -94,13 +94,13 @@ class VllmRollouts:
         return self.worker.ask(asked)
 
     def _start(self, prompts: Sequence[Prompt], sampling: Sampling) -> Worker:
-        """A worker with room for these prompts, which may be validation's, and for those of training."""
+        """Start a worker that has room for these prompts, which may be those of validation, and for training's."""
         longest = max(self.longest, *(len(prompt.ids) for prompt in prompts))
         options = self.options | {"max_model_len": longest + sampling.max_tokens}
         return Worker(self.settings.python, self.device, options, Path(self.folder.name))
 
     def _compare(self, ours: Float[Tensor, "B T"], responses: Responses, told: Sequence[Sequence[float]]) -> None:
-        """TrainError unless vLLM sampled from the policy's distribution: one without its adapter would not."""
+        """Raise TrainError if vLLM did not sample from the policy's distribution, for example without the adapter."""
         theirs = _stack([torch.tensor(row) for row in told], ours.shape[1]).to(ours)
         sampled = _stack([torch.ones(len(row)) for row in told], ours.shape[1]).to(ours)
         gaps = ((ours - theirs) * sampled).abs()
@@ -112,7 +112,7 @@ class VllmRollouts:
 
 
 def room(prompt: Prompt, sampling: Sampling) -> int:
-    """Tokens that a response to ``prompt`` may have."""
+    """Return how many tokens a response to ``prompt`` may have."""
     left = sampling.max_total - len(prompt.ids) if sampling.max_total else sampling.max_tokens
     return min(left, sampling.max_tokens)
 
@@ -120,7 +120,7 @@ def room(prompt: Prompt, sampling: Sampling) -> int:
 def assemble(
     policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, sampled: Sequence[Sequence[int]]
 ) -> Responses:
-    """Sampled token ids, in prompt order, as responses whose log-probs and entropies are still 0."""
+    """Make responses from sampled token ids, in prompt order. Log-probs and entropies are still 0."""
     owner = [i for i in range(len(prompts)) for _ in range(sampling.copies)]
     rows, truncated = [], []
     for place, ids in zip(owner, sampled, strict=True):
@@ -139,15 +139,15 @@ def score(
     policy: Policy, contexts: Sequence[Prompt], responses: Responses, temperature: float, size: int
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """Log-probs and entropies at ``temperature``, and log-probs at temperature 1, in nats; padding is 0."""
-    found = [torch.zeros_like(responses.mask) for _ in range(3)]
+    totals = [torch.zeros_like(responses.mask) for _ in range(3)]
     rows = torch.arange(len(responses.mask), device=policy.device)
     for chunk in chunks(policy, contexts, rows, responses, size):
         valid = chunk.mask.bool()
         pieces = zip(chunk.hidden[valid].split(TOKENS), chunk.tokens[valid].split(TOKENS), strict=True)
         values = torch.cat([_of_tokens(policy.head(h).float(), t, temperature) for h, t in pieces], dim=1)
-        for whole, value in zip(found, values, strict=True):
-            whole[chunk.rows, : valid.shape[1]] = torch.zeros_like(chunk.mask).masked_scatter(valid, value)
-    return found[0], found[1], found[2]
+        for total, value in zip(totals, values, strict=True):
+            total[chunk.rows, : valid.shape[1]] = torch.zeros_like(chunk.mask).masked_scatter(valid, value)
+    return totals[0], totals[1], totals[2]
 
 
 def _of_tokens(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"], temperature: float) -> Float[Tensor, "3 N"]:
@@ -157,7 +157,7 @@ def _of_tokens(logits: Float[Tensor, "N V"], tokens: Int[Tensor, " N"], temperat
 
 
 def plain_prompt(policy: Policy, prompt: Prompt) -> dict[str, Any]:
-    """A prompt for the worker: one placeholder an image, and the features that the policy has seen already."""
+    """Make a prompt for the worker: one placeholder for each image, and the features that the policy has computed."""
     image = policy.config.image_token_id
     ids = [token for token, run in groupby(prompt.ids) for token in ([token] if token == image else run)]
     if not prompt.images:

@@ -1,4 +1,4 @@
-"""How the local engine rolls out: section ``engine_settings`` of the config, whole. No torch."""
+"""Section ``engine_settings`` of the config: all settings of the local engine, those of vLLM included. No torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from methods.engines.shared.settings import SharedSettings
 
 
 class RolloutEngine(BaseModel):
-    """The vLLM that rolls out, beside the process that trains."""
+    """How vLLM samples the rollouts, in a process beside the one that trains."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -24,13 +24,13 @@ class RolloutEngine(BaseModel):
 
 
 class LocalSettings(SharedSettings):
-    """All that the local engine is told."""
+    """All settings of the local engine."""
 
     rollouts: Literal["hf", "vllm"] = Field("hf", description="what samples responses: the policy itself, or vLLM")
     vllm: RolloutEngine = Field(default_factory=RolloutEngine, description="for rollouts: vllm")  # pyright: ignore
 
     def deciding(self) -> SharedSettings:
-        """The settings that are read: those of vLLM make nothing run again where it does not roll out."""
+        """The settings that are used. Those of vLLM do not count where it does not sample the rollouts."""
         if self.rollouts == "vllm":
             return self
         return SharedSettings(**{name: getattr(self, name) for name in SharedSettings.model_fields})

@@ -13,14 +13,14 @@ from methods.engines.local.vllm.rollout import VllmRollouts
 from methods.engines.local.vllm.settings import LocalSettings
 from methods.shared.limits import check_engine_option
 
-SETTINGS = LocalSettings  # what ``train`` is told
+SETTINGS = LocalSettings  # the settings that ``train`` takes
 
 
 def train(
     cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: LocalSettings,
     label: Label | None = None,
 ) -> None:  # fmt: skip
-    """As ``train.train``: the same files and errors; rollouts and validation answers come from vLLM."""
+    """Like ``train.train``, with the same files and errors; vLLM samples the rollouts and the answers of validation."""
     method = load_method(cell.method, dict(cell.options))
     check_engine_option("local", "lora_rank", method.lora_rank)
     if not method.student_image:

@@ -1,7 +1,8 @@
 """A process in vLLM's environment that samples responses for the local engine: ``python -m ... <socket>``.
 
-It speaks pickled dicts over a local socket, plain numbers and NumPy arrays only, because the two environments differ in
-their versions of torch. First comes what ``vllm.LLM`` is given, then what :func:`sample` is asked, one answer each.
+Messages over the local socket are pickled dicts of plain numbers and NumPy arrays, because the two environments have
+different versions of torch. The first message holds the arguments of ``vllm.LLM``. Each later one is a question for
+:func:`sample` and gets one answer.
 """
 
 # pyright: reportMissingImports=false
@@ -14,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from methods.shared.lifetimes import end_children_with_this, end_with_parent
 from methods.shared.vllm import BIAS
 
-KEY = "CEPO_ROLLOUT_KEY"  # hex; proves to either side of the socket that the other is the one that was started
+KEY = "CEPO_ROLLOUT_KEY"  # hex; each side of the socket proves with it that it is the expected process
 
 
 def serve(address: str) -> None:
-    """Answer until the other side hangs up; a failure is sent as text, and raised here for the log."""
+    """Answer until the other side closes the connection. A failure is sent as text, and raised here for the log."""
     from vllm import LLM  # pyright: ignore[reportAttributeAccessIssue]
 
     with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as pipe:
@@ -79,4 +81,6 @@ def _tokens(completion: Any) -> tuple[list[int], list[float]]:  # noqa: ANN401 -
 
 
 if __name__ == "__main__":
+    end_with_parent()
+    end_children_with_this()
     serve(sys.argv[1])

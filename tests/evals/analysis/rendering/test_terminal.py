@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -54,35 +55,53 @@ def shown(results: Path, width: int) -> str:
 
 def test_a_table_by_hand(tmp_path: Path):
     lines = ESCAPE.sub("", shown(folder(tmp_path), 80)).splitlines()
-    assert lines[0] == "Table 2, micro world: accuracy in percent"
-    assert lines[1] == "with 95 % intervals over seeds 1, 2 and questions"
-    assert [line.rstrip() for line in lines[3:8]] == [
+    assert lines[0] == "Table 2, micro world: average accuracy over the benchmarks, percent"
+    assert lines[1] == "95 % intervals over seeds 1, 2 and questions; *: excludes 0"
+    assert [line.rstrip() for line in lines[2:7]] == [
+        "                      average            minus base",
         "Micro-VL-S",
-        "                   MMMU            Average",
-        "Base 21.0  [14.6, 29.2] 40.0  [35.0, 45.0]",
-        "CEPO 32.0  [22.0, 44.0] 50.0+ [45.0, 55.0]",
-        "OPSD            not run 30.0- [20.0, 40.0]",
+        "  Base      40.0 [35.0, 45.0]",
+        "  CEPO      50.0 [45.0, 55.0]  +10.0* [+2.0, +18.0]",
+        "  OPSD      30.0 [20.0, 40.0]  -10.0* [-15.0, -5.0]",
     ]
 
 
 def test_colours_say_what_the_marks_say(tmp_path: Path):
     text = shown(folder(tmp_path), 80)
-    assert "\x1b[32m50.0+" in text
-    assert "\x1b[31m30.0-" in text
-    assert text.count("\x1b[32m") == text.count("\x1b[31m") == 1  # the base and an undecided difference have no colour
+    assert "\x1b[32m+10.0*" in text
+    assert "\x1b[31m-10.0*" in text
+    assert text.count("\x1b[32m") == text.count("\x1b[31m") == 1  # the base has no colour
 
 
-@pytest.mark.parametrize(("width", "rows"), [(80, 24), (120, 12), (50, 24)])
-def test_the_committed_table_fits_the_terminal(width: int, rows: int):
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_committed_run_fits_the_terminal(width: int):
     text = ESCAPE.sub("", shown(COMMITTED, width))
-    table = text.partition("Full table")[0]
-    assert all(len(line.rstrip()) <= width for line in table.partition("\n\n")[2].partition("+ better")[0].splitlines())
+    lines = text.splitlines()
+    assert len(lines) <= 24
+    table = text.partition("Tables ")[0].splitlines()
+    assert all(len(line.rstrip()) <= width for line in table)
+    assert (
+        len(re.findall(r"^  (?:Base|GRPO|OPSD|SDPO|RLSD|CEPO) +\d.*\]$", "\n".join(map(str.rstrip, table)), re.M)) == 12
+    )
     assert "<" not in text
-    assert "…" not in text
-    assert len(re.findall(r"^(?:Base|GRPO|OPSD|SDPO|RLSD|CEPO) .*\d", table, re.MULTILINE)) == 12
-    assert len(re.findall(r"^[\w ]{4} .*\d, *\d", table.partition("\n\n")[2], re.MULTILINE)) == 12
-    assert len(re.findall(r"^.*\d\.\d", table, re.MULTILINE)) == rows
-    assert ("DynaMath" in table) == (width >= 80)
+    assert "\u2026" not in text
+
+
+def test_the_control_is_named_with_its_verdict(tmp_path: Path):
+    results = folder(tmp_path)
+    assert "Controls not judged: this run made no table of claims." in shown(results, 80)
+    control = {"needed": True, "works": False, "state": "no control was run"}
+    part = {"unit": "points", "scale": "small", "control": control}
+    works = part | {"scale": "large", "control": control | {"state": "oracle over GRPO +2.0 points: works"}}
+    claims = [{"verdict": "supported", "parts": [part]}, {"verdict": "undecided", "parts": [works, part]}]
+    path = results / "tables" / "claims.json"
+    path.write_text(json.dumps({"claims": claims}))
+    text = shown(results, 120)
+    assert "small: no control was run; large: oracle over GRPO +2.0 points: works" in text
+    assert "Claims   1 supported, 0 contradicted, 1 undecided" in text
+    path.write_text(json.dumps({"claims": claims[:1]}).replace("no control", "\\u001b[2J"))
+    with pytest.raises(DataError, match=r"claims.json: is not a file of verdicts"):
+        shown(results, 80)
 
 
 def test_a_pipe_gets_no_colours_and_no_color_is_honoured():
@@ -91,7 +110,7 @@ def test_a_pipe_gets_no_colours_and_no_color_is_honoured():
     plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
     for environment in (plain, forced):
         text = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-        assert "48.5+" in text
+        assert "+7.2*" in text
         assert not re.search(r"\x1b\[3\d", text)
 
 
@@ -99,7 +118,8 @@ def test_what_to_do_next_names_files_and_commands(tmp_path: Path):
     table = terminal.read_table2(folder(tmp_path) / "tables" / "table2.csv")
     text = "\n".join(terminal.next_steps(table, Path("results/micro")))
     assert "results/micro/tables/table2.md" in text
-    assert "make report, then open results/micro/report/report.html" in text
+    assert "make report (one page)" in text
+    assert "make show repeats this" in text
     assert "make cell CELL=cepo/small/default/s1" in text
     assert "docs/add-a-method.md" in text
     assert (ROOT / "docs/add-a-method.md").exists()

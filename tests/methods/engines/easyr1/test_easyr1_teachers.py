@@ -102,7 +102,7 @@ class Whole(torch.nn.Module):
         self.last.data += by
 
 
-def test_without_an_adapter_every_teacher_has_whole_weights():
+def test_without_an_adapter_every_teacher_has_all_weights():
     """12 at the start, 21 and 2 x 10 + 3 after a move: the frozen weight is everybody's."""
     module, ema, synced = Whole(), Weights("ema", decay=0.5), Weights("synced", every=2)
     start = [shard.clone() for shard in trainable_shards(module)]

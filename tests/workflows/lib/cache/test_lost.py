@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from snakemake.caching.local import OutputFileCache
 
 from contracts.errors import ConfigError
+from workflows.lib.cache.links import link_to, use_relative_links
 from workflows.lib.cache.lost_links import make_cache, mend_links
 
 
@@ -50,7 +52,30 @@ def test_links_follow_a_cache_that_moved(tmp_path: Path):
     assert weights.exists()
 
 
-def test_whole_links_stay(tmp_path: Path):
+def test_links_inside_the_folder_are_relative_and_survive_a_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here = tmp_path / "here"
+    (here / ".cache").mkdir(parents=True)
+    (here / ".cache" / "1_cell.json").write_text("kept")
+    link = here / "results" / "cells" / "a" / "cell.json"
+    link.parent.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    link_to(here / ".cache" / "1_cell.json", Path("results/cells/a/cell.json"))
+    assert link.readlink() == Path("../../../.cache/1_cell.json")
+    moved = here.rename(tmp_path / "moved")
+    assert (moved / "results/cells/a/cell.json").read_text() == "kept"
+
+
+def test_snakemake_links_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(OutputFileCache, "symlink", OutputFileCache.symlink)  # put back afterwards
+    use_relative_links()
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "results").mkdir()
+    OutputFileCache.symlink(None, tmp_path / "kept", "results/link")  # pyright: ignore[reportArgumentType]
+    assert (tmp_path / "results/link").readlink() == Path("../kept")
+
+
+def test_links_that_lead_somewhere_stay(tmp_path: Path):
     link = linked(tmp_path / "results", "cell.json", tmp_path / ".cache" / "1")
     assert mend_links(tmp_path / "results", tmp_path / ".cache") == (0, 0)
     assert link.exists()

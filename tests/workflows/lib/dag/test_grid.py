@@ -187,7 +187,8 @@ def test_digests_say_what_decides_a_cell():
         after = digests("cepo/small/default/s1", **change)
         return {name for name in before if before[name] != after[name]}
 
-    assert changed(micro={"seed": 3}) == {"base", "data"}
+    assert changed(micro={"seed": 3}) == changed(micro={"train": 9}) == {"data"}
+    assert changed(micro={"hint_rate": 0.1}) == {"base", "data"}
     assert changed(engine_settings={"micro_batch": 8}) == {"engine"}
     assert changed(engine_settings={"checkpoint_every": 3}) == set()  # decides nothing of the outcome
     assert changed(evaluation={"top_k": 3}) == set()
@@ -201,6 +202,25 @@ def test_training_of_one_base_touches_no_other():
     first, second = grid(micro={"training": steps}), grid(micro={"training": other})
     assert first.cell(key("cepo/small/default/s1")) == second.cell(key("cepo/small/default/s1"))
     assert first.cell(key("cepo/large/default/s1")) != second.cell(key("cepo/large/default/s1"))
+
+
+def test_each_seed_draws_a_base_model_where_it_is_built_here_and_shares_that_of_a_folder(tmp_path: Path):
+    (tmp_path / "config.json").touch()
+    mine = {"model_name": "Mine", "base_model": str(tmp_path)}
+    made = grid(scales=SCALES | {"mine": mine})
+
+    def base(name: str) -> str:
+        return made.cell(key(name)).digests["base"]
+
+    assert len({base(f"{method}/small/default/s1") for method in ("base", "grpo", "cepo")}) == 1
+    assert base("cepo/small/default/s1") != base("cepo/small/default/s2")
+    assert base("cepo/mine/default/s1") == base("cepo/mine/default/s2")
+    files = Study(made).files
+    assert (files.base("small", 2), files.base("mine", 2)) == (
+        "results/micro/models/small/s2",
+        "results/micro/models/mine",
+    )
+    assert '"seed":2' in made.recipes.building("small", 2)
 
 
 def test_evaluation_has_its_own_recipe():
@@ -235,8 +255,8 @@ def test_lock_is_part_of_every_recipe(tmp_path: Path):
         locks.append(Recipes(config, lock=tmp_path / text))
     first, second = locks
     assert first.problems() != second.problems()
-    assert first.base("small") != second.base("small")
-    assert first.cell_digests("cepo", "small") != second.cell_digests("cepo", "small")
+    assert first.base("small", 1) != second.base("small", 1)
+    assert first.cell_digests("cepo", "small", 1) != second.cell_digests("cepo", "small", 1)
 
 
 def test_controls_are_cells_but_not_among_all_methods():

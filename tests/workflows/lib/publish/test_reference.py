@@ -43,6 +43,16 @@ def test_tables_and_figures_are_copied_and_neither_cells_nor_checkpoints_are(fin
     assert not any(path.is_symlink() for path in target.rglob("*"))
 
 
+def test_the_page_beside_the_run_stays(finished: Path, tmp_path: Path):
+    target = tmp_path / "reference"
+    target.mkdir()
+    (target / "README.md").write_text("how it came about")
+    (target / "answers.parquet").write_text("of an earlier run")
+    publish(finished, target, "make everything")
+    assert (target / "README.md").read_text() == "how it came about"
+    assert not (target / "answers.parquet").exists()
+
+
 def test_provenance_says_command_date_machine_versions_and_commit(finished: Path, tmp_path: Path):
     publish(finished, tmp_path / "reference", "make everything SEEDS=1")
     said = json.loads((tmp_path / "reference/provenance.json").read_text())

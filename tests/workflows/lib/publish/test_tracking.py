@@ -9,13 +9,18 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
+from evals.analysis.gradient_results import read_measured
 from tests.helpers.analysis_cells import write_cell
-from workflows.lib.publish.mlflow_ui import check_port, check_store
-from workflows.lib.publish.tracking import track
+from tests.helpers.measured_gradients import write_measured
+from workflows.lib.publish.experiment_page import address
+from workflows.lib.publish.mlflow_ui import check_port, check_store, command
+from workflows.lib.publish.study_run import track_study
+from workflows.lib.publish.tracking import track, usable
 
 CELLS = [("base", 0.35), ("grpo", 0.45), ("cepo", 0.55)]
 
@@ -58,6 +63,20 @@ def store(tmp_path: Path, template: Path) -> Store:
     return Store(tmp_path, template)
 
 
+def test_measured_gradients_are_runs_of_their_own(store: Store, tmp_path: Path):
+    write_measured(tmp_path / "results", states=("base", "default"))
+    given = ([], "world", {}, store.uri, store.artifacts, tmp_path / "results")
+    ids = track(*given)
+    assert ids.keys() == {"gradients/small/base/s1", "gradients/small/default/s1"}
+    run, measured = store.client.get_run(ids["gradients/small/base/s1"]), read_measured(tmp_path / "results")
+    found = measured.number("small", "base", "samples", "cepo/lam=1", "grpo")
+    assert found is not None
+    key = "gradients/cepo/lam_1/samples"
+    assert [run.data.metrics[key + end] for end in ("", "_low", "_high")] == [found.value, found.low, found.high]
+    assert (run.data.params["state"], run.data.params["batches"]) == ("base", "24")
+    assert track(*given) == ids
+
+
 def test_a_run_says_what_the_files_say(store: Store):
     ids = store.track(table2=["cepo/small/default/s1"])
     assert ids.keys() == {"base/small/default/s1", "grpo/small/default/s1", "cepo/small/default/s1"}
@@ -70,9 +89,9 @@ def test_a_run_says_what_the_files_say(store: Store):
     assert run.data.metrics["eval/mmmu/acc"] == cell.scores.benchmarks["mmmu"].accuracy
     assert run.data.params["method"] == "cepo"
     assert (run.data.tags["cell_digest"], run.data.tags["experiment/table2"]) == (cell.cell.digest, "true")
-    assert {file.path for file in store.client.list_artifacts(run.info.run_id)} == {
-        "cell.json", "run.json", "train.jsonl", "scores.json",
-    }  # fmt: skip
+    assert run.info.artifact_uri == f"mlflow-artifacts:/runs/{run.info.run_id}/artifacts"
+    kept = store.artifacts / "runs" / run.info.run_id / "artifacts"
+    assert {file.name for file in kept.iterdir()} == {"cell.json", "run.json", "train.jsonl", "scores.json"}
     assert (run.info.run_name, run.info.status) == ("cepo/small/default/s1", "FINISHED")
 
 
@@ -107,6 +126,57 @@ def test_a_run_that_was_not_finished_is_made_again(store: Store):
     second = store.track()
     assert len(store.runs()) == 3
     assert second["grpo/small/default/s1"] != first["grpo/small/default/s1"]
+
+
+def test_a_cell_of_another_experiment_keeps_its_run(store: Store):
+    first = store.track(table2=["cepo/small/default/s1"])
+    second = store.track(table2=["cepo/small/default/s1"], table4=["cepo/small/default/s1"])
+    assert first == second
+    tags = store.client.get_run(first["cepo/small/default/s1"]).data.tags
+    assert (tags["experiment/table2"], tags["experiment/table4"]) == ("true", "true")
+
+
+def test_the_pages_show_description_source_and_data(store: Store):
+    run = store.client.get_run(store.track()["cepo/small/default/s1"])
+    cell = CellFolder(store.cells[2])
+    assert f"average accuracy {100 * cell.scores.average:.1f} %" in run.data.tags["mlflow.note.content"]
+    assert run.data.tags["mlflow.source.name"] == "make cell CELL=cepo/small/default/s1"
+    assert run.data.tags["mlflow.source.git.commit"] == "0123456789abcdef"
+    assert [one.dataset.name for one in run.inputs.dataset_inputs] == ["micro benchmarks"]
+    experiment = store.client.get_experiment_by_name("world")
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    (view,) = [value for key, value in experiment.tags.items() if key.startswith("mlflow.sharedViewState.")]
+    assert "metrics.`eval/average`" in json.loads(view)["selectedColumns"]
+    assert check_store(store.uri) == experiment.experiment_id
+
+
+def test_one_run_holds_tables_figures_and_the_report_and_keeps_its_id(store: Store, tmp_path: Path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "table2.md").write_text("a table")
+    first = track_study(tmp_path, "world", store.uri, store.artifacts)
+    kept = store.artifacts / "runs" / first / "artifacts"
+    assert (kept / "tables" / "table2.md").read_text() == "a table"
+    assert (kept / "report" / "report.html").exists()
+    (tmp_path / "tables" / "table2.md").write_text("another")
+    assert track_study(tmp_path, "world", store.uri, store.artifacts) == first
+    assert (kept / "tables" / "table2.md").read_text() == "another"
+
+
+def test_a_moved_store_names_no_folder(store: Store, tmp_path: Path):
+    store.track()
+    texts = [str(value) for run in store.runs() for value in (run.info.artifact_uri, *run.data.tags.values())]
+    database = store.database.read_bytes()
+    artifacts = [text for text in texts if str(store.artifacts) in text]
+    assert artifacts == []
+    assert str(store.artifacts).encode() not in database
+
+
+def test_the_server_has_one_worker_and_serves_what_lies_beside_the_store(tmp_path: Path):
+    words = command(f"sqlite:///{tmp_path}/mlflow.db", "5001")
+    assert words[words.index("--workers") + 1] == "1"
+    assert words[words.index("--artifacts-destination") + 1] == str(tmp_path / "mlflow")
+    assert address("127.0.0.1", "5001", "3").startswith("http://127.0.0.1:5001/#/experiments/3/runs?workflowType=mach")
 
 
 def test_a_store_of_another_version_is_one_line(store: Store):
@@ -150,3 +220,38 @@ def test_a_port_in_use_is_one_line():
         held.listen()
         with pytest.raises(ConfigError, match="Address already in use"):
             check_port(str(held.getsockname()[1]))
+
+
+def test_an_experiment_deleted_in_mlflow_is_named_with_the_command_that_restores_it(store: Store):
+    store.track()
+    (experiment,) = [one for one in store.client.search_experiments() if one.name == "world"]
+    store.client.delete_experiment(experiment.experiment_id)
+    way_out = rf"'world' was deleted in MLflow; restore it: .*experiments restore -x {experiment.experiment_id}"
+    with pytest.raises(ConfigError, match=way_out):
+        store.track()
+    store.client.restore_experiment(experiment.experiment_id)
+    store.track()
+    assert len(store.runs()) == 3
+
+
+def test_runs_deleted_in_mlflow_are_made_again(store: Store):
+    ids = store.track()
+    for run in ids.values():
+        store.client.delete_run(run)
+    assert set(store.track().values()).isdisjoint(ids.values())
+    assert len(store.runs()) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("(sqlite3.OperationalError) attempt to write a readonly database", "let this user write"),
+        ("(sqlite3.OperationalError) database is locked", "run again when that has ended"),
+        ("(sqlite3.OperationalError) database or disk is full", "free disk space"),
+        ("API request to http://x failed with exception", "start that server"),
+        ("something else", "move it away, or check"),
+    ],
+)
+def test_every_state_of_a_store_has_its_way_out(said: str, way_out: str):
+    with pytest.raises(ConfigError, match=way_out), usable("sqlite:///x"):
+        raise MlflowException(said)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import logging
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,8 @@ from hypothesis import strategies as st
 from contracts.paths import ROOT
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
-from workflows.lib.status.monitor import Monitor, WatchedJob
+from workflows.lib.status.display import StatusBlock, display_for
+from workflows.lib.status.monitor import Monitor, Reading, WatchedJob, _seconds_left
 from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
@@ -43,12 +47,50 @@ def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
 def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
     waiting = JobTiming(B, None, None, False, usual=50.0)
     assert seconds_left([waiting], cores=1) == (50.0, True)
-    assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
-    assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
-    assert seconds_left([JobTiming(B, 30.0, None, True), waiting], cores=1) == (
-        50.0,
-        True,
-    )  # better than the others' mean
+    # 30 s where 10 are usual, and one job of 10 s beside it: twice as long as usual.
+    assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (100.0, True)
+    assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 125.0, True)
+    # The ratio of another rule counts by its root: (70 + 10) / (10 + 10) is 4, so 2.
+    evaluation = JobTiming(("evaluate", "small"), 70.0, None, True, usual=10.0)
+    assert seconds_left([evaluation, waiting], cores=1) == (100.0, True)
+    usual_wins = [JobTiming(B, 30.0, None, True), waiting]  # over the mean of the others of its kind
+    assert seconds_left(usual_wins, cores=1) == (50.0, True)
+
+
+def test_the_pace_of_a_job_that_has_just_begun_counts_little():
+    # One second in, it says 100 s; usual are 10. A hundredth is done, so its own pace counts by a twentieth.
+    begun = JobTiming(A, 1.0, 99.0, False, usual=10.0)
+    assert seconds_left([begun], cores=1) == (pytest.approx(0.05 * 100 + 0.95 * 10 - 1), True)
+
+
+RECORDED = Path(__file__).with_name("recorded_run.tsv")
+STEPS = {"train": 50, "evaluate": 7, "base_model": 60}  # parts in which these rules report how far they are
+
+
+def recorded_timing(job: dict[str, str], now: int, usual: PreviousRun) -> JobTiming:
+    """A job of the recorded run as the monitor sees it at second ``now``; its progress is told in equal parts."""
+    start, end = int(job["start"]), int(job["end"])
+    wildcards = {name: job[name] for name in ("method", "scale", "other") if job[name]}
+    wildcards |= {"seed": "1", "variant": "default"} if job["method"] else {}
+    left = None
+    if start <= now < end and job["rule"] in STEPS:
+        parts = STEPS[job["rule"]]
+        watched = WatchedJob(job["rule"], wildcards, first=(start + (end - start) / parts, 1))
+        left = _seconds_left(watched, Reading(int(parts * (now - start) / (end - start)), parts), now)
+    spent = None if now < start else min(now, end) - start
+    return JobTiming((job["rule"], job["scale"]), spent, left, now >= end, usual.seconds(job["rule"], wildcards))
+
+
+def test_over_the_second_half_of_a_real_run_the_estimate_is_within_a_quarter():
+    """Times of ``make reproduce`` on two cores of a shared machine, 2026-11-29, from Snakemake's log."""
+    jobs = list(csv.DictReader(RECORDED.read_text().splitlines(), delimiter="\t"))
+    usual = PreviousRun(ROOT / "results/reference/micro", lambda wildcards: 50)
+    whole = max(int(job["end"]) for job in jobs)
+    off = {}
+    for now in range(whole // 2, whole - 10, 10):
+        estimate, _ = seconds_left([recorded_timing(job, now, usual) for job in jobs], cores=2)
+        off[now] = estimate / (whole - now) - 1
+    assert {now: round(share, 2) for now, share in off.items() if abs(share) > 0.25} == {}
 
 
 def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
@@ -83,7 +125,7 @@ class Run:
         self.out = io.StringIO()
         jobs = {
             1: WatchedJob("train", CELL),
-            2: WatchedJob("base_model", {"scale": "large"}),
+            2: WatchedJob("base_model", {"base": "large/s1"}),
             3: WatchedJob("evaluate", CELL),
             4: WatchedJob("all", {}),
         }
@@ -135,8 +177,8 @@ def test_what_ended_is_told_once(tmp_path: Path):
     run.end(2, 70.0, "job_error")
     assert run.monitor.lines(140.0)[:3] == [
         "2:20 | 1 of 3 jobs done",
+        "2:20 | failed: base model large/s1 in 1:00",
         "2:20 | done: train cepo/small/default/s1 in 2:10",
-        "2:20 | failed: base model large in 1:00",
     ]
     assert run.monitor.lines(150.0) == ["2:30 | 1 of 3 jobs done", "2:30 | running: evaluate cepo/small/default/s1"]
 
@@ -145,16 +187,28 @@ def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
     run = Run(tmp_path)
     run.begin(2, at=0.0)
     run.begin(3, at=0.0)
-    (tmp_path / "models/large").mkdir(parents=True)
-    (tmp_path / "models/large/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
+    (tmp_path / "models/large/s1").mkdir(parents=True)
+    (tmp_path / "models/large/s1/progress.jsonl").write_text('{"step": 1, "of": 4, "loss": 2.0}\n{"step": 2, "o')
     with counting(tmp_path / "cells/cepo/small/default/s1/eval/progress.json") as note:
         note(25, 100)
         lines = run.monitor.lines(10.0)
     assert lines[1:] == [
-        "0:10 | running: base model large, 1 of 4, loss 2.00",
+        "0:10 | running: base model large/s1, 1 of 4, loss 2",
         "0:10 | running: evaluate cepo/small/default/s1, 25 of 100",
     ]
     assert not (tmp_path / "cells/cepo/small/default/s1/eval/progress.json").exists()
+
+
+def test_measured_gradients_are_named_for_their_policy_and_show_their_batches(tmp_path: Path):
+    policy = {"scale": "small", "state": "steps=20", "seed": "1"}
+    job = WatchedJob("gradients", policy)
+    assert job.name == "gradients small/steps=20/s1"
+    report = {"scale": "small", "state": "steps=20", "seconds": 120.0}
+    (tmp_path / "gradients").mkdir()
+    (tmp_path / "gradients/measurements.jsonl").write_text(json.dumps(report) + "\n")
+    usual = PreviousRun(tmp_path, lambda wildcards: 50)
+    assert usual.seconds("gradients", policy) == 120.0
+    assert usual.seconds("gradients", policy | {"state": "base"}) is None
 
 
 def test_the_thread_prints_and_stops(tmp_path: Path):
@@ -169,6 +223,43 @@ def test_the_thread_prints_and_stops(tmp_path: Path):
     monitor.stop()
     assert out.getvalue().count("0 of 0 jobs done") > 1
     assert not monitor._thread.is_alive()
+
+
+BLOCK = StatusBlock("2:20", "1 of 3 jobs done", ["done: a in 1:00"], ["failed: b in 0:10"], ["running: c, 3 of 50"])
+
+
+def test_a_pipe_gets_one_line():
+    out = io.StringIO()
+    display_for(out).show(BLOCK)
+    assert out.getvalue() == "2:20 | 1 of 3 jobs done; failed: b in 0:10; running: c, 3 of 50\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_gets_one_block_that_is_redrawn(width: int, monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    display = display_for(out)
+    for second in range(20):
+        display.show(replace(BLOCK, clock=f"0:{second:02d}", failed=BLOCK.failed if second == 5 else []))
+    display.close()
+    text = out.getvalue()
+    assert text.count("\x1b[1A") >= 19 * 2  # the cursor goes back up over the block
+    assert text.count("failed: b") == 1  # stays above it
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= width
+
+
+def test_a_small_loss_keeps_its_digits(tmp_path: Path):
+    run = Run(tmp_path)
+    run.begin(2, at=0.0)
+    (tmp_path / "models/large/s1").mkdir(parents=True)
+    (tmp_path / "models/large/s1/progress.jsonl").write_text('{"step": 240, "of": 400, "loss": 0.00412345}\n')
+    assert run.monitor.lines(10.0)[1] == "0:10 | running: base model large/s1, 240 of 400, loss 0.00412"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def out(
     (folder / "request.json").write_text(json.dumps(asked))
     paths = os.pathsep.join([bench.shim, str(HERE.parents[1]), str(bench.checkout)])
     env = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    command = [bench.python, HERE / "whole_without_ray.py", folder / "request.json"]
+    command = [bench.python, HERE / "full_finetune_without_ray.py", folder / "request.json"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return folder

@@ -1,8 +1,8 @@
 """Runs in EasyR1's environment, without Ray: workers that train all weights, before and after one update.
 
-``python whole_without_ray.py request.json`` starts ``workers`` processes. Rank 0 leaves log-probs by stage and by whose
-weights they are in ``<out>/found.safetensors``, and the model's folder before and after in ``<out>/before`` and
-``after``; test_whole.py says what they must be.
+``python full_finetune_without_ray.py request.json`` starts ``workers`` processes. Rank 0 writes log-probs by stage
+and by whose weights computed them to ``<out>/found.safetensors``, and the model's folder before and after the update
+to ``<out>/before`` and ``<out>/after``. test_full_finetune.py says what they must be.
 """
 
 import json

@@ -1,0 +1,43 @@
+"""Two lines of ``claims.json`` for a terminal: what the positive controls say, and a count of each verdict."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import DataError
+
+REMEDY = "delete it and run: make reproduce"
+
+
+def verdict_lines(path: Path) -> list[str]:
+    """The controls' states by scale, and the number of claims of each verdict; none where a run asked for no verdicts.
+
+    DataError if the file is not one of verdicts.
+    """
+    if not path.exists():
+        return ["Controls not judged: this run made no table of claims."]
+    try:
+        claims = json.loads(path.read_text(encoding="utf-8"))["claims"]
+        counts = Counter(str(claim["verdict"]) for claim in claims)
+        states = _states([part for claim in claims for part in claim["parts"]])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(str(path), "is not a file of verdicts that this project writes", REMEDY) from None
+    said = "; ".join(f"{scale}: {state}" for scale, state in states.items()) or "none is needed"
+    if len(states) > 1 and len(set(states.values())) == 1:
+        said = f"every scale: {next(iter(states.values()))}"
+    found = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided"))
+    return [f"Control  oracle over GRPO, {said}", f"Claims   {found}: tables/claims.md"]
+
+
+def _states(parts: list[dict[str, Any]]) -> dict[str, str]:
+    """The state of the control at each scale, as the first part in points that needs one has it."""
+    needing = [part for part in parts if part["control"]["needed"] and part["unit"] == "points"]
+    states: dict[str, str] = {}
+    for part in needing:
+        states.setdefault(part["scale"], part["control"]["state"])
+    if not all(f"{scale}{state}".isprintable() for scale, state in states.items()):
+        raise ValueError("a state that cannot be printed")
+    return states

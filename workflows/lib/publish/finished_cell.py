@@ -1,0 +1,63 @@
+"""The end of ``make cell``: the cell's score and differences, where its files are, and its run in MLflow.
+
+python -m workflows.lib.publish.finished_cell cepo/small/default/s1 results/micro
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from contracts.errors import UserError
+from evals.analysis.cells import CellFolder
+from evals.analysis.rendering.terminal import results_folder
+from evals.analysis.runs.cell_result import CellResult, render, result_of
+from evals.analysis.runs.opening import opened
+from workflows.lib.publish.tracking import track
+
+
+def store_of(results: Path) -> str:
+    """The MLflow store of a results folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results}/mlflow.db"
+
+
+def where(found: CellResult, results: Path, config: str = "") -> list[str]:
+    """Paths and next commands."""
+    world = f" CONFIG={config}" if config else ""
+    other = "" if results.as_posix() == "results/micro" else f" RESULTS={results}"
+    store = "" if results.as_posix() == "results/micro" else f" STORE=sqlite:///{results}/mlflow.db"
+    seed = found.name.rpartition("/")[2]
+    lacking = [one.partner for one in found.differences if not one.found]
+    lines = [f"Files    {results}/cells/{found.name}: adapter/, eval/samples.parquet, train.jsonl"]
+    lines += [f"Lacking  make cell CELL={partner}/{seed}{world}" for partner in lacking]
+    return [
+        *lines,
+        f"Tables   make pairs{other}: this and every other arm, in {results}/tables/pairs.md",
+        f"Next     make ui{store} (run {found.name}); make export CELL={found.name}{world}",
+    ]
+
+
+def main() -> None:
+    """Print and track the cell named first, of the results folder or config named second."""
+    name, given = sys.argv[1], Path(sys.argv[2])
+    try:
+        results, config = results_folder(given)
+        with opened(results) as cells:
+            found = result_of(name, cells)
+        folder = results / "cells" / name
+        track([folder], f"cepo-bench {CellFolder(folder).cell.world}", {}, store_of(results), results / "mlflow")
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    console = Console(highlight=False)
+    for part in render(found):
+        console.print(part)
+    for line in where(found, results, config):
+        console.print(Text(line), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
