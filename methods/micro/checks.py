@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from contracts.errors import DataError
 from contracts.records import Scores
 from methods.base import Method
-from methods.engines.local.experience import look_at, read_members, student_context
+from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
+from methods.engines.local.verify import read_members
 from methods.engines.shared.problems import Problem, load_problems
 from methods.micro.measures.entropy_shares import EntropyShares, entropy_shares
 from methods.micro.measures.evidence import evidence_of

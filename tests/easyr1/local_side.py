@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from methods.base import Method
-from methods.engines.local.experience import Gatherer, graded, look_at, read_members, student_context
+from methods.engines.local.experience import Gatherer, graded, look_at, student_context
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.local.update import credit_loss, matching_loss, update
+from methods.engines.local.verify import read_members
 from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.prompts import Prompt

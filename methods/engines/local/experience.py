@@ -8,21 +8,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from methods.base import Method, PrefixValues, Rollouts, Teacher
+from methods.base import Method, Rollouts, Teacher
 from methods.engines.local.clock import Clock
 from methods.engines.local.policy import Policy
-from methods.engines.local.sample import Sampler, Sampling, roll_out
+from methods.engines.local.sample import Sampler, roll_out, rollout_sampling
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
 from methods.engines.local.teacher_weights import AdapterTeachers, frozen
+from methods.engines.local.values import ValueService
+from methods.engines.local.verify import read_members
 from methods.engines.shared.experience import Experience, as_rollouts, choose_references, teacher_context
-from methods.engines.shared.prefix_values import asked_prefixes, completions, line_ends
 from methods.engines.shared.problems import Problem
-from methods.engines.shared.prompts import Prompt, Vision, continued, make_prompt
+from methods.engines.shared.prompts import Prompt, Vision, make_prompt
 from methods.engines.shared.responses import Responses
 from methods.shared import seeding
 from methods.shared.contexts import student_prompt
 from methods.shared.references import Member, Reference
-from methods.shared.rewards import Grader, boxed_answer, reward
+from methods.shared.rewards import Grader
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ class Gatherer:
         hidden, extra = torch.zeros(0), drawn.extra_tokens
         if (wanted := method.prefix_values()) is not None:
             with clock.phase("values"):
-                rollouts, sampled = self.ask_values(wanted, drawn, rollouts, seeding.stream(seed, "continuation", step))
+                service = ValueService(policy, method, self.grader, self.sampler, self.size)
+                asked = (wanted, drawn.problems, drawn.prompts, responses)
+                rollouts, sampled = service.ask(*asked, rollouts, seeding.stream(seed, "continuation", step))
                 extra = (extra or 0) + sampled
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
@@ -91,22 +94,6 @@ class Gatherer:
         return Experience(
             contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, drawn.other_grader, extra
         )
-
-    def ask_values(self, wanted: PrefixValues, drawn: Drawn, rollouts: Rollouts, seed: int) -> tuple[Rollouts, int]:
-        """The rollouts with the values that the method asks for, and the response tokens sampled for them."""
-        policy, responses = self.policy, drawn.responses
-        rollouts = replace(rollouts, line_ends=line_ends(policy.processor.tokenizer, responses))
-        asked = asked_prefixes(wanted.mark(rollouts), responses, len(drawn.problems))
-        prompts = [continued(drawn.prompts[place], ids) for place, ids in asked.distinct]
-        sampling = replace(rollout_sampling(self.method), copies=wanted.continuations)
-        with frozen(policy):
-            sampled = self.sampler(policy, prompts, sampling, seed, self.size)
-        finished = completions(asked, sampled, self.method.max_response, wanted.continuations)
-        problems = [drawn.problems[place] for place, _ in asked.distinct for _ in range(wanted.continuations)]
-        members, _ = read_members(policy, self.method, self.grader, finished, problems)
-        rewards = torch.tensor([m.reward for m in members], device=policy.device)
-        means = rewards.view(len(asked.distinct), wanted.continuations).mean(1)
-        return replace(rollouts, values=asked.spread(means)), int(sampled.mask.sum())
 
     def _other_grader(self, members: Sequence[Member], problems: Sequence[Problem]) -> int | None:
         """Rewards that the other grader would change; None if it is not installed."""
@@ -153,12 +140,6 @@ def reference_contexts(
     return contexts
 
 
-def rollout_sampling(method: Method) -> Sampling:
-    """How the method's rollouts are sampled, ``group_size`` per problem."""
-    limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
-    return Sampling(method.temperature, *limits)
-
-
 def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:
     """Compute the vision features of each problem's images, all in one pass."""
     seen = iter(policy.look([image for p in problems for image in p.open_images()]))
@@ -171,24 +152,6 @@ def student_context(policy: Policy, method: Method, problem: Problem, visions: S
     ids = student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts)
     blind = None if method.student_image else policy.pad_token
     return make_prompt(ids, visions, policy.config.image_token_id, blind_pad=blind)
-
-
-def read_members(
-    policy: Policy, method: Method, grader: Grader, ids: Sequence[tuple[int, ...]], problems: Sequence[Problem]
-) -> tuple[list[Member], int]:
-    """Decode each response, find its boxed answer, grade it and give it a reward.
-
-    ``ids``: the tokens of each response; ``problems``: the problem that it answers. Also returns how many answers the
-    verifier could not grade; these count as wrong.
-    """
-    texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
-    boxed = [boxed_answer(text) for text in texts]
-    verdicts = grader.grade(boxed, [p.answer for p in problems], method.grader)
-    members = [
-        Member(answer, right is True, reward(right is True, answer is not None, method.reward), tokens, text)
-        for answer, right, tokens, text in zip(boxed, verdicts, ids, texts, strict=True)
-    ]
-    return members, verdicts.count(None)
 
 
 def graded(method: Method, responses: Responses, members: Sequence[Member], seed: int) -> Rollouts:

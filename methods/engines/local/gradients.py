@@ -27,10 +27,12 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompt_length import prompt_length
+from methods.engines.local.sample import roll_out
 from methods.engines.local.shared_teachers import SharedTeachers
 from methods.engines.local.teacher_weights import AdapterTeachers
+from methods.engines.local.values import ValueService
 from methods.engines.shared.count_sketch import CountSketch, exact_products
-from methods.engines.shared.experience import Experience
+from methods.engines.shared.experience import Experience, advantage_of
 from methods.engines.shared.problems import Problem, step_rows
 from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.token_labels import with_labels
@@ -76,7 +78,7 @@ class GradientMeter:
         settings: GradientSettings, seed: int, label: Label | None = None,
     ) -> None:  # fmt: skip
         """ConfigError where a method needs labels of tokens and ``label`` is None."""
-        self.policy, self.settings, self.seed, self.label = policy, settings, seed, label
+        self.policy, self.grader, self.settings, self.seed, self.label = policy, grader, settings, seed, label
         self.methods = on_same_rollouts(methods, settings)
         needing = [name for name, method in self.methods.items() if method.labels]
         if needing and label is None:
@@ -108,7 +110,10 @@ class GradientMeter:
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
         """The gradients of all methods and, last, of the policy gradient."""
         told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
-        objectives = [objective_of(self.policy, m, told.get(n, experience)) for n, m in self.methods.items()]
+        objectives = []
+        for name, method in self.methods.items():
+            own = self._own(method, batch, problems, told.get(name, experience))
+            objectives.append(objective_of(self.policy, method, own))
         objectives.append(policy_gradient(experience.rollouts))
         passes = (self.settings.micro_batch, self.first.temperature, self.first.score_dtype)
         return batch_gradients(self.policy, objectives, experience, *passes)
@@ -126,6 +131,17 @@ class GradientMeter:
             numbers=gradients.shape[1],
             folded=is_folded(self.policy, self.first.score_dtype),
         )
+
+    def _own(self, method: Method, batch: int, problems: list[Problem], experience: Experience) -> Experience:
+        """The experience with the method's own advantages and, where it asks for them, values of prefixes."""
+        rollouts, responses = experience.rollouts, experience.responses
+        rollouts = replace(rollouts, advantage=advantage_of(method, rollouts.reward, responses, rollouts.correct))
+        if (wanted := method.prefix_values()) is not None:
+            service = ValueService(self.policy, method, self.grader, roll_out, self.settings.sampled_at_once)
+            prompts = experience.contexts[:: self.settings.group_size]
+            seed = seeding.stream(self.seed, "continuation", batch)
+            rollouts, _ = service.ask(wanted, problems, prompts, responses, rollouts, seed)
+        return replace(experience, rollouts=rollouts)
 
     def _sketched(self, gradients: Float[Tensor, "M N"]) -> Float[Tensor, "M D"]:
         if self._sketch is None:

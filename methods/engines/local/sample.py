@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from methods.base import Method
 from methods.engines.local.kv_cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.shared.prompts import Prompt, pad_prompts
@@ -27,6 +28,12 @@ class Sampling:
     copies: int = 1  # responses per prompt
     max_total: int = 0  # prompt and response together; 0: no further limit
     cut_adds_end: bool = False  # a response cut by ``max_total`` gets the padding token as one that ends it
+
+
+def rollout_sampling(method: Method) -> Sampling:
+    """How the method's rollouts are sampled, ``group_size`` per problem."""
+    limits = (method.max_response, method.group_size, method.max_model_len, method.cut_adds_end)
+    return Sampling(method.temperature, *limits)
 
 
 class Sampler(Protocol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from methods.base import Method
-from methods.engines.local.experience import look_at, read_members, student_context
+from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampler, Sampling, roll_out
 from methods.engines.local.teacher_weights import frozen
+from methods.engines.local.verify import read_members
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.settings import SharedSettings
 from methods.shared import seeding

@@ -40,11 +40,7 @@ def as_rollouts(
         group=responses.owner,
         reward=reward,
         correct=correct,
-        advantage=group_advantage(
-            method.shaped_reward(reward, responses.mask.sum(1).long()),
-            responses.owner,
-            correct=correct if method.drop_all_wrong else None,
-        ),
+        advantage=advantage_of(method, reward, responses, correct),
         tokens=responses.tokens,
         mask=responses.mask,
         logp={"student": responses.logp},
@@ -52,6 +48,14 @@ def as_rollouts(
         seed=seed,
         entropy=responses.entropy,
     )
+
+
+def advantage_of(
+    method: Method, reward: Float[Tensor, " B"], responses: Responses, correct: Tensor
+) -> Float[Tensor, " B"]:
+    """The group advantage of the reward as the method shapes it; ``correct`` is (B,) bool."""
+    shaped = method.shaped_reward(reward, responses.mask.sum(1).long())
+    return group_advantage(shaped, responses.owner, correct=correct if method.drop_all_wrong else None)
 
 
 def choose_references(
