@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 EASYR1_ENV := .venv-easyr1
 VLLM_ENV := .venv-vllm
+UV := .venv-locks/bin/uv
 SLURM := .slurm
 SLURM_READY := $(SLURM)/.ready
 RESULTS ?= results/micro
@@ -19,8 +20,8 @@ PROFILE ?= local
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EXPERIMENT_FILES := workflows/configs/experiments
-EVERYTHING := table2,table4,table5,figure3,controls,audit,tuning,noise
-ALIASES := table4 table5 figure3 controls audit tuning noise
+EVERYTHING := table2,bases,table4,table5,figure3,controls,audit,tuning,noise,gradients
+ALIASES := bases table4 table5 figure3 controls audit tuning noise gradients
 PIP := python -m pip install --quiet --disable-pip-version-check
 export PYTHONPATH := $(CURDIR):$(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export OMP_NUM_THREADS := 1
@@ -167,10 +168,16 @@ check: $(READY) ## style, types, order of imports, workflow lint, schemas
 schemas: $(READY) ## write workflows/schemas anew from the pydantic models
 	@$(BIN)/python -m workflows.lib.schemas
 
-locks: ## write envs/*.txt anew from the package index, with hashes
+locks: $(UV) ## write envs/*.txt anew from the package index, with hashes
+	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
+
+test-envs: $(READY) $(UV) ## install each lock for GPUs, import what runs in it (25 GB; ROLES=eval)
+	@PATH="$$PWD/.venv-locks/bin:$$PATH" UV_CACHE_DIR=.venv-locks/cache $(BIN)/python -m envs.check $(ROLES) \
+	    --place .venv-locks/roles $(if $(EASYR1),--checkout $(EASYR1))
+
+$(UV):
 	$(PYTHON) -m venv .venv-locks
 	.venv-locks/bin/$(PIP) uv==0.13.9
-	PATH="$$PWD/.venv-locks/bin:$$PATH" $(PYTHON) envs/lock.py
 
 reference: $(READY) ## make the finished run the committed one (COMMAND=: the command that made it)
 	@$(BIN)/python -m workflows.lib.publish.reference results/micro results/reference/micro "$(COMMAND)"
@@ -178,8 +185,8 @@ reference: $(READY) ## make the finished run the committed one (COMMAND=: the co
 	@$(BIN)/python -m evals.analysis.report.page results/reference/micro
 	@$(BIN)/python -m evals.analysis.report.audit_page results/micro docs/audit.md
 
-bases: $(READY) ## build base models and make them the committed ones: make bases SEEDS=3
-	@$(SNAKEMAKE) bases --config 'micro={ready_made_bases: false}' $(SEED_LIST)
+ready-bases: $(READY) ## build base models and make them the committed ones: make ready-bases SEEDS=3
+	@$(SNAKEMAKE) ready_bases --config 'micro={ready_made_bases: false}' $(SEED_LIST)
 	@$(BIN)/python -m workflows.lib.publish.bases $(RESULTS) results/bases/micro
 
 test-easyr1: $(READY) $(if $(EASYR1),$(EASYR1_ENV)/.ready) ## engine easyr1 on CPUs: make test-easyr1 EASYR1=<checkout>

@@ -9,6 +9,7 @@ include: study.data.rules
 include: "workflows/rules/models.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/evaluate.smk"
+include: "workflows/rules/gradients.smk"
 include: "workflows/rules/report.smk"
 include: "workflows/rules/track.smk"
 include: "workflows/rules/machine.smk"
@@ -30,7 +31,7 @@ rule plan:
         rules.all.input,
 
 
-rule bases:
+rule ready_bases:
     input:
         study.bases.built,
 

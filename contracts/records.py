@@ -30,11 +30,12 @@ class Cell(Record):
     model_name: str = Field(description="name printed in tables, e.g. Qwen3-VL-2B")
     options: dict[str, OptionValue] = Field(description="every option of the method after defaults and overrides")
     digests: dict[str, str] = Field(description="data, base, code, env: sha256 hex of what decides the outcome")
+    control: bool = Field(default=False, description="the method is a control beside the methods, not one of them")
 
     @property
     def digest(self) -> str:
-        """sha256 hex of the canonical JSON of this cell."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """sha256 hex of the canonical JSON of what decides this cell: all but ``control``."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"control"}), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

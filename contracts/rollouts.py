@@ -48,7 +48,7 @@ class Rollout(Record):
     credit: list[float] | None = Field(description="advantage of each token; None for distribution matching")
     divergence: list[float] | None = Field(description="loss of each token in nats; None for credit methods")
     evidence: list[float] | None = Field(description="nats; None where no teacher was asked")
-    entropy: list[float] | None = Field(None, description="nats, of the policy at each token")
+    entropy: list[float] | None = Field(None, description="nats, of the policy that sampled; None: not known")
 
 
 def keep_none(path: Path) -> None:
@@ -88,6 +88,7 @@ class ScoredRollout(Record):
     weights: list[float] = Field(description="credit over advantage")
     decisive: list[bool] = Field(description="all false where the chain was not read")
     slipped: list[bool]
+    uncertain: list[bool] = Field(default=[], description="the policy was unsure of the token; empty: not known")
 
 
 class CreditLine(Record):
@@ -126,6 +127,19 @@ class CreditLine(Record):
     )
     slip_auroc: float | None = Field(
         default=None, description="of the weight for slipped tokens among those of rollouts with a negative advantage"
+    )
+    uncertain: float | None = Field(
+        default=None, description="share of tokens at which the policy's entropy was above 0.2 nats; absent: not kept"
+    )
+    auroc_uncertain: float | None = Field(default=None, description="auroc among uncertain tokens alone")
+    slip_auroc_uncertain: float | None = Field(default=None, description="slip_auroc among uncertain tokens alone")
+    entropy_auroc: float | None = Field(default=None, description="of the entropy itself for decisive tokens")
+    entropy_auroc_uncertain: float | None = Field(default=None, description="the same among uncertain tokens alone")
+    entropy_slip_auroc: float | None = Field(
+        default=None, description="of the entropy for slipped tokens among those of rollouts with a negative advantage"
+    )
+    entropy_slip_auroc_uncertain: float | None = Field(
+        default=None, description="the same among uncertain tokens alone"
     )
     decisive_credit: float | None = Field(
         default=None, description="share of all credit, without signs, on decisive tokens"

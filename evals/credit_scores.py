@@ -1,13 +1,17 @@
 """How well credit finds the tokens that decide an answer: ``credit.jsonl`` of a cell, from the rollouts it kept.
 
-The weight of a token is its credit divided by the advantage of its rollout: 1 everywhere for GRPO. Methods that match
-distributions give no credit, so the loss of a token is scored instead; every line says which of the two it scored.
+A token of which the policy was sure has hardly any gradient, whatever credit it gets, and gets a weight near 1 from any
+teacher. So quality is also scored among uncertain tokens alone, and beside that of the policy's own entropy, which
+needs no teacher.
+
+A token's weight is its credit over the advantage of its rollout: 1 everywhere for GRPO. Where distributions are matched
+there is no advantage and no weight; what is scored instead is the token's loss, and every line says which it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 
 import numpy as np
@@ -20,6 +24,7 @@ Fields = dict[str, float | int | None]  # some fields of a line
 
 EVEN = 1e-6  # weights that differ by less are equal: rounding of float32
 SAMPLED = 3  # problems of which a right and a wrong rollout are kept to look at
+UNCERTAIN = 0.2  # nats; above this entropy of the policy a token is uncertain
 BAND = 0.01  # nats; evidence within it moves a weight by less than 1 % and counts as zero
 
 
@@ -32,6 +37,11 @@ class Tokens:
     negative: Bool[np.ndarray, " N"]  # of rollouts with a negative advantage
     decisive: Bool[np.ndarray, " N"]
     slipped: Bool[np.ndarray, " N"]
+    entropy: Float[np.ndarray, " N"]  # nats; NaN where it was not kept
+
+    def where(self, chosen: Bool[np.ndarray, " N"]) -> Tokens:
+        """Some of the tokens."""
+        return Tokens(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     @property
     def filler(self) -> Bool[np.ndarray, " N"]:
@@ -81,9 +91,14 @@ def draw_sample(rows: Sequence[Rollout], label: Label | None) -> Iterator[Scored
 def _sample(row: Rollout, label: Label | None) -> ScoredRollout:
     nothing = [False] * len(row.tokens)
     decisive, slipped = (label and label(row.problem, row.tokens, row.truncated)) or (nothing, nothing)
-    weights = [credit / row.advantage for credit in row.credit or ()]
     return ScoredRollout(
-        problem=row.problem, correct=row.correct, tokens=row.tokens, weights=weights, decisive=decisive, slipped=slipped
+        problem=row.problem,
+        correct=row.correct,
+        tokens=row.tokens,
+        weights=[credit / row.advantage for credit in row.credit or ()],
+        decisive=decisive,
+        slipped=slipped,
+        uncertain=[value > UNCERTAIN for value in row.entropy or ()],
     )
 
 
@@ -101,25 +116,61 @@ def _tokens(read: Sequence[tuple[Rollout, tuple[list[bool], list[bool]]]]) -> To
         negative=np.concatenate(negative),
         decisive=np.concatenate([np.array(decisive) for _, (decisive, _) in read]),
         slipped=np.concatenate([np.array(slipped) for _, (_, slipped) in read]),
+        entropy=np.concatenate([_known(row.entropy, len(row.tokens)) for row, _ in read]),
     )
 
 
+def _known(values: Sequence[float] | None, length: int) -> Float[np.ndarray, " N"]:
+    return np.full(length, np.nan) if values is None else np.array(values, dtype=float)
+
+
 def _quality(tokens: Tokens, measure: str) -> Fields:
-    """Compute the fields of a line that need labels."""
-    deviation = np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
-    blamed = tokens.negative
+    """The fields of a line that need labels."""
     return {
         "tokens": len(tokens.weight),
         "decisive": _share(tokens.decisive),
         "slipped": _share(tokens.slipped),
         "filler": _share(tokens.filler),
-        "auroc": _ranked(roc_auc_score, tokens.decisive, deviation),
-        "average_precision": _ranked(average_precision_score, tokens.decisive, deviation),
-        "slip_auroc": _ranked(roc_auc_score, tokens.slipped[blamed], tokens.weight[blamed]),
+        "average_precision": _ranked(average_precision_score, tokens.decisive, _deviation(tokens, measure)),
+        **_rankings(tokens, measure),
+        **_conditional(tokens, measure),
         "decisive_credit": _share(tokens.decisive, tokens.credit),
         "slip_credit": _share(tokens.slipped, tokens.credit),
         "filler_credit": _share(tokens.filler, tokens.credit),
     }
+
+
+def _deviation(tokens: Tokens, measure: str) -> Float[np.ndarray, " N"]:
+    """How far a token is set apart: the distance of its weight from 1, or its divergence."""
+    return np.abs(tokens.weight - 1) if measure == "credit" else tokens.weight
+
+
+def _rankings(tokens: Tokens, measure: str) -> Fields:
+    """How well decisive tokens are set apart, and slips blamed in rollouts with a negative advantage."""
+    blamed = tokens.where(tokens.negative)
+    return {
+        "auroc": _ranked(roc_auc_score, tokens.decisive, _deviation(tokens, measure)),
+        "slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.weight),
+    }
+
+
+def _by_entropy(tokens: Tokens) -> Fields:
+    """The same by the policy's entropy."""
+    blamed = tokens.where(tokens.negative)
+    return {
+        "entropy_auroc": _ranked(roc_auc_score, tokens.decisive, tokens.entropy),
+        "entropy_slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.entropy),
+    }
+
+
+def _conditional(tokens: Tokens, measure: str) -> Fields:
+    """Rankings among uncertain tokens, and those of the entropy; nothing where a token's entropy was not kept."""
+    if np.isnan(tokens.entropy).any():
+        return {}
+    uncertain = tokens.entropy > UNCERTAIN
+    among = tokens.where(uncertain)
+    narrowed = _rankings(among, measure) | _by_entropy(among)
+    return {"uncertain": _share(uncertain)} | _by_entropy(tokens) | {f"{k}_uncertain": v for k, v in narrowed.items()}
 
 
 def _ranked(measure: Callable[..., float], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 
 from contracts.errors import ConfigError, DataError
 from contracts.records import OptionValue
+from evals.answer_folder import AnswerFolder, AnswerWriter
 from evals.inputs import holds_model
 from evals.merging import ROUNDINGS, merge_rounded, round_trained
 from evals.sampling import noise, sampler
@@ -134,21 +135,30 @@ class CepoLocal(lmms):
         progress: Callable[[int, int], None] | None = None,
         max_batch_size: int | None = None,
         weights: str = "adapter",
+        kept: AnswerFolder | None = None,
+        least_tokens: int = 1,
     ) -> None:
+        """``kept``: where answers are written as they come, and those of a killed run are read; None: nowhere.
+
+        ``least_tokens``: a task's own limit on the length of a response that is lower is raised to it.
+        """
         super().__init__()
         self.model, self.processor, self.update_kept = load(base, adapter, dtype, device, weights)
         self.device, self.batch_size, self.seed, self.progress = device, int(batch_size), str(seed), progress
+        self.least_tokens = least_tokens
         ends = self.model.generation_config.eos_token_id
         self.ends: list[int] = list(ends) if isinstance(ends, list) else [ends]
         self.barred = barred_tokens(self.processor.tokenizer, self.model.config.get_text_config().vocab_size, self.ends)
         self.answers: dict[tuple[str, int], Answer] = {}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
+        self.writer = None if kept is None else AnswerWriter(kept.folder)
+        self.known = {} if kept is None else kept.read()
 
     def generate_until(self, requests: list[Request]) -> list[Any]:
         """Return responses in the order of ``requests``. A batch holds requests of similar length."""
         started = time.perf_counter()
-        results: dict[int, GenerationResult] = {}
-        for settings, batch in self._batches(requests):
+        results = {i: self._recall(request) for i, request in enumerate(requests) if _key(request) in self.known}
+        for settings, batch in self._batches(requests, [i for i in range(len(requests)) if i not in results]):
             for i, result in zip(batch, self._respond([requests[i] for i in batch], settings), strict=True):
                 results[i] = result
             if self.progress is not None:
@@ -156,11 +166,20 @@ class CepoLocal(lmms):
         self.seconds += time.perf_counter() - started
         return [results[i] for i in range(len(requests))]
 
-    def _batches(self, requests: list[Request]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
-        """Yield settings and indices of each batch. Requests are grouped by settings, then by task, then by length."""
+    def _recall(self, request: Request) -> GenerationResult:
+        """An answer that a killed run has given."""
+        text, *fields = (
+            self.known[_key(request)][name] for name in ("text", "prompt", "tokens", "truncated", "settings")
+        )
+        self.answers[request.args[4], request.args[3]] = Answer(*fields)
+        return GenerationResult(text=text, token_counts=TokenCounts(output_tokens=fields[1]))
+
+    def _batches(self, requests: list[Request], left: list[int]) -> Iterator[tuple[dict[str, OptionValue], list[int]]]:
+        """Sampling settings and indices of each batch of those ``left``: equal settings, same task, similar length."""
         groups: dict[tuple, list[int]] = {}
-        for i, request in enumerate(requests):
-            settings = {name: request.args[2].get(name, default) for name, default in _DEFAULTS.items()}
+        for i in left:
+            settings = {name: requests[i].args[2].get(name, default) for name, default in _DEFAULTS.items()}
+            settings["max_new_tokens"] = max(int(settings["max_new_tokens"]), self.least_tokens)
             groups.setdefault(tuple(settings.items()), []).append(i)
         for items, indices in groups.items():
             indices.sort(key=lambda i: (requests[i].args[4], len(requests[i].args[0])))
@@ -182,8 +201,7 @@ class CepoLocal(lmms):
         texts = [text for text, _ in prompts]
         inputs = self.processor(text=texts, images=images or None, padding=True, return_tensors="pt").to(self.device)
         length, limit = inputs["input_ids"].shape[1], int(settings["max_new_tokens"])
-        keys = [f"{request.args[4]}/{request.args[3]}" for request in requests]
-        uniform = noise(self.seed, keys, limit).to(self.device)
+        uniform = noise(self.seed, [_key(request) for request in requests], limit).to(self.device)
         output = self.model.generate(
             **inputs,
             do_sample=False,
@@ -200,8 +218,10 @@ class CepoLocal(lmms):
     ) -> GenerationResult:
         ended = torch.isin(tokens, torch.tensor(self.ends)).nonzero()
         count = int(ended[0]) + 1 if len(ended) else len(tokens)
-        self.answers[request.args[4], request.args[3]] = Answer(prompt, count, not len(ended), settings)
+        answer = self.answers[request.args[4], request.args[3]] = Answer(prompt, count, not len(ended), settings)
         text = self.processor.tokenizer.decode(tokens[:count], skip_special_tokens=True)
+        if self.writer is not None:
+            self.writer.write(_key(request), asdict(answer) | {"text": text})
         return GenerationResult(text=text, token_counts=TokenCounts(output_tokens=count))
 
     def loglikelihood(self, requests: list[Request]) -> list[tuple[float, bool]]:
@@ -211,3 +231,8 @@ class CepoLocal(lmms):
     def generate_until_multi_round(self, requests: list[Request]) -> list[str]:
         """None of the five tasks asks for it."""
         raise NotImplementedError("cepo_local generates only")
+
+
+def _key(request: Request) -> str:
+    """Task and row of a question: what its noise is drawn by, and what its answer is kept under."""
+    return f"{request.args[4]}/{request.args[3]}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.errors import EvalError
 from contracts.files import write_text
+from evals.answer_folder import AnswerFolder, identity
 from evals.benchmarks import BENCHMARKS
 from evals.harness import go_offline, run_lmms_eval
 from evals.inputs import check_environment, check_model, read_benchmark
@@ -18,6 +19,7 @@ from evals.settings import EvalSettings
 
 RESULTS = "results.json"  # lmms-eval's own results, its per-sample records beside it as samples_<benchmark>.jsonl
 GENERATION = "generation.json"  # settings that reached the sampler, seconds by phase
+ANSWERS = "answers"  # folder of the answers so far, beside the samples; gone once those are written
 
 
 def evaluate(
@@ -31,13 +33,16 @@ def evaluate(
     raw: Path,
     progress: Callable[[int, int], None] | None = None,
     weights: str = "adapter",
+    depends: str = "",
 ) -> None:
     """Ask the model of a cell each question of ``benchmarks`` (name -> parquet) once.
 
     Writes ``samples`` (parquet, evals/samples.py) and into the folder ``raw`` lmms-eval's results and records.
-    ``progress`` is called with the number of questions answered and of all questions; ``weights`` is the cell's option
-    ``eval_weights``. Run this in a process of its own, because lmms-eval takes seconds to import and changes global
-    state. Raises ConfigError, DataError or EvalError and then writes nothing.
+    ``progress`` is told questions answered and questions in all; ``weights`` is the cell's option ``eval_weights``.
+    Answers are written to a folder beside ``samples`` as they come; a run after a kill goes on from them where
+    ``depends``, all that decides an answer as the workflow knows it, sampling and weights are the same.
+    To be run in a process of its own: lmms-eval takes seconds to import and changes global state. Raises ConfigError,
+    DataError or EvalError and then writes neither of them.
     """
     started = time.perf_counter()
     go_offline()
@@ -45,7 +50,10 @@ def evaluate(
     check_model(base, adapter)
     rows = {name: read_benchmark(name, path, settings.limit) for name, path in benchmarks.items()}
     checked = time.perf_counter()
-    model = _load_model(base, adapter, settings, seed, progress, weights)
+    kept = AnswerFolder(
+        samples.parent / ANSWERS, identity([depends, sampled_as(settings, seed), weights], [base, adapter])
+    )
+    model = _load_model(base, adapter, settings, seed, progress, weights, kept)
     loaded = time.perf_counter()
     results = run_lmms_eval(model, benchmarks, settings)
     table = collect(results, rows, model.answers, f"evaluate cell {cell_name} again")
@@ -57,6 +65,12 @@ def evaluate(
         report["update_kept"] = model.update_kept
     write_raw(raw, results, report)
     write_samples(table, samples)
+    kept.remove()
+
+
+def sampled_as(settings: EvalSettings, seed: int) -> str:
+    """The settings that an answer depends on; those of speed are left out."""
+    return json.dumps([settings.generation(), settings.seed, seed, settings.dtype])
 
 
 def _load_model(
@@ -66,6 +80,7 @@ def _load_model(
     seed: int,
     progress: Callable[[int, int], None] | None,
     weights: str,
+    kept: AnswerFolder,
 ) -> Any:  # noqa: ANN401
     from evals.local_model import CepoLocal  # imports torch and lmms-eval
 
@@ -78,6 +93,8 @@ def _load_model(
         seed=f"{settings.seed}/{seed}",
         progress=progress,
         weights=weights,
+        kept=kept,
+        least_tokens=settings.least_tokens,
     )
 
 
@@ -99,7 +116,8 @@ def collect(
 def check_settings(answers: Mapping[tuple[str, int], Any], settings: EvalSettings) -> None:
     """Raise EvalError unless every response was sampled with exactly the settings asked for."""
     for (task, row), answer in answers.items():
-        if answer.settings != settings.generation():
+        own = {} if settings.max_new_tokens else {"max_new_tokens": answer.settings["max_new_tokens"]}
+        if answer.settings != settings.generation() | own:
             cause = f"row {row} was sampled with {answer.settings}, not with {settings.generation()}"
             raise EvalError(task, cause, "use lmms-eval 0.7.3, which passes all of them to the model")
 

@@ -1,10 +1,11 @@
-"""Pack a finished world into two small files with all that tables, figures and claims need, and unpack them.
+"""Pack a finished world into a few small files, and unpack it: all that tables, figures and claims need.
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
 evaluation, each answer in three bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
-every cell. :func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
-``eval/answers.parquet`` instead of ``samples.parquet``. All code that reads cells can read these folders too, so ``make
-rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
+every cell; the numbers of measured gradients lie in ``gradients/`` as they are. :func:`pack` makes them from
+``results/<world>``; :func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of
+``samples.parquet``. Everything that reads cells reads these too: ``make rebuild`` makes all tables and figures from an
+archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -21,9 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.errors import DataError, UserError
-from contracts.files import replacing
+from contracts.files import replacing, write_text
+from contracts.gradients import ESTIMATES, MEASUREMENTS
 from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
 from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
+from evals.analysis.gradient_results import FOLDER
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
@@ -50,11 +53,22 @@ def pack(results: Path, out: Path) -> list[Path]:
     return [
         _write(pa.Table.from_pylist(texts), out / RECORDS),
         _write(pa.Table.from_pandas(table.astype("UInt8").reset_index(), preserve_index=False), out / ANSWERS),
+        *carry_gradients(results, out),
     ]
 
 
+def carry_gradients(results: Path, out: Path) -> list[Path]:
+    """Copy the numbers of measured gradients below ``results`` to the folder ``out``; none where none were measured."""
+    files = [results / FOLDER / name for name in (ESTIMATES, MEASUREMENTS)]
+    found = [file for file in files if file.exists()]
+    return [write_text(out / FOLDER / file.name, file.read_text(encoding="utf-8")) for file in found]
+
+
 def unpack(archive: Path, results: Path) -> list[Path]:
-    """Write the cell folders of an archive below ``results/cells``; returns them. DataError if it is no archive."""
+    """Write the cell folders of an archive below ``results/cells``, and its gradients; returns the cell folders.
+
+    DataError if it is no archive.
+    """
     try:
         answers = pq.read_table(archive / ANSWERS).to_pandas()
     except (pa.ArrowException, OSError) as error:
@@ -62,6 +76,7 @@ def unpack(archive: Path, results: Path) -> list[Path]:
             str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
         ) from None
     cells = unpack_texts(archive, results)
+    carry_gradients(archive, results)
     for name in answers.columns.drop(QUESTION):
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)

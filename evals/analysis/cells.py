@@ -113,6 +113,11 @@ class Arm:
         return self.folders[0].cell.model_name
 
     @property
+    def is_control(self) -> bool:
+        """Whether its method is a control, not a rival."""
+        return self.folders[0].cell.control
+
+    @property
     def gives_credit(self) -> bool:
         """Whether tokens get credit and not only a divergence, as credit.jsonl says."""
         return any(line.measure == "credit" for folder in self.folders for line in folder.credit)

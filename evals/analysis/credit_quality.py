@@ -37,11 +37,20 @@ def _rate(credit: str, tokens: str) -> Callable[[CreditLine], float | None]:
 
 
 RANKS, RATES, SHARES = "Ranking of tokens", "Credit over the average token's", "Share of all credit (%)"
+UNCERTAIN, ENTROPY = "Uncertain tokens alone", "AUROC of the policy's entropy"
 EVIDENCE = "Evidence (% of tokens)"
 MEASURES = (
     CreditMeasure("auroc", RANKS, "AUROC, decisive", lambda line: line.auroc),
     CreditMeasure("average_precision", RANKS, "AP, decisive", lambda line: line.average_precision),
     CreditMeasure("slip_auroc", RANKS, "AUROC, slips", lambda line: line.slip_auroc),
+    CreditMeasure("auroc_uncertain", UNCERTAIN, "AUROC, decisive", lambda line: line.auroc_uncertain),
+    CreditMeasure("slip_auroc_uncertain", UNCERTAIN, "AUROC, slips", lambda line: line.slip_auroc_uncertain),
+    CreditMeasure("entropy_auroc", ENTROPY, "decisive", lambda line: line.entropy_auroc),
+    CreditMeasure("entropy_auroc_uncertain", ENTROPY, "uncertain decisive", lambda line: line.entropy_auroc_uncertain),
+    CreditMeasure("entropy_slip_auroc", ENTROPY, "slips", lambda line: line.entropy_slip_auroc),
+    CreditMeasure(
+        "entropy_slip_auroc_uncertain", ENTROPY, "uncertain slips", lambda line: line.entropy_slip_auroc_uncertain
+    ),
     CreditMeasure("decisive_rate", RATES, "decisive", _rate("decisive_credit", "decisive")),
     CreditMeasure("slip_rate", RATES, "slips", _rate("slip_credit", "slipped")),
     CreditMeasure("filler_rate", RATES, "filler", _rate("filler_credit", "filler")),

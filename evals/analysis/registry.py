@@ -26,6 +26,7 @@ class Table:
     cells: Cells = "experiment"
     reads_credit: bool = False  # also reads credit.jsonl of the trained cells
     formats: tuple[str, ...] = ("md", "csv", "tex", "html")  # suffixes of the files it writes
+    reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of tables, where it is
     others: tuple[str, ...] = ()  # names of further files that it writes
 
     @property
@@ -43,3 +44,4 @@ class Figure:
     cells: Cells = "experiment"
     reads: tuple[str, ...] = (*ANSWERS, *TRAINING)  # of each cell; those in TRAINED_ONLY exist for trained cells only
     pages: tuple[str, ...] = ()  # names of pictures that are also written as a web page, .html
+    reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of figures

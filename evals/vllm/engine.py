@@ -7,49 +7,64 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from contracts.errors import EvalError
+from evals.answer_folder import AnswerWriter
+from evals.vllm.reply import Output, Params, Reply, reply_of
+from methods.shared.lifetimes import end_with_parent
 
 Engine = Any  # vllm.LLM
-Output = Any  # vllm.RequestOutput
-Params = Any  # vllm.SamplingParams
 Lora = Any  # vllm's LoRARequest, or None
-Reply = tuple[Output, Params]  # what came back, and the parameters at the door of the engine's core
+Told = Callable[[Reply], None]
 
 
 @contextmanager
-def watching(engine: Engine) -> Iterator[list[Params]]:
-    """A list that grows by the parameters of every request that reaches the core of ``engine`` within the block.
+def watching(engine: Engine, told: Told) -> Iterator[dict[str, Reply]]:
+    """Replies of ``engine`` by its number of the request, each there and told of as soon as it is finished.
 
-    The core gets a copy of what a caller gave, completed by vLLM: this is the copy.
+    The core gets a copy of the parameters that a caller gave, completed by vLLM: a reply holds that copy.
     """
-    core, held = engine.llm_engine.engine_core, []
-    pass_on = core.add_request
+    inner, core = engine.llm_engine, engine.llm_engine.engine_core
+    held: dict[str, Params] = {}
+    replies: dict[str, Reply] = {}
+    pass_on, step_on = core.add_request, inner.step
 
     def add_request(request: Any) -> None:  # noqa: ANN401 - vllm's EngineCoreRequest
-        held.append(request.sampling_params)
+        held[request.external_req_id] = request.sampling_params
         pass_on(request)
 
-    core.add_request = add_request
+    def step() -> list[Output]:
+        outputs = step_on()
+        for output in outputs:
+            if output.finished:
+                reply = replies[output.request_id] = reply_of(output, held[output.request_id])
+                told(reply)
+        return outputs
+
+    core.add_request, inner.step = add_request, step
     try:
-        yield held
+        yield replies
     finally:
-        del core.add_request  # uncovers the method of the class again
+        del core.add_request, inner.step  # uncovers the methods of the classes again
 
 
-def ask(engine: Engine, messages: list[Any], params: list[Params], template: str | None, lora: Lora) -> list[Reply]:
-    """Replies of one engine, in the order of ``messages`` (OpenAI's form)."""
+def ask(
+    engine: Engine, messages: list[Any], params: list[Params], template: str | None, lora: Lora, told: Told
+) -> list[Reply]:
+    """Replies of one engine, in the order of ``messages`` (OpenAI's form); ``told`` hears of each when it is there."""
     if not messages:
         return []
-    with watching(engine) as held:
+    with watching(engine, told) as replies:
         outputs = engine.chat(
             messages=messages, sampling_params=params, chat_template=template, lora_request=lora, use_tqdm=False
         )
-    if len(held) != len(messages):
-        raise EvalError("vllm", f"{len(held)} requests reached the engine, {len(messages)} were made")
-    return list(zip(outputs, held, strict=True))
+    if len(replies) != len(messages):
+        raise EvalError("vllm", f"{len(replies)} replies came from the engine, {len(messages)} questions were asked")
+    return [replies[output.request_id] for output in outputs]
 
 
 def moves(engine: Engine, lora: Lora) -> bool:
@@ -74,11 +89,11 @@ class Replica:
     pipe: Any  # multiprocessing's Connection
 
     @staticmethod
-    def start(options: dict[str, Any], environment: dict[str, str]) -> Replica:
-        """Start the process; it loads the model while this one goes on."""
+    def start(options: dict[str, Any], environment: dict[str, str], answers: Path) -> Replica:
+        """Start the process; it loads the model while this one goes on, and writes its replies to ``answers``."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, options, environment))
+        process = context.Process(target=_serve, args=(theirs, options, environment, answers))
         process.start()
         theirs.close()
         return Replica(process, ours)
@@ -100,19 +115,21 @@ class Replica:
         self.process.join()
 
 
-def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str]) -> None:  # noqa: ANN401 - a Connection
+def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str], answers: Path) -> None:  # noqa: ANN401
     """What a replica's process runs: report that the model is loaded, then answer until the pipe closes.
 
-    A failure is sent as a text.
+    It ends with the process that started it, so that no model stays on a GPU. A failure is sent as a text.
     """
+    end_with_parent()
     os.environ.update(environment)
+    writer = AnswerWriter(answers)
     try:
         from vllm import LLM  # pyright: ignore[reportAttributeAccessIssue]
 
         engine = LLM(**options)
         pipe.send(None)  # the model is loaded: CepoVllm waits for this message before it asks
         while True:
-            pipe.send(ask(engine, *pipe.recv()))
+            pipe.send(ask(engine, *pipe.recv(), lambda reply: writer.write(str(reply.seed), asdict(reply))))
     except EOFError:
         return
     except Exception as error:
@@ -128,23 +145,30 @@ class Engines:
         first: Engine,
         replicas: Sequence[Replica],
         lora: Lora,
-        told: Callable[[int], None],
+        answers: Path,
+        told: Callable[[], None],
     ) -> None:
+        """``told`` is called when replies have come."""
         self.first, self.replicas, self.lora, self.told = first, replicas, lora, told
-        self.replies: list[Reply] = []  # in the order of the questions, over all calls
+        self.writer = AnswerWriter(answers)
+        self.replies: dict[str, Reply] = {}  # by seed, over all calls
 
-    def chat(self, messages: list[Any], sampling_params: list[Params], chat_template: str | None) -> list[Output]:
+    def chat(self, messages: list[Any], sampling_params: list[Params], chat_template: str | None) -> list[Any]:
         """One output per conversation, in order. Question i goes to engine i modulo their number."""
         count = 1 + len(self.replicas)
         shares = [(messages[i::count], sampling_params[i::count], chat_template, self.lora) for i in range(count)]
         for replica, share in zip(self.replicas, shares[1:], strict=True):
             replica.pipe.send(share)
-        found = [ask(self.first, *shares[0])]
+        found = [ask(self.first, *shares[0], self._keep)]
         found += [replica.receive() for replica in self.replicas]
         replies = [found[i % count][i // count] for i in range(len(messages))]
-        self.replies += replies
-        self.told(len(self.replies))
-        return [output for output, _ in replies]
+        self.replies |= {str(reply.seed): reply for reply in replies}
+        self.told()
+        return [SimpleNamespace(outputs=[reply]) for reply in replies]  # upstream reads .outputs[0].text
+
+    def _keep(self, reply: Reply) -> None:
+        self.writer.write(str(reply.seed), asdict(reply))
+        self.told()
 
     def close(self) -> None:
         """End the processes of the replicas; the first engine ends with this process."""

@@ -29,6 +29,7 @@ class VllmJob(BaseModel):
     samples: Path
     raw: Path
     weights: str = "adapter"
+    depends: str = ""
 
 
 class Failure(BaseModel):
@@ -46,7 +47,7 @@ class Failure(BaseModel):
 
 
 def evaluate(job: VllmJob) -> None:
-    """Do ``job``, with evals/run.py's output. Raises ConfigError, DataError or EvalError and then writes nothing."""
+    """Do ``job``, with evals/run.py's output. Raises ConfigError, DataError or EvalError."""
     check("evaluation.vllm.python", job.settings.vllm.python)
     with TemporaryDirectory(prefix="vllm-") as folder:
         asked, failure = Path(folder, "job.json"), Path(folder, "failure.json")

@@ -7,36 +7,43 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lmms_eval.api.instance import GenerationResult
 from lmms_eval.models.chat.vllm import VLLM
 from lmms_eval.protocol import ChatMessages
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoProcessor, GenerationConfig
 
 from contracts.errors import EvalError
-from contracts.records import OptionValue
+from evals.answer_folder import AnswerFolder
 from evals.local_model import Answer, Request
-from evals.vllm.engine import Engines, Lora, Replica, Reply, moves
+from evals.vllm.engine import Engines, Lora, Replica, moves
+from evals.vllm.reply import NEUTRAL, Reply
 from evals.vllm.settings import Evaluation
 from methods.shared.barred_tokens import barred_tokens
 from methods.shared.vllm import BIAS, room_for
 
 IMAGES = 7  # of one question; MMMU has image_1 to image_7
+LOOK_EVERY = 10.0  # seconds between two looks at how many answers there are
+
+
+@dataclass(frozen=True)
+class RenderedPrompt:
+    """A question as the model reads it."""
+
+    text: str  # one placeholder an image
+    tokens: int  # of text and images
 
 
 @dataclass(frozen=True)
 class Sampled(Answer):
-    """An :class:`Answer`, and the sampling parameters that vLLM held."""
+    """An :class:`Answer`, and the reply of vLLM; None where the prompt left no room for one."""
 
-    held: dict[str, OptionValue]  # in the words of the settings
-    seed: int | None
-    barred: tuple[int, ...]  # tokens with BIAS
-    others: dict[str, Any]  # parameters that would change the distribution, and their values
-    ids: tuple[int, ...]  # response tokens, end of turn included
+    reply: Reply | None
 
 
 class CepoVllm(VLLM):
@@ -48,39 +55,58 @@ class CepoVllm(VLLM):
         adapter: str | None,
         settings: Evaluation,
         seed: str,
+        kept: AnswerFolder,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.barred = _barred(folder)
+        """``kept``: where every process writes answers as they come, and those of a killed run are read."""
+        self.barred = barred_of(folder)
         self.processor: Any = AutoProcessor.from_pretrained(folder)
-        self.seed, self.progress, self.total = seed, progress, 0
+        self.seed, self.settings, self.kept, self.progress = seed, settings, kept, progress
+        self.total, self.looked = 0, 0.0  # questions of all benchmarks; when progress was last looked at
         self.answers: dict[tuple[str, int], Sampled] = {}
+        self.known = {key: Reply(**fields) for key, fields in kept.read().items()}
         self.seconds = 0.0  # spent in generate_until, prompts and images included
         options, places = engine_options(folder, adapter, settings), gpu_shares(settings)
-        replicas = [Replica.start(options | {"seed": 1}, place) for place in places[1:]]
+        replicas = [Replica.start(options | {"seed": 1}, place, kept.folder) for place in places[1:]]
         os.environ.update(places[0])
         # The largest of max_new_tokens here and of a request counts, and the default here is 4,096.
-        super().__init__(batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens, **options)
+        least = settings.max_new_tokens or settings.least_tokens
+        super().__init__(batch_size=settings.batch_size, max_new_tokens=least, **options)
         for replica in replicas:
             replica.receive()
         lora = _lora(adapter)
         if adapter is not None and _update(adapter) and not moves(self.client, lora):
             raise EvalError(adapter, "the adapter changes no log-prob in vLLM", "see which of its layers vLLM knows")
-        self.client = Engines(self.client, replicas, lora, self._tell)
+        self.longest = int(self.client.llm_engine.model_config.max_model_len)  # tokens of prompt and response
+        self.client = Engines(self.client, replicas, lora, kept.folder, self._tell)
 
     def make_one_request(self, request: Request) -> tuple[list[dict], dict]:
         """Upstream's messages and parameters; a seed of the question's own, and the bias of barred tokens."""
         messages, params = super().make_one_request(request)
+        return messages, params | {"seed": self._seed(request), "logit_bias": dict.fromkeys(self.barred, BIAS)}
+
+    def _seed(self, request: Request) -> int:
         key = f"evaluation/{self.seed}/{request.args[4]}/{request.args[3]}"
-        seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
-        return messages, params | {"seed": seed, "logit_bias": dict.fromkeys(self.barred, BIAS)}
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
 
     def generate_until(self, requests: list[Request]) -> list[Any]:
-        """Responses as upstream makes them; keeps a :class:`Sampled` of each request in ``answers``."""
-        started, before = time.perf_counter(), len(self.client.replies)
-        self.total = before + len(requests)
-        results = super().generate_until(requests)
-        for request, reply in zip(requests, self.client.replies[before:], strict=True):
-            self.answers[request.args[4], request.args[3]] = self._answer(request, reply)
+        """Responses as upstream makes them; keeps a :class:`Sampled` of each request in ``answers``.
+
+        Not asked are questions that a killed run has answered, and prompts that leave no room for a response: those
+        count as answers cut at once.
+        """
+        started, self.total = time.perf_counter(), len(requests)
+        prompts = [self._prompt(request) for request in requests]
+        seeds = [str(self._seed(request)) for request in requests]
+        asked = zip(requests, prompts, seeds, strict=True)
+        super().generate_until([r for r, p, seed in asked if seed not in self.known and p.tokens < self.longest])
+        self.known |= self.client.replies
+        results = []
+        for request, prompt, seed in zip(requests, prompts, seeds, strict=True):
+            reply = self.known.get(seed)
+            limit = self._select_max_new_tokens(request.args[2].get("max_new_tokens"))
+            self.answers[request.args[4], request.args[3]] = self._answer(prompt.text, reply, limit)
+            results.append(GenerationResult(text=reply.text if reply else "", token_counts=None))
         self.seconds += time.perf_counter() - started
         return results
 
@@ -88,73 +114,58 @@ class CepoVllm(VLLM):
         """End the engines' processes."""
         self.client.close()
 
-    def _tell(self, done: int) -> None:
-        if self.progress is not None:
-            self.progress(done, self.total)
+    def _tell(self) -> None:
+        if self.progress is not None and time.monotonic() - self.looked > LOOK_EVERY:
+            self.looked = time.monotonic()
+            self.progress(self.kept.count(), self.total)
 
-    def _answer(self, request: Request, reply: Reply) -> Sampled:
-        output, params = reply
-        completion = output.outputs[0]
-        held: dict[str, OptionValue] = {
-            "temperature": params.temperature,
-            "top_p": params.top_p,
-            "top_k": max(params.top_k, 0),  # vLLM writes -1 or 0 for every token
-            "presence_penalty": params.presence_penalty,
-            "max_new_tokens": params.max_tokens,
-        }
-        greedy = {name: request.args[2].get(name, held[name]) for name in ("top_p", "top_k")}
+    def _answer(self, prompt: str, reply: Reply | None, limit: int) -> Sampled:
+        asked = self.settings.generation() | {"max_new_tokens": limit}
+        if reply is None:
+            return Sampled(prompt=prompt, tokens=0, truncated=True, settings=asked, reply=None)
+        cold = {
+            name: asked[name] for name in ("top_p", "top_k")
+        }  # at temperature 0 vLLM drops both: they decide nothing
         return Sampled(
-            prompt=self._prompt(request),
-            tokens=len(completion.token_ids),
-            truncated=completion.finish_reason != "stop",
-            settings=held | greedy if params.temperature == 0 else held,  # vLLM then drops both: they decide nothing
-            held=held,
-            seed=params.seed,
-            barred=tuple(sorted(token for token, bias in (params.logit_bias or {}).items() if bias <= BIAS)),
-            others={name: getattr(params, name) for name in NEUTRAL},
-            ids=tuple(completion.token_ids),
+            prompt=prompt,
+            tokens=reply.tokens,
+            truncated=not reply.ended,
+            settings=reply.held | (cold if reply.held["temperature"] == 0 else {}),
+            reply=reply,
         )
 
-    def _prompt(self, request: Request) -> str:
-        """Rendered prompt of a request, one placeholder an image, as backend ``local`` records it."""
+    def _prompt(self, request: Request) -> RenderedPrompt:
+        """Rendered prompt of a request, one placeholder an image, as backend ``local`` records it; and its length."""
         _, doc_to_messages, _, row, task, split = request.args
-        messages = ChatMessages(messages=doc_to_messages(self.task_dict[task][split][row])).to_hf_messages()
-        return self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        chat = ChatMessages(messages=doc_to_messages(self.task_dict[task][split][row]))
+        text = self.processor.apply_chat_template(chat.to_hf_messages(), tokenize=False, add_generation_prompt=True)
+        look = self.processor.image_processor
+        patches = [look.get_number_of_image_patches(i.height, i.width, {}) for i in chat.extract_media()[0]]
+        words = len(self.processor.tokenizer(text)["input_ids"])
+        return RenderedPrompt(text, words + sum(count // look.merge_size**2 - 1 for count in patches))
 
 
-NEUTRAL: dict[str, Any] = {  # parameters that no setting of ours reaches: value at which each of them does nothing
-    "n": 1,
-    "frequency_penalty": 0.0,
-    "repetition_penalty": 1.0,
-    "min_p": 0.0,
-    "min_tokens": 0,
-    "stop": [],
-    "ignore_eos": False,
-    "allowed_token_ids": None,
-    "bad_words": [],
-    "structured_outputs": None,
-    "thinking_token_budget": None,
-    "repetition_detection": None,
-}
-
-
-def check_answers(answers: dict[tuple[str, int], Sampled], barred: tuple[int, ...], max_new_tokens: int) -> None:
+def check_answers(answers: dict[tuple[str, int], Sampled], barred: Sequence[int]) -> None:
     """EvalError where the sampler held other than neutral parameters, or a response is one that it should not give."""
-    seeds = {answer.seed for answer in answers.values()}
-    if None in seeds or len(seeds) != len(answers):
-        raise EvalError("vllm", f"{len(seeds - {None})} seeds for {len(answers)} questions", "use lmms-eval 0.7.3")
-    for (task, row), answer in answers.items():
+    replies = {place: answer.reply for place, answer in answers.items() if answer.reply is not None}
+    seeds = {reply.seed for reply in replies.values()}
+    if None in seeds or len(seeds) != len(replies):
+        raise EvalError("vllm", f"{len(seeds - {None})} seeds for {len(replies)} questions", "use lmms-eval 0.7.3")
+    for (task, row), reply in replies.items():
         place = f"{task}: row {row}"
-        for name, value in answer.others.items():
+        for name, value in reply.others.items():
             if (value or NEUTRAL[name]) != NEUTRAL[name]:
                 raise EvalError(place, f"was sampled with {name}={value}", f"expected {NEUTRAL[name]}: see the lock")
-        if answer.barred != barred:
-            raise EvalError(place, f"{len(answer.barred)} tokens were barred, not {len(barred)}")
-        if found := set(answer.ids) & set(barred):
-            raise EvalError(place, f"barred tokens were sampled: {sorted(found)[:5]}")
-        if answer.truncated and answer.tokens < max_new_tokens:
-            cause = f"the response was cut after {answer.tokens} of {max_new_tokens} tokens"
-            raise EvalError(place, cause, "raise evaluation.vllm.max_model_len")
+        if reply.barred != list(barred):
+            raise EvalError(place, f"{len(reply.barred)} tokens were barred, not {len(barred)}")
+        if reply.broke:
+            raise EvalError(place, f"barred tokens were sampled: {reply.broke[:5]}")
+
+
+def cut_by_length(answers: Mapping[tuple[str, int], Sampled]) -> dict[str, int]:
+    """How many answers ended for want of room: those cut below the limit asked for, and those never begun."""
+    cut = [a for a in answers.values() if a.truncated and a.tokens < int(a.settings["max_new_tokens"])]
+    return {"cut_by_max_model_len": len(cut), "prompt_too_long": sum(answer.reply is None for answer in cut)}
 
 
 def engine_options(folder: str, adapter: str | None, settings: Evaluation) -> dict[str, Any]:
@@ -205,7 +216,7 @@ def _lora(adapter: str | None) -> Lora:
     return None if adapter is None else LoRARequest("cell", 1, adapter)
 
 
-def _barred(folder: str) -> tuple[int, ...]:
+def barred_of(folder: str) -> tuple[int, ...]:
     """Tokens that must not be sampled; training and backend ``local`` bar the same ones."""
     ends = GenerationConfig.from_pretrained(folder).eos_token_id
     vocabulary = AutoConfig.from_pretrained(folder).get_text_config().vocab_size

@@ -10,15 +10,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from contracts.errors import UserError
+from contracts.errors import EvalError, UserError
 from contracts.files import write_text
 from contracts.progress import counting
+from evals.answer_folder import AnswerFolder, identity
 from evals.harness import go_offline, run_lmms_eval
 from evals.inputs import check_environment, check_model, holds_model, read_benchmark
-from evals.run import check_settings, collect, write_raw
+from evals.run import ANSWERS, check_settings, collect, sampled_as, write_raw
 from evals.samples import write_samples
 from evals.vllm.job import Failure, VllmJob
-from methods.shared.vllm import end_with_parent, versions
+from methods.shared.lifetimes import end_children_with_this, end_with_parent
+from methods.shared.vllm import versions
 
 
 def run(job: VllmJob) -> None:
@@ -29,10 +31,11 @@ def run(job: VllmJob) -> None:
     check_model(job.base, job.adapter)
     rows = {name: read_benchmark(name, path, job.settings.limit) for name, path in job.benchmarks.items()}
     with counting(job.samples.parent / "progress.json") as progress, _weights(job) as (folder, adapter, kept):
-        from evals.vllm.model import CepoVllm, check_answers  # imports torch, lmms-eval and vLLM
+        from evals.vllm.model import CepoVllm, check_answers, cut_by_length  # imports torch, lmms-eval and vLLM
 
-        seed = f"{job.settings.seed}/{job.seed}"
-        model = CepoVllm(folder, adapter, job.settings, seed, progress)
+        depends = [job.depends, sampled_as(job.settings, job.seed), job.weights]
+        kept_answers = AnswerFolder(job.samples.parent / ANSWERS, identity(depends, [job.base, job.adapter]))
+        model = CepoVllm(folder, adapter, job.settings, f"{job.settings.seed}/{job.seed}", kept_answers, progress)
         loaded = time.perf_counter()
         try:
             results = run_lmms_eval(model, job.benchmarks, job.settings)
@@ -40,25 +43,30 @@ def run(job: VllmJob) -> None:
             model.close()
     table = collect(results, rows, model.answers, f"evaluate cell {job.cell_name} again")
     check_settings(model.answers, job.settings)
-    check_answers(model.answers, model.barred, job.settings.max_new_tokens)
+    check_answers(model.answers, model.barred)
     seconds = {"load": loaded - started, "generate": model.seconds}
     seconds["lmms_eval"] = time.perf_counter() - loaded - model.seconds
     report = {"cell": job.cell_name, "settings": job.settings.generation(), "seed": job.seed, "seconds": seconds}
     report["sampler"] = {"backend": "vllm", "versions": versions(), "vllm": job.settings.vllm.model_dump()}
-    report["sampler"] |= sampler(model.answers)
+    report["sampler"] |= sampler(model.answers) | cut_by_length(model.answers)
     if kept is not None:
         report["update_kept"] = kept
     write_raw(job.raw, results, report)
     write_samples(table, job.samples)
+    kept_answers.remove()
 
 
 def sampler(answers: dict[tuple[str, int], Any]) -> dict[str, Any]:
-    """What vLLM's parameters held, by their values over all questions; seeds are as many as questions."""
-    some = next(iter(answers.values()))
+    """What vLLM's parameters held, by their values over all questions; seeds are as many as questions asked."""
+    replies = [answer.reply for answer in answers.values() if answer.reply is not None]
+    if not replies:
+        raise EvalError("vllm", "no prompt left room for a response", "raise evaluation.vllm.max_model_len")
+    limits = sorted({reply.held["max_new_tokens"] for reply in replies})
+    one = replies[0].held | replies[0].others | {"max_new_tokens": limits[0] if len(limits) == 1 else limits}
     return {
-        "held": some.held | some.others,  # check_settings and check_answers have seen that all are alike
-        "seeds": len({answer.seed for answer in answers.values()}),
-        "barred_tokens": len(some.barred),
+        "held": one,  # check_settings and check_answers have seen that all are alike
+        "seeds": len({reply.seed for reply in replies}),
+        "barred_tokens": len(replies[0].barred),
     }
 
 
@@ -94,4 +102,5 @@ def main(asked: Path, failure: Path) -> int:
 
 if __name__ == "__main__":
     end_with_parent()
+    end_children_with_this()
     sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -68,12 +66,6 @@ def check(place: str, python: str | None, packages: Sequence[str] = tuple(TESTED
     """Raise ConfigError, which names ``place`` of the config, if that Python cannot be used."""
     if cause := lacking(python, packages):
         raise ConfigError(place, cause, PYTHON)
-
-
-def end_with_parent() -> None:
-    """Ask Linux to end this process when its parent process ends, so that no model stays on a GPU."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def room_for(rank: int) -> int:

@@ -40,6 +40,24 @@ def test_scores_by_hand():
     assert line.evidence_positive is None
 
 
+def test_uncertain_tokens_are_scored_apart_and_beside_the_entropy():
+    # The filler in the middle has the largest weight, but the policy was sure of it.
+    row = rollout([1.0, 1.1, 1.9, 1.5, 1.0], entropy=[0.3, 0.5, 0.1, 0.4, 0.2])
+    line = score_step(1, [row], known)
+    assert line.uncertain == 0.6  # 0.2 nats are not above 0.2
+    assert line.auroc == pytest.approx(4 / 6)
+    assert line.auroc_uncertain == 1.0
+    assert (line.slip_auroc, line.slip_auroc_uncertain) == (0.75, 1.0)
+    assert (line.entropy_auroc, line.entropy_auroc_uncertain) == (1.0, 1.0)
+    assert (line.entropy_slip_auroc, line.entropy_slip_auroc_uncertain) == (0.75, 0.5)
+
+
+def test_without_entropy_nothing_is_said_of_uncertain_tokens():
+    line = score_step(1, [rollout([1.0, 1.1, 1.9, 1.5, 1.0]), rollout([1.0] * 5, entropy=[0.3] * 5)], known)
+    assert (line.uncertain, line.auroc_uncertain, line.entropy_auroc) == (None, None, None)
+    assert line.auroc is not None
+
+
 def test_credit_below_the_advantage_counts_like_credit_above_it():
     line = score_step(1, [rollout([1.0, 0.5, 1.0, 0.8, 1.0])], known)
     assert line.auroc == 1.0

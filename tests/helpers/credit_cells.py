@@ -46,6 +46,7 @@ def _row(method: str, problem: DrawnProblem, member: int, step: int, asked: int,
     row = {"step": step, "problem": problem.id, "member": member, "correct": slip is None, "advantage": advantage}
     row |= {"truncated": False, "tokens": tokens, "credit": None, "divergence": None, "evidence": None}
     noise = rng.normal(0, 0.05, len(tokens))
+    row |= {"entropy": (np.arange(len(tokens)) % 3 * 0.3).tolist()}  # nats; two thirds are uncertain
     if method in ("opsd", "sdpo"):
         return row | {"divergence": np.abs(noise + 0.2 * np.array(decisive)).tolist()}
     if method not in SHARPNESS or step > asked:

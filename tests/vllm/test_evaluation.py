@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import torch
 
 from contracts.errors import ConfigError, EvalError
 from evals.benchmarks import BENCHMARKS
-from evals.run import evaluate
+from evals.run import ANSWERS, evaluate
 from evals.samples import SCHEMA, read_samples
 from evals.scores import score
 from evals.settings import EvalSettings
+from methods.shared.vllm import environment
 from tests.vllm.differences import gaps
 from tests.vllm.worlds import World, config, make
 
@@ -129,11 +132,39 @@ def test_a_merged_model_reports_what_rounding_kept(world: World, tmp_path: Path)
     assert 0 < report["update_kept"] < 1.5
 
 
-def test_what_cannot_be_answered_as_asked_is_refused(world: World, tmp_path: Path):
-    with pytest.raises(
-        EvalError, match=r"the response was cut after \d+ of 400 tokens; raise evaluation.vllm.max_model"
-    ):
-        world.evaluate(tmp_path, world.settings({"max_model_len": 128}, limit=4, max_new_tokens=400, temperature=2.0))
+def test_an_answer_that_is_cut_is_counted_and_a_prompt_without_room_is_not_asked(world: World, tmp_path: Path):
+    settings = world.settings({"max_model_len": 128}, limit=4, max_new_tokens=400, temperature=2.0)
+    found = json.loads((world.evaluate(tmp_path / "1", settings) / "lmms" / "generation.json").read_text())["sampler"]
+    frame = read_samples(tmp_path / "1" / "samples.parquet").to_pandas()
+    assert found["cut_by_max_model_len"] == (frame["truncated"] & (frame["tokens"] < 400)).sum() > 0
+    assert found["prompt_too_long"] == (frame["tokens"] == 0).sum()
+    with pytest.raises(EvalError, match=r"no prompt left room for a response; raise evaluation.vllm.max_model_len"):
+        world.evaluate(tmp_path / "2", world.settings({"max_model_len": 8}, limit=1))
+
+
+def test_a_killed_evaluation_goes_on_from_its_answers(world: World, tmp_path: Path):
+    settings = world.settings(limit=8)
+    whole = read_samples(world.evaluate(tmp_path / "1", settings) / "samples.parquet").to_pandas()
+    job = world.job(tmp_path / "2", settings)
+    (tmp_path / "job.json").write_text(job.model_dump_json())
+    command = [world.python, "-P", "-m", "evals.vllm.run", str(tmp_path / "job.json"), str(tmp_path / "failure.json")]
+    process = subprocess.Popen(command, env=environment("cpu"))
+    written = tmp_path / "2" / ANSWERS
+    while sum(part.read_bytes().count(b"\n") for part in written.glob("*.jsonl")) < 5:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    known = {line for part in written.glob("*.jsonl") for line in part.read_text().split("\n")[:-1]}
+    assert 5 <= len(known) < len(whole) and not (tmp_path / "2" / "samples.parquet").exists()
+    gone_on = read_samples(world.evaluate(tmp_path / "2", settings) / "samples.parquet").to_pandas()
+    assert gone_on["question_hash"].tolist() == whole["question_hash"].tolist()
+    assert {json.loads(line)["text"] for line in known} <= set(gone_on["response"])
+    assert (gone_on["response"] == whole["response"]).mean() > 0.9  # the noise is the question's; sums may differ
+    assert not written.exists()
+
+
+def test_a_python_that_cannot_be_run_is_refused(world: World, tmp_path: Path):
     with pytest.raises(ConfigError, match=r"evaluation.vllm.python: /nowhere/python cannot be run"):
         world.evaluate(tmp_path, world.settings({"python": "/nowhere/python"}))
     assert not list(tmp_path.iterdir())

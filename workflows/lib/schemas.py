@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from contracts.files import write_text
+from contracts.gradients import GradientLine, GradientReport
 from contracts.paths import ROOT
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
 from evals.analysis.claims.judged import JudgedClaims
-from evals.analysis.claims.records import Claims, GradientLine
+from evals.analysis.claims.records import Claims
 from workflows.lib.config.schema import Config, Experiment
 
 FOLDER = ROOT / "workflows" / "schemas"
@@ -28,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "claims": Claims,  # results/published/claims.yaml
     "verdicts": JudgedClaims,  # tables/claims.json
     "gradients": GradientLine,  # a line of gradients/estimates.jsonl
+    "measurement": GradientReport,  # a line of gradients/measurements.jsonl, and gradients.json
     "scores": Scores,  # eval/scores.json
 }
 

@@ -7,11 +7,11 @@ ruleorder: untrained > train
 rule untrained:
     """The record of an untrained base, so that it is evaluated like any cell."""
     output:
-        "<results>/cells/base/{scale}/default/s{seed}/cell.json",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/cell.json",
     log:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.log",
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.log",
     benchmark:
-        "<results>/cells/base/{scale}/default/s{seed}/untrained.time.tsv"
+        "<results>/cells/base/{scale}/{variant}/s{seed}/untrained.time.tsv"
     conda:
         "../../envs/local.yaml"
     params:
@@ -43,6 +43,7 @@ rule evaluate:
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.evaluation_settings,
+        answers=study.cells.answers,
         recipe=study.cells.evaluation,
     script:
         study.cells.evaluation_script
@@ -73,6 +74,7 @@ rule repeat:
         runtime=study.config.resources.evaluate.minutes,
     params:
         settings=study.cells.repeat_settings,
+        answers=study.cells.repeat_answers,
         recipe=study.cells.repeat_evaluation,
     script:
         study.cells.evaluation_script

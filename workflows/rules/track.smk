@@ -6,6 +6,7 @@ rule track:
     input:
         cells=study.tracking.cells,
         results=study.tracking.results,
+        gradients=study.tracking.gradients,
     output:
         "<results>/tracked.json",
         update(study.tracking.store_files),  # filled again if it was deleted; never deleted by Snakemake: it holds other runs too

@@ -25,4 +25,5 @@ with job(snakemake.log[0], f"evaluate {Path(snakemake.input.cell).parent}", snak
             raw=Path(snakemake.output.raw),
             progress=progress,
             weights=str(cell.options.get("eval_weights", "adapter")),
+            depends=snakemake.params.answers,
         )

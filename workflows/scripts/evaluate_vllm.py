@@ -20,5 +20,6 @@ with job(snakemake.log[0], f"evaluate {cell.name}", snakemake.resources.gpu):
             samples=Path(snakemake.output.samples).resolve(),
             raw=Path(snakemake.output.raw).resolve(),
             weights=str(cell.options.get("eval_weights", "adapter")),
+            depends=snakemake.params.answers,
         )
     )

@@ -11,6 +11,7 @@ with job(snakemake.log[0], "track"):
 
     marker = Path(snakemake.output[0])
     cells = [Path(path).parent for path in snakemake.input.cells]
-    params = snakemake.params
-    runs = track(cells, f"cepo-bench {params.world}", params.experiments, params.store, marker.with_name("mlflow"))
+    params, measured = snakemake.params, marker.parent if snakemake.input.gradients else None
+    experiment, artifacts = f"cepo-bench {params.world}", marker.with_name("mlflow")
+    runs = track(cells, experiment, params.experiments, params.store, artifacts, measured)
     write_text(marker, json.dumps(runs, indent=1))

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from contracts.gradients import GradientLine
 from evals.analysis.claims.numbers import Measured, Missing
-from evals.analysis.claims.records import GradientLine, Gradients
-from evals.statistics.variance import quantile_of
-
-LEVEL = 0.95
+from evals.analysis.claims.records import Gradients
+from evals.analysis.gradient_results import MeasuredGradients
 
 
 def measure_gradients(part: Gradients, lines: Sequence[GradientLine]) -> Measured | Missing:
-    """Mean over base draws with Student's interval over them; with one draw, the interval over its batches.
-
-    Base draws are what is repeated. Each draw's number also holds the chance of its batches, so the interval over
-    draws covers both.
-    """
+    """Mean over seeds with Student's interval over them; with one seed, the interval over its batches."""
     if not lines:
         return Missing("not measured: there is no file of gradients", [])
-    wanted = (part.scale, part.state, part.quantity, _arm(part.ours), part.theirs and _arm(part.theirs))
-    chosen = [line for line in lines if _key(line) == wanted]
-    if not chosen:
+    measured = MeasuredGradients(lines, [])
+    found = measured.number(part.scale, part.state, part.quantity, part.ours, part.theirs)
+    if found is None:
         return Missing(f"not measured: {part.quantity} of {' over '.join(part.arms)}, {part.scale}, {part.state}", [])
-    values = np.array([line.value for line in chosen])
-    if len(chosen) == 1:
-        return Measured(chosen[0].value, chosen[0].low, chosen[0].high, 1, [], "batches of one base draw")
-    half = quantile_of(len(values) - 1, LEVEL) * float(values.std(ddof=1)) / len(values) ** 0.5
-    mean = float(values.mean())
-    return Measured(mean, mean - half, mean + half, len(values), [], "base draws and batches")
-
-
-def _key(line: GradientLine) -> tuple[str, str, str, str, str | None]:
-    return line.scale, line.state, line.quantity, _arm(line.method), line.theirs and _arm(line.theirs)
-
-
-def _arm(name: str) -> str:
-    """``cepo/default`` and ``cepo`` are the same arm."""
-    return name.removesuffix("/default")
+    return Measured(found.value, found.low, found.high, found.seeds, [], found.covers)

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from contracts.errors import DataError
+from contracts.gradients import GradientLine
 from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.claims.gradients import measure_gradients
 from evals.analysis.claims.numbers import Measured, Missing
-from evals.analysis.claims.records import Accuracy, GradientLine, Gradients, Part, Time, Training
+from evals.analysis.claims.records import Accuracy, Gradients, Part, Time, Training
 from evals.analysis.timing import timing
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms

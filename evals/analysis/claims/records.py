@@ -10,13 +10,13 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import DataError
+from contracts.gradients import ArmName
 from contracts.records import Record
 from evals.analysis.published.numbers import PublishedSource
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Expect
 
 FILE = "claims.yaml"
-ArmName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[^/ ]+)?$", description="<method> or <method>/<variant>")]
 Unit = Literal["points", "ratio", "cosine"]
 Controlled = Literal["accuracy", "gradients", "none"]  # which positive control a verdict needs
 
@@ -127,21 +127,6 @@ class Gradients(ClaimMeasure):
     def mark(self) -> float:
         """The number with which it is compared."""
         return self.than
-
-
-class GradientLine(Record):
-    """One line of ``gradients/estimates.jsonl``: one number of one arm's gradients at one base draw."""
-
-    scale: str
-    state: str = Field(description="base, or a state along a run")
-    seed: int = Field(description="of the base draw and the rollouts")
-    method: ArmName
-    theirs: ArmName | None = Field(default=None, description="of samples: the arm that needs one rollout")
-    quantity: str
-    value: float
-    low: float | None = Field(description="95 % interval over batches; null: not known")
-    high: float | None
-    n: int = Field(description="batches")
 
 
 Part = Annotated[Accuracy | Training | Time | Gradients, Field(discriminator="kind")]

@@ -27,6 +27,11 @@ SIGNS: dict[str, tuple[Share, Any]] = {  # share and line style
     "positive": (lambda line: line.evidence_positive, "-"),
     "negative": (lambda line: line.evidence_negative, (0, (4, 2))),
 }
+RANKINGS: dict[str, tuple[Share, Any]] = {  # AUROC for decisive tokens and line style
+    "AUROC among uncertain tokens": (lambda line: line.auroc_uncertain, "-"),
+    "among all tokens": (lambda line: line.auroc, (0, (4, 2))),
+}
+ENTROPY = Look("#777777", "x", (0, (1, 1)))
 PANEL = (3.4, 2.1)  # inches
 
 
@@ -47,22 +52,31 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def figure4(scales: dict[str, list[Arm]], world: str) -> Figure:
-    """Per scale: tokens whose evidence speaks for the right answer and against it; below, tokens with none."""
+    """Per scale: tokens whose evidence speaks for the right answer and against it; tokens with none; what weights find.
+
+    The last row is the AUROC of weights for decisive tokens, among uncertain tokens and among all.
+    """
     with_evidence = {scale: [arm for arm in arms if _has_evidence(arm)] for scale, arms in scales.items()}
     arms = [arm for members in with_evidence.values() for arm in members]
     known = looks([(arm.method, arm.variant) for arm in arms])
-    figure = Figure(figsize=(PANEL[0] * max(len(scales), 2), 2 * PANEL[1] + 0.9), layout="constrained")
-    axes = figure.subplots(2, len(scales), squeeze=False, sharex=True, sharey="row")
+    figure = Figure(figsize=(PANEL[0] * max(len(scales), 2), 3 * PANEL[1] + 0.9), layout="constrained")
+    axes = figure.subplots(3, len(scales), squeeze=False, sharex=True, sharey="row")
     for column, (scale, members) in enumerate(with_evidence.items()):
-        above, below = axes[:, column]
+        above, below, found = axes[:, column]
         above.set(title=f"{scale}: {scales[scale][0].model}", ylabel="tokens (%)")
-        below.set(xlabel="training step", ylabel="tokens with none (%)")
+        below.set(ylabel="tokens with none (%)")
+        found.set(xlabel="training step", ylabel="AUROC, decisive (%)")
+        found.axhline(50.0, color="#555555", linewidth=0.8)
         for arm in members:
             look = known[arm.method, arm.variant]
             for share, dash in SIGNS.values():
                 _plot(above, evidence(arm, share), look, dash)
             _plot(below, evidence(arm, lambda line: line.evidence_zero), look, "-")
-    for ax in axes.flat:
+            for ranking, dash in RANKINGS.values():
+                _plot(found, evidence(arm, ranking), look, dash)
+        if members:
+            _plot(found, evidence(members[0], lambda line: line.entropy_auroc_uncertain), ENTROPY, ENTROPY.dash)
+    for ax in axes[:2].flat:
         ax.set_ylim(bottom=0)
     _explain(figure, arms, known, world)
     return figure
@@ -90,11 +104,14 @@ def _explain(figure: Figure, arms: Sequence[Arm], known: dict[tuple[str, str], L
     shown = {arm.name: known[arm.method, arm.variant] for arm in arms}
     names = {name: Line2D([], [], color=look.colour, marker=look.marker) for name, look in shown.items()}
     signs = {sign: Line2D([], [], color="#555555", linestyle=dash) for sign, (_, dash) in SIGNS.items()}
-    handles = names | signs
+    known_by = {"AUROC of the policy's entropy": Line2D([], [], color=ENTROPY.colour, linestyle=ENTROPY.dash)}
+    handles = names | signs | known_by
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)
     text = (
         f"{world.capitalize()} world, {provenance.seeds(arms)}. Evidence above, within and below 0.01 nats of 0, while "
-        f"the teachers are asked.\nThin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}."
+        "the teachers are asked. Bottom: AUROC of |weight \u2212 1| for decisive tokens, solid among uncertain ones "
+        "(policy's entropy above 0.2 nats), dashed among all; grey: the entropy's own among uncertain ones.\n"
+        f"Thin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}."
     )
     figure.supxlabel(text, fontsize=6, color="#555555")
 
@@ -107,7 +124,8 @@ def _note(maps: Sequence[HeatMap], arms: Sequence[Arm]) -> str:
         f"at a distance from 1 of {ends or '0'}. Rollouts of the first step, at which all cells of a seed are the base "
         "model and draw the same: of the first problems with both, the first right one and the first wrong one with a "
         "slip. "
-        "Underlined: decisive tokens; red: slips. Methods that match distributions have no weights."
+        "Underlined: decisive tokens; red: slips; grey: tokens of which the policy was sure (at most 0.2 "
+        "nats). Methods that match distributions have no weights."
     )
     text += f" Other responses drawn, so left out: {', '.join(left_out)}." if left_out else ""
     return f"{text} {provenance.origin(arms)}."

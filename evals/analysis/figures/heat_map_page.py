@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from evals.analysis.figures.heat_map_picture import colour, marked
+from evals.analysis.figures.heat_map_picture import colour, ink, marked
 from evals.analysis.figures.heat_map_rollouts import HeatMap, Shown
 
 STYLE = """
@@ -53,9 +53,10 @@ def _tokens(one: Shown, weights: Sequence[float], reach: float) -> str:
     return "".join(_token(*token, reach) for token in marked(one.sample, weights))
 
 
-def _token(shown: str, weight: float, decisive: bool, slipped: bool, reach: float) -> str:
+def _token(shown: str, weight: float, decisive: bool, slipped: bool, uncertain: bool, reach: float) -> str:
     text = escape(shown)
     if decisive or slipped:
         kind, words = (' class="slip"', "slip") if slipped else ("", "decisive")
         text = f'<u{kind} title="{words}">{text}</u>'
-    return f'<span style="background:{colour(weight, reach)}" title="{weight:.3f}">{text}</span>'
+    look = f"background:{colour(weight, reach)}" + ("" if uncertain else f";color:{ink(slipped, uncertain)}")
+    return f'<span style="{look}" title="{weight:.3f}">{text}</span>'

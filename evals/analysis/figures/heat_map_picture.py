@@ -58,10 +58,15 @@ def draw(maps: Sequence[HeatMap], note: str) -> Figure:
     return figure
 
 
-def marked(sample: ScoredRollout, weights: Sequence[float]) -> Iterator[tuple[str, float, bool, bool]]:
-    """Text, weight, decisive and slipped of every token."""
-    texts = map(printable, sample.tokens)
-    return zip(texts, weights, sample.decisive, sample.slipped, strict=True)
+def marked(sample: ScoredRollout, weights: Sequence[float]) -> Iterator[tuple[str, float, bool, bool, bool]]:
+    """Text, weight, decisive, slipped and uncertain of every token; where entropy was not kept, all are uncertain."""
+    texts, uncertain = map(printable, sample.tokens), sample.uncertain or [True] * len(sample.tokens)
+    return zip(texts, weights, sample.decisive, sample.slipped, uncertain, strict=True)
+
+
+def ink(slipped: bool, uncertain: bool) -> str:
+    """Colour of a token's text: red for a slip, grey for what the policy was sure of."""
+    return "#b00020" if slipped else "#111111" if uncertain else "#6b6b6b"
 
 
 def _heading(one: Shown, m: HeatMap) -> str:
@@ -70,14 +75,14 @@ def _heading(one: Shown, m: HeatMap) -> str:
 
 def _row(ax: Axes, one: Shown, weights: Sequence[float], reach: float, y: float) -> None:
     x, step = 0.9, ADVANCE * FONT / 72
-    for shown, weight, decisive, slipped in marked(one.sample, weights):
+    for shown, weight, decisive, slipped, uncertain in marked(one.sample, weights):
         if x + len(shown) * step > 0.9 + LONGEST * step:
             ax.text(x, y, "\u2026", fontsize=FONT, va="center")
             return
         look = {"family": "DejaVu Sans Mono", "fontsize": FONT, "va": "center", "parse_math": False}
         width = len(shown) * step
         ax.add_patch(Rectangle((x, y - LINE / 2), width, LINE, facecolor=colour(weight, reach), edgecolor="none"))
-        ax.text(x, y, shown, color="#b00020" if slipped else "#111111", **look)
+        ax.text(x, y, shown, color=ink(slipped, uncertain), **look)
         if decisive or slipped:
             ax.plot([x, x + width], [y + 0.045] * 2, color="#b00020" if slipped else "#111111", linewidth=0.5)
         x += width

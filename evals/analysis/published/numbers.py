@@ -16,7 +16,7 @@ from evals.benchmarks import BENCHMARKS
 class PublishedSource(Record):
     """The place that a number was taken from."""
 
-    kind: Literal["paper", "readme", "figure", "third_party"]
+    kind: Literal["paper", "readme", "figure", "third_party", "project"]
     where: str
     reading_error: float | None = Field(
         None, description="half-width, in the unit of the file; numbers read off a picture"

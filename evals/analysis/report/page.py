@@ -47,11 +47,14 @@ FIGURES = {
     "reward": "Mean reward of each step's rollouts.",
     "figure3": "Figure 3: average accuracy over lambda, its decay and the clip of weights.",
     "figure4": "Figure 4: shares of tokens with evidence for, without, and against the right answer over training.",
+    "gradient_signal": "Gradients: rollouts each method needs where GRPO needs one, and where its gradient points.",
     "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
 }
 SECTIONS = (
     ReportSection("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
     ReportSection("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
+    ReportSection("gradients", "Gradients", "Signal, noise and direction of every method's gradient on the same "
+            "rollouts, measured without training.", ("gradients",), ("gradient_signal",), "gradients"),
     ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
     ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
     ReportSection("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
@@ -68,8 +71,8 @@ SECTIONS = (
 
 
 def build(results: Path) -> str:
-    """Return the complete page for ``results/<world>``. Raises DataError if that is no results folder."""
-    if not any((results / name).is_dir() for name in ("tables", "figures", "cells")):
+    """The whole page for ``results/<world>``; DataError if that is no results folder."""
+    if not any((results / name).is_dir() for name in ("tables", "figures", "cells", "gradients")):
         raise DataError(str(results), "holds no tables, figures or cells", "name a folder like results/micro")
     sections = [*SECTIONS, *_others(results)]
     with _with_cells(results) as unpacked:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import DataError
-from evals.analysis.rendering.cell_words import points
+from evals.analysis.rendering.cell_words import MINUS, points
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}  # a sign too: colour alone says nothing
-COLUMNS = ("Verdict", "Effect", "Seeds", "The paper", "Why, or what would decide")
+COLUMNS = ("Verdict", "Effect", "Seeds", "The paper", "Why, or what would decide", "Positive control")
+UNITS = {"points": "points", "ratio": "times", "cosine": "cosine"}  # of an effect, as they are read
 
 
 def verdicts(path: Path) -> str:
@@ -56,7 +57,9 @@ def _row(name: str, judged: dict[str, Any], part: dict[str, Any], kind: str = ""
     cells = [word, _effect(part), _text(part.get("seeds")), _number(part.get("paper"), part)]
     values = "".join(f"<td>{cell}</td>" for cell in cells)
     why = f"{_text(judged.get('why'))}{_behind(part.get('cells') or [])}"
-    return f'<tr{kind}><th scope="row">{name}</th>{values}<td class="why">{why}</td></tr>'
+    control = _text((part.get("control") or {}).get("state"))
+    rest = f'<td class="why">{why}</td><td class="why">{control}</td>'
+    return f'<tr{kind}><th scope="row">{name}</th>{values}{rest}</tr>'
 
 
 def _behind(cells: list[str]) -> str:
@@ -76,11 +79,11 @@ def _effect(part: dict[str, Any]) -> str:
 
 
 def _number(value: float | None, part: dict[str, Any]) -> str:
-    return "" if value is None else f"{_bare(value, part)} {'times' if part.get('unit') == 'ratio' else 'points'}"
+    return "" if value is None else f"{_bare(value, part)} {UNITS[part['unit']]}"
 
 
 def _bare(value: float, part: dict[str, Any]) -> str:
-    return f"{value:.3f}" if part.get("unit") == "ratio" else points(value / 100)
+    return points(value / 100) if part["unit"] == "points" else f"{value:.3f}".replace("-", MINUS)
 
 
 def _text(value: object) -> str:

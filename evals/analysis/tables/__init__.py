@@ -6,6 +6,7 @@ from evals.analysis.registry import Table
 
 TABLES: dict[str, Table] = {
     "table2": Table(others=("table2_main.tex",)),
+    "bases": Table(),
     "table3": Table(),
     "table4": Table(),
     "table5": Table(),
@@ -16,6 +17,7 @@ TABLES: dict[str, Table] = {
     "tuning": Table(),
     "noise": Table(),
     "credit": Table(cells="all", reads_credit=True),
-    "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json")),
+    "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json"), reads_gradients=True),
+    "gradients": Table(reads_gradients=True),
     "publishedcheck": Table(),
 }

@@ -12,6 +12,7 @@ from typing import get_args
 import pandas as pd
 
 from contracts.files import write_text
+from contracts.gradients import ESTIMATES, GradientLine
 from contracts.reading import read_lines
 from evals.analysis.cells import Arm, read_arms
 from evals.analysis.claims.judged import JudgedClaim, JudgedClaims, JudgedControl, JudgedPart
@@ -21,7 +22,6 @@ from evals.analysis.claims.records import (
     Accuracy,
     Claim,
     Claims,
-    GradientLine,
     Gradients,
     Part,
     Time,
@@ -30,6 +30,7 @@ from evals.analysis.claims.records import (
 )
 from evals.analysis.claims.verdicts import ClaimVerdict, PartVerdict, judge
 from evals.analysis.display import PAPER_ORDER, listed, method_name
+from evals.analysis.gradient_results import FOLDER
 from evals.analysis.rendering.captions import Words, made, title
 from evals.analysis.rendering.cell_words import MINUS, points
 from evals.analysis.rendering.document import write_document
@@ -38,7 +39,6 @@ from evals.analysis.rendering.layout import Part as TablePart
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Verdict
 
-GRADIENTS = "gradients/estimates.jsonl"  # beside the folder of tables
 OWN = "Methods that are not the paper's"
 RIVALS = ("base", "grpo", "cepo")  # what a method of one's own is compared with
 
@@ -53,11 +53,11 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     claims, arms = load_claims(published), read_arms(cells)
     world = arms[0].folders[0].cell.world
     known = {(arm.scale, arm.method, arm.variant): arm for arm in arms}
-    estimates = out.parent / GRADIENTS
+    estimates = out.parent / FOLDER / ESTIMATES
     evidence = ClaimEvidence(known, read_lines(GradientLine, estimates) if estimates.exists() else ())
     judged = [judge(claim, evidence) for claim in [*claims.claims, *own_claims(arms)]]
     paths = write_document(
-        out, "claims", _words(judged, arms, world), [_table(judged, world)], _frame(judged, claims, world)
+        out, "claims", _words(judged, arms, world), [verdict_table(judged, world)], _frame(judged, claims, world)
     )
     record = JudgedClaims(
         world=world, models=_models(arms), claims=[_record(one, claims, world) for one in judged]
@@ -66,10 +66,13 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
 
 
 def own_claims(arms: Sequence[Arm]) -> list[Claim]:
-    """Whether each method that is not the paper's beats its rivals on average, at every scale it was run at."""
+    """Whether each method that is not the paper's beats its rivals on average, at every scale it was run at.
+
+    Controls are no rivals: that the oracle knows more than CEPO is no claim.
+    """
     claims = []
     for arm in arms:
-        if arm.method not in PAPER_ORDER and arm.variant == "default":
+        if arm.method not in PAPER_ORDER and arm.variant == "default" and not arm.is_control:
             common = {"kind": "accuracy", "scale": arm.scale, "ours": arm.method, "expect": "higher", "tolerance": 1.0}
             claims += [
                 Claim(
@@ -95,7 +98,7 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
     elsewhere = "" if world == "paper" else "; the paper's sentences are about Qwen3-VL: this reproduces none"
     caption = [
         f"Of {len(judged)} claims {listed(counts)}. Tested in the {world} world ({models}){elsewhere}.",
-        "Effects in points (time: ratio), with 95 % intervals over what stands beside them.",
+        "Effects in points (time: ratio; gradients: ratio or cosine); 95 % intervals over what stands beside them.",
         "Supported: every part's interval lies on the side that the claim names. Contradicted: on the other, or with "
         "no room for a difference that counts. Undecided: neither; the seeds named would decide four times in five if "
         "the effect and the variance of seeds are as seen. Rows that begin with a dash are parts of the claim above.",
@@ -107,7 +110,8 @@ def _words(judged: Sequence[ClaimVerdict], arms: Sequence[Arm], world: str) -> W
     return Words(title("claims", world), caption, [], {})
 
 
-def _table(judged: Sequence[ClaimVerdict], world: str) -> TablePart:
+def verdict_table(judged: Sequence[ClaimVerdict], world: str) -> TablePart:
+    """Claims by topic, each with its verdict, number and control."""
     columns = [
         "verdict",
         "effect",

@@ -20,13 +20,19 @@ from evals.statistics.intervals import AVERAGE
 
 BASE = "base"
 PLACES = 6  # decimals of correlations in the .csv: digits far behind differ from one processor to the next
-RELATED = ("auroc", "average_precision", "slip_auroc", "slip_rate", "filler_rate")  # measures that accuracy may go with
+# Measures that accuracy may go with.
+RELATED = (
+    "auroc", "average_precision", "slip_auroc", "auroc_uncertain", "slip_auroc_uncertain", "slip_rate", "filler_rate",
+)  # fmt: skip
 CAPTION = [
     "A token's weight is its credit over the advantage of its rollout. Decisive tokens carry the problem's own content "
     "(a fact's number, a number read, an operator, a result), slips are wrong by themselves, filler is neither: read "
     "off each rollout's chain by a parser.",
     "AUROC and average precision (AP) of |weight \u2212 1| for decisive tokens; AUROC of the weight for slips among "
     "tokens of rollouts with a negative advantage: 1 blames slips first, 0.5 is chance.",
+    "Uncertain: the policy's entropy at the token was above 0.2 nats. A token of which the policy is sure has hardly "
+    "any gradient, whatever credit it gets, and any teacher leaves its weight near 1: what a teacher adds shows among "
+    "uncertain tokens. Beside it the AUROC of the entropy itself, which needs no teacher.",
     "Rates: share of all credit over share of tokens; 1 is what uniform credit gives. Evidence within 0.01 nats of 0 "
     "counts as zero.",
     "GRPO's credit is uniform: it ranks no token, so its AUROC is absent, not 0.5. OPSD and SDPO give no credit; "

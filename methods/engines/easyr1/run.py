@@ -3,11 +3,9 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,8 @@ from methods.engines.easyr1.checks import check_versions, installed_versions
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.shared.kept_rollouts import join
 from methods.engines.shared.run_record import Started, run_record
+from methods.shared.lifetimes import end_with_parent
 
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 PASSED_ON = ("PYTHONPATH", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RAY_AUTH_MODE")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARN", "NCCL_DEBUG": "WARN"}
 EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
@@ -34,6 +32,9 @@ EASYR1_ENV = {  # EasyR1's own, verl/trainer/main.py
     "CUDA_DEVICE_MAX_CONNECTIONS": "1",
     "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
 }
+OBJECT_STORE = (
+    4 * 2**30
+)  # bytes of shared memory for Ray; its own choice, 30 % of the host, is too much for eight cells
 PACKAGES = ("vllm", "ray", "tensordict")  # versions noted in run.json besides the local engine's
 
 
@@ -54,7 +55,8 @@ def start_ray(job: TrainingJob) -> None:
     """Join the Ray cluster of the config, or start one on this machine. TrainError if it has too few GPUs."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | QUIET | EASYR1_ENV
     address = job.easyr1.ray_address
-    own: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE}
+    own: dict[str, Any] = {} if address else local
     ray.init(address=address or "local", runtime_env={"env_vars": env}, **own)
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if gpus < job.workers:
@@ -121,8 +123,8 @@ def user_error(error: BaseException) -> UserError | None:
 
 
 def main(path: Path) -> int:
-    """Run the job; returns the exit status. An error for the user is written to ``failure.json`` beside the job."""
-    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    """Exit status; an error a user can act on goes into ``failure.json`` beside the job."""
+    end_with_parent()
     job = TrainingJob.model_validate_json(path.read_text())
     try:
         run(job)

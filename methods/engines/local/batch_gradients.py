@@ -1,8 +1,8 @@
-"""The gradient of every method on the same rollouts: one forward pass, one backward pass for each method.
+"""The gradient of every method on the same rollouts, from one forward pass.
 
-It is the gradient of a method's first update if the batch is one mini-batch. The policy that is updated is then the one
-that sampled, so the ratio is 1 and nothing is clipped: the gradient of the surrogate is that of -credit *
-log-probability.
+It is the gradient of a method's first update, with the batch as one mini-batch: the policy is the one that sampled, the
+ratio is 1 and clips nothing, so that the surrogate's gradient is that of -credit * log-probability. That is linear in
+credit: a method whose credit is a combination of other methods' needs no backward pass of its own.
 
 For small models in float32 gradients are taken with respect to the weights of the layers that have an adapter, with the
 adapter added (``folded``). Those do not depend on how the adapter starts: in a new adapter B = 0, so A has no gradient
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from methods.base import Method, Rollouts
@@ -27,16 +27,31 @@ from methods.engines.local.update import matching_loss
 from methods.engines.shared.experience import Experience
 from methods.shared.surrogate import token_weights
 
-TokenLoss = Callable[[Chunk, Float[Tensor, "b T"]], Float[Tensor, "b T"]]  # from a chunk and its log-probs
+SAME = 1e-6  # of a row's length: what is left of it beside a combination of others is rounding of float32
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What one method minimises on a batch: the sum over tokens of ``loss`` times ``share``."""
+class CreditObjective:
+    """Minimise the sum over tokens of ``weight`` times log-probability."""
 
-    loss: TokenLoss
+    weight: Float[Tensor, "B T"]
+
+    @property
+    def moving(self) -> Bool[Tensor, " B"]:
+        """Rollouts that can have a gradient."""
+        return (self.weight != 0).any(1)
+
+
+@dataclass(frozen=True)
+class MatchingObjective:
+    """Minimise ``divergence`` of each token of a chunk, times ``share``, added up."""
+
+    divergence: Callable[[Chunk], Float[Tensor, "b T"]]
     share: Float[Tensor, "B T"]
     moving: Bool[Tensor, " B"]  # rollouts that can have a gradient
+
+
+Objective = CreditObjective | MatchingObjective
 
 
 def objective_of(policy: Policy, method: Method, experience: Experience) -> Objective:
@@ -44,14 +59,14 @@ def objective_of(policy: Policy, method: Method, experience: Experience) -> Obje
     rollouts = experience.rollouts
     share = token_weights(rollouts.mask, method.loss_avg)
     if not method.matches_distributions:
-        return _on_credit(method.credit(rollouts, 0), share)
+        return CreditObjective(-method.credit(rollouts, 0) * share)
     divergence = matching_loss(policy, method, rollouts, experience.teacher_hidden)
     moving = torch.stack(list(rollouts.has.values())).any(0)
-    return Objective(lambda chunk, _: divergence(chunk)[0], share, moving)
+    return MatchingObjective(lambda chunk: divergence(chunk)[0], share, moving)
 
 
-def policy_gradient(rollouts: Rollouts) -> Objective:
-    """Return the policy gradient of the reward. Its credit is the reward minus the mean reward of the *other* members.
+def policy_gradient(rollouts: Rollouts) -> CreditObjective:
+    """The policy gradient of the reward: its credit is the reward less the mean of the *other* members' rewards.
 
     It has no bias, unlike GRPO's gradient: nothing is divided by a standard deviation or by a number of tokens.
     """
@@ -60,35 +75,85 @@ def policy_gradient(rollouts: Rollouts) -> Objective:
     others = same.sum(1) - 1
     if not bool((others > 0).all()):
         raise ValueError("the policy gradient needs at least two rollouts to a problem")
-    credit = reward - (same @ reward - reward) / others
-    return _on_credit(credit.to(rollouts.mask.dtype)[:, None] * rollouts.mask, rollouts.mask / len(reward))
-
-
-def _on_credit(credit: Float[Tensor, "B T"], share: Float[Tensor, "B T"]) -> Objective:
-    def loss(chunk: Chunk, logp: Tensor) -> Tensor:
-        return -logp * credit[chunk.rows, : logp.shape[1]]
-
-    return Objective(loss, share, (credit != 0).any(1))
+    credit = (reward - (same @ reward - reward) / others).to(rollouts.mask.dtype)
+    return CreditObjective(-credit[:, None] * rollouts.mask / len(reward))
 
 
 def batch_gradients(
     policy: Policy, objectives: Sequence[Objective], experience: Experience, size: int, temperature: float,
     score_dtype: str,
 ) -> Float[Tensor, "M N"]:  # fmt: skip
-    """Return the gradient of each objective as one vector. At most ``size`` rollouts run in one pass."""
-    rows = torch.stack([one.moving for one in objectives]).any(0).nonzero()[:, 0]
+    """The gradients of all objectives, flattened, in their order; at most ``size`` rollouts in one pass."""
+    credited = [place for place, one in enumerate(objectives) if isinstance(one, CreditObjective)]
+    chosen, mixing = independent([objectives[place].weight.flatten() for place in credited])  # pyright: ignore
+    passed = [credited[place] for place in chosen] + [p for p in range(len(objectives)) if p not in credited]
+    found = _passed([objectives[place] for place in passed], policy, experience, size, temperature, score_dtype)
+    gradients = found.new_zeros(len(objectives), found.shape[1])
+    gradients[passed[len(chosen) :]] = found[len(chosen) :]
+    gradients[credited] = mixing.to(found) @ found[: len(chosen)]
+    return gradients
+
+
+def independent(rows: Sequence[Float[Tensor, " N"]]) -> tuple[list[int], Float[Tensor, "M R"]]:
+    """Places of R rows that span all M rows, and every row as a combination of these; a row of zeros needs none."""
+    known: list[int] = []
+    mixing = torch.zeros(len(rows), len(rows), dtype=torch.float64)
+    for place, row in enumerate(row.double() for row in rows):
+        if not row.any():
+            continue
+        if known:
+            basis = torch.stack([rows[k].double() for k in known], dim=1)
+            parts = torch.linalg.lstsq(basis, row[:, None]).solution
+            if (row - (basis @ parts)[:, 0]).norm() <= SAME * row.norm():
+                mixing[place, : len(known)] = parts[:, 0].cpu()
+                continue
+        mixing[place, len(known)] = 1.0
+        known.append(place)
+    return known, mixing[:, : len(known)]
+
+
+def _passed(
+    objectives: Sequence[Objective], policy: Policy, experience: Experience, size: int, temperature: float,
+    score_dtype: str,
+) -> Float[Tensor, "R N"]:  # fmt: skip
+    """The gradients of objectives by a backward pass each."""
     with autocast(policy, score_dtype), differentiated(policy) as weights:
         total = torch.zeros(len(objectives), sum(w.numel() for w in weights), device=policy.device)
-        for chunk in chunks(policy, experience.contexts, rows, experience.responses, size):
-            logp = token_logp(policy, chunk, temperature)
-            for gradient, objective in zip(total, objectives, strict=True):
-                if bool(objective.moving[chunk.rows].any()):
-                    per_token = objective.loss(chunk, logp) * objective.share[chunk.rows, : logp.shape[1]]
-                    parts = torch.autograd.grad(
-                        per_token.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
+        for rows in _apart(objectives):
+            for chunk in chunks(policy, experience.contexts, rows, experience.responses, size):
+                for place, loss in _losses(objectives, policy, chunk, temperature):
+                    found = torch.autograd.grad(
+                        loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True
                     )
-                    gradient += torch.cat([one.flatten() for one in parts])
+                    total[place] += torch.cat([one.flatten() for one in found])
     return total
+
+
+def _apart(objectives: Sequence[Objective]) -> list[Int[Tensor, " R"]]:
+    """Rollouts that get credit from any objective, and the others that move: a backward pass is no longer than needed.
+
+    Credit leaves out all-right and all-wrong groups, distribution matching does not.
+    """
+    moving = [torch.zeros_like(objectives[0].moving)] * 2 if objectives else []
+    for one in objectives:
+        kind = 0 if isinstance(one, CreditObjective) else 1
+        moving[kind] = moving[kind] | one.moving
+    return [moving[0].nonzero()[:, 0], (moving[1] & ~moving[0]).nonzero()[:, 0]] if moving else []
+
+
+def _losses(
+    objectives: Sequence[Objective], policy: Policy, chunk: Chunk, temperature: float
+) -> Iterator[tuple[int, Float[Tensor, ""]]]:
+    """Place and loss on a chunk of every objective that it moves; log-probs are computed once, if they are needed."""
+    logp, length = None, chunk.mask.shape[1]
+    for place, one in enumerate(objectives):
+        if not bool(one.moving[chunk.rows].any()):
+            continue
+        if isinstance(one, CreditObjective):
+            logp = token_logp(policy, chunk, temperature) if logp is None else logp
+            yield place, (logp * one.weight[chunk.rows, :length]).sum()
+        else:
+            yield place, (one.divergence(chunk) * one.share[chunk.rows, :length]).sum()
 
 
 def is_folded(policy: Policy, score_dtype: str) -> bool:

@@ -69,7 +69,7 @@ class Gatherer:
         logp, has, hidden = dict(rollouts.logp), dict(rollouts.has), torch.zeros(0)
         for name, teacher in method.teachers().items():
             references = choose_references(method, teacher, members, [p.answer for p in problems], seed, step)
-            contexts = self._contexts(teacher, problems, visions, references)
+            contexts = reference_contexts(policy, method, teacher, problems, visions, references)
             has[name] = torch.tensor([r is not None for r in references], device=policy.device)
             ask = (policy, self.teachers, teacher, contexts)
             if method.matches_distributions:
@@ -79,23 +79,24 @@ class Gatherer:
                 logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
         return replace(rollouts, logp=logp, has=has), hidden
 
-    def _contexts(
-        self, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
-        references: Sequence[Reference | None],
-    ) -> list[Prompt | None]:  # fmt: skip
-        """Make one prompt object for each distinct pair of problem and reference, so that it is read only once."""
-        made: dict[tuple[int, Reference], Prompt] = {}
-        contexts: list[Prompt | None] = []
-        for row, reference in enumerate(references):
-            if reference is None:
-                contexts.append(None)
-                continue
-            key = (place, reference) = row // self.method.group_size, reference
-            if key not in made:
-                text, tokenizer = problems[place].text, self.policy.processor.tokenizer
-                made[key] = teacher_context(tokenizer, self.method, teacher, text, visions[place], reference)
-            contexts.append(made[key])
-        return contexts
+
+def reference_contexts(
+    policy: Policy, method: Method, teacher: Teacher, problems: Sequence[Problem], visions: Sequence[list[Vision]],
+    references: Sequence[Reference | None],
+) -> list[Prompt | None]:  # fmt: skip
+    """What a teacher reads for each rollout: one object per distinct (problem, reference), so that it is read once."""
+    made: dict[tuple[int, Reference], Prompt] = {}
+    contexts: list[Prompt | None] = []
+    for row, reference in enumerate(references):
+        if reference is None:
+            contexts.append(None)
+            continue
+        key = (place, reference) = row // method.group_size, reference
+        if key not in made:
+            text, tokenizer = problems[place].text, policy.processor.tokenizer
+            made[key] = teacher_context(tokenizer, method, teacher, text, visions[place], reference)
+        contexts.append(made[key])
+    return contexts
 
 
 def look_at(policy: Policy, problems: Sequence[Problem]) -> list[list[Vision]]:

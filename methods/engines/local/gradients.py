@@ -1,9 +1,8 @@
-"""Measure the gradient of every method at one state of the policy, on K batches of new rollouts. Nothing is trained.
+"""The gradient of every method at one state of the policy, on batches of fresh rollouts, without training.
 
-All methods get the same rollouts, sampled and rewarded with the options of the first of them. The policy gradient of
-the reward, ``pg``, is measured beside the methods. Options that follow a schedule have their value at rollout step 0.
-Of the gradients only their inner products are kept (Gram matrix): exact within a batch, estimated from a random sketch
-between batches.
+All methods see the same rollouts, sampled and rewarded as the first of them has it; beside them stands ``pg``, the
+policy gradient of the reward. Options that follow a schedule are those of rollout step 0. What is kept of a batch's
+gradients are their products, and a random sketch of each for the products with other batches.
 """
 
 from __future__ import annotations
@@ -13,25 +12,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from peft import set_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from contracts.errors import ConfigError, DataError
-from contracts.gradients import TARGET, GradientReport
 from contracts.rollouts import Label
 from methods.base import Method
 from methods.engines.local.batch_gradients import batch_gradients, is_folded, objective_of, policy_gradient
 from methods.engines.local.clock import Clock
-from methods.engines.local.experience import Gatherer, look_at
+from methods.engines.local.experience import Gatherer
 from methods.engines.local.policy import Policy
+from methods.engines.local.prompt_length import prompt_length
+from methods.engines.local.shared_teachers import SharedTeachers
 from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.shared.count_sketch import CountSketch, exact_products
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem, step_rows
+from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
 from methods.shared.advantage import group_mix
@@ -52,7 +53,19 @@ class GradientSettings:
     prompts: int = 8  # problems of a batch
     group_size: int = 8  # rollouts to each problem
     dimension: int = 32768  # of the sketch; the relative error of a product is about sqrt(2 / dimension)
-    micro_batch: int = 256  # rollouts in one pass
+    micro_batch: int = 256  # rollouts in one forward and backward pass
+    sampled_at_once: int = 64  # rollouts; sampling keeps no activations
+
+
+@dataclass(frozen=True)
+class GradientBatch:
+    """What is kept of the gradients of M objectives on one batch, the policy gradient last."""
+
+    sketch: Float[Tensor, "M D"]
+    products: Float[Tensor, "M M"]  # exact
+    facts: dict[str, float]  # of the rollouts; names as in GradientReport
+    numbers: int  # length of one gradient
+    folded: bool  # gradients of the layers' weights, else of the adapter
 
 
 class GradientMeter:
@@ -62,18 +75,19 @@ class GradientMeter:
         self, policy: Policy, methods: Mapping[str, Method], problems: Sequence[Problem], grader: Grader,
         settings: GradientSettings, seed: int, label: Label | None = None,
     ) -> None:  # fmt: skip
-        """Raises ConfigError if a method needs labels of tokens and ``label`` is None."""
-        self.policy, self.problems, self.settings, self.seed, self.label = policy, problems, settings, seed, label
+        """ConfigError where a method needs labels of tokens and ``label`` is None."""
+        self.policy, self.settings, self.seed, self.label = policy, settings, seed, label
         self.methods = on_same_rollouts(methods, settings)
         needing = [name for name, method in self.methods.items() if method.labels]
         if needing and label is None:
             cause = f"{', '.join(needing)} need labels of tokens, which this world does not have"
             raise ConfigError("methods", cause, "leave them out, or measure in the micro world")
-        wanted = {t.weights for method in self.methods.values() for t in method.teachers().values()}
-        self.teachers = AdapterTeachers(policy, wanted)
-        size = settings.micro_batch
-        self.gatherers = {n: Gatherer(policy, m, grader, self.teachers, size) for n, m in self.methods.items()}
-        self.sampling = Gatherer(policy, _without_teachers(self.first), grader, self.teachers, size)
+        first, limit = self.first, prompt_limit(self.first)
+        self.problems = short_enough(problems, first, lambda problem: prompt_length(policy, first, problem, limit))
+        self.teachers = SharedTeachers(policy, self.methods, settings.micro_batch)
+        nobody = AdapterTeachers(policy, set())
+        self.sampling = Gatherer(policy, _without_teachers(first), grader, nobody, settings.sampled_at_once)
+        self._sketch: CountSketch | None = None
 
     @property
     def first(self) -> Method:
@@ -92,52 +106,31 @@ class GradientMeter:
         return problems, replace(found, rollouts=labelled)
 
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
-        """Return the gradient of each method and, in the last row, the policy gradient."""
-        seed, visions = seeding.stream(self.seed, "rollout", batch), look_at(self.policy, problems)
-        objectives = []
-        for name, method in self.methods.items():
-            own = experience
-            if method.matches_distributions or method.needs_teachers(0):
-                rollouts, hidden = self.gatherers[name].ask_teachers(
-                    problems, visions, experience.members, experience.responses, experience.rollouts, seed, 0
-                )
-                own = replace(experience, rollouts=rollouts, teacher_hidden=hidden)
-            objectives.append(objective_of(self.policy, method, own))
+        """The gradients of all methods and, last, of the policy gradient."""
+        told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
+        objectives = [objective_of(self.policy, m, told.get(n, experience)) for n, m in self.methods.items()]
         objectives.append(policy_gradient(experience.rollouts))
         passes = (self.settings.micro_batch, self.first.temperature, self.first.score_dtype)
         return batch_gradients(self.policy, objectives, experience, *passes)
 
-    def measure(self, state: str) -> tuple[GradientReport, Float[np.ndarray, "K M K M"]]:
-        """Measure all batches. Returns the report and the inner products; ``state`` names the state of the policy."""
-        begun, sketches, exact, seen = time.perf_counter(), [], [], list[tuple[float, ...]]()
-        sketch, length = None, 0
-        for batch in range(self.settings.batches):
-            problems, experience = self.experience(batch)
-            gradients = self.gradients(batch, problems, experience)
-            if sketch is None:
-                sketch = CountSketch(gradients.shape[1], self.settings.dimension, self.seed, gradients.device)
-            length = gradients.shape[1]
-            sketches.append(sketch(gradients).double().cpu())
-            exact.append(exact_products(gradients).cpu())
-            seen.append(_facts(experience))
-        accuracy, mixed, tokens, labelled = np.mean(seen, axis=0).tolist()
-        report = GradientReport(
-            methods=[*self.methods, TARGET],
-            batches=self.settings.batches,
-            prompts=self.settings.prompts,
-            group_size=self.settings.group_size,
-            state=state,
-            seed=self.seed,
-            differentiated="folded" if is_folded(self.policy, self.first.score_dtype) else "adapter",
-            numbers=length,
-            dimension=self.settings.dimension,
-            accuracy=accuracy,
-            mixed=mixed,
-            tokens=tokens,
-            labelled=labelled if self.label else None,
-            seconds=time.perf_counter() - begun,
+    def measure(self, batch: int) -> GradientBatch:
+        """The gradients of the 0-based ``batch``, as far as they are kept."""
+        begun = time.perf_counter()
+        problems, experience = self.experience(batch)
+        gradients = self.gradients(batch, problems, experience)
+        sketch = self._sketched(gradients)
+        return GradientBatch(
+            sketch=sketch,
+            products=exact_products(gradients).cpu(),
+            facts=_facts(experience) | {"seconds": time.perf_counter() - begun},
+            numbers=gradients.shape[1],
+            folded=is_folded(self.policy, self.first.score_dtype),
         )
-        return report, gram_matrix(torch.stack(sketches), torch.stack(exact)).numpy()
+
+    def _sketched(self, gradients: Float[Tensor, "M N"]) -> Float[Tensor, "M D"]:
+        if self._sketch is None:
+            self._sketch = CountSketch(gradients.shape[1], self.settings.dimension, self.seed, gradients.device)
+        return self._sketch(gradients).cpu()
 
 
 def on_same_rollouts(methods: Mapping[str, Method], settings: GradientSettings) -> dict[str, Method]:
@@ -152,7 +145,7 @@ def load_adapter(policy: Policy, folder: Path) -> None:
     """Load a trained cell's adapter into the policy. Raises DataError if it does not fit."""
     try:
         result = set_peft_model_state_dict(policy.model, load_file(folder / "adapter_model.safetensors"))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise DataError(str(folder), f"the adapter does not load ({error})", "train the cell again") from error
     if result.unexpected_keys or set(result.missing_keys) & set(policy.trainable):
         raise DataError(str(folder), "its tensors do not fit the base model", "train the cell again")
@@ -161,7 +154,7 @@ def load_adapter(policy: Policy, folder: Path) -> None:
 def gram_matrix(sketches: Float[Tensor, "K M D"], exact: Float[Tensor, "K M M"]) -> Float[Tensor, "K M K M"]:
     """Inner products of all gradients: between batches from the sketches, within a batch the exact ones."""
     batches, methods, _ = sketches.shape
-    rows = sketches.reshape(batches * methods, -1)
+    rows = sketches.double().reshape(batches * methods, -1)
     gram = (rows @ rows.T).reshape(batches, methods, batches, methods)
     each = torch.arange(batches)
     gram[each, :, each, :] = exact
@@ -169,14 +162,18 @@ def gram_matrix(sketches: Float[Tensor, "K M D"], exact: Float[Tensor, "K M M"])
 
 
 def _without_teachers(method: Method) -> Method:
-    """Return a method with the same rollouts and without teachers; teachers are asked later, for each method."""
+    """A method with the same rollouts that asks nobody: teachers are asked for all methods together."""
     shared = {name: getattr(method, name) for name in OF_THE_ROLLOUTS}
     return Method(**shared)
 
 
-def _facts(experience: Experience) -> tuple[float, float, float, float]:
-    """Return accuracy, share of mixed groups, number of response tokens, and share of rollouts with labels."""
+def _facts(experience: Experience) -> dict[str, float]:
+    """Accuracy, share of mixed groups, response tokens, share of rollouts with labels."""
     rollouts = experience.rollouts
-    mixed = group_mix(rollouts.correct, rollouts.group)["mixed"]
     read = torch.stack(list(rollouts.labels.values())).any(0).any(1) if rollouts.labels else rollouts.correct * False
-    return float(rollouts.correct.float().mean()), mixed, float(rollouts.mask.sum()), float(read.float().mean())
+    return {
+        "accuracy": float(rollouts.correct.float().mean()),
+        "mixed": group_mix(rollouts.correct, rollouts.group)["mixed"],
+        "tokens": float(rollouts.mask.sum()),
+        "labelled": float(read.float().mean()),
+    }

@@ -23,6 +23,7 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.memory import forget_products, keep_freed_memory
 from methods.engines.local.policy import Policy
+from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import Sampler, roll_out
 from methods.engines.local.step_record import step_record
 from methods.engines.local.teacher_weights import AdapterTeachers, update_norm
@@ -38,13 +39,11 @@ from methods.engines.shared.settings import SharedSettings
 from methods.engines.shared.step_lines import read_steps, write_steps
 from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
-from methods.shared.contexts import MATH_SHORT, student_prompt
 from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 from methods.shared.schedule import lr_factor
 
-CHAT_BYTES = 256  # more than the chat template adds around a problem
-SETTINGS = SharedSettings  # the settings that ``train`` takes
+SETTINGS = SharedSettings  # what ``train`` is told
 
 
 class Trainer:
@@ -189,18 +188,6 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
             with clock.phase("save"):
                 checkpoint.save(trainer.state, step + 1, trainer.cell.digest, resumed_at, *tensors)
     return resumed_at
-
-
-def prompt_length(policy: Policy, method: Method, problem: Problem, limit: int) -> int:
-    """Tokens of the student's prompt, or an upper bound of them if that is within ``limit``.
-
-    The bound is the number of bytes: a token has at least one.
-    """
-    counts = policy.vision_tokens(problem.image_sizes())
-    bound = len(problem.text.encode()) + len(MATH_SHORT.encode()) + CHAT_BYTES + sum(counts)
-    if bound <= limit:
-        return bound
-    return len(student_prompt(policy.processor.tokenizer, problem.text, method.prompt_template, counts))
 
 
 def _dump(experience: Experience) -> dict[str, torch.Tensor]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 
 from contracts.errors import ConfigError, EvalError
-from evals.local_model import Answer
-from evals.vllm.model import NEUTRAL, Sampled, check_answers, gpu_shares
+from evals.vllm.model import Sampled, check_answers, cut_by_length, gpu_shares
+from evals.vllm.reply import NEUTRAL, Reply, reply_of
 from evals.vllm.settings import Evaluation, VllmSettings
 from methods.engines.registry import ENGINES, SAMPLERS
 from methods.shared.vllm import check, environment, lacking, room_for
@@ -25,7 +27,8 @@ def made(**config: object) -> tuple[str, str, str]:
     """Digest of a cell, how it is evaluated, and the settings its evaluation is told."""
     found = study(minimal(**config))
     cell = found.grid.cell(KEY)
-    return cell.digest, found.recipes.evaluation(cell), found.cells.evaluation_settings
+    wildcards = SimpleNamespace(method=KEY.method, scale=KEY.scale, variant=KEY.variant, seed=str(KEY.seed))
+    return cell.digest, found.recipes.evaluation(cell), found.cells.evaluation_settings(wildcards)
 
 
 def test_settings_of_vllm_change_nothing_where_it_is_not_chosen():
@@ -33,6 +36,30 @@ def test_settings_of_vllm_change_nothing_where_it_is_not_chosen():
     assert made(evaluation={"vllm": {"tensor_parallel": 2}}) == plain
     assert made(engine_settings={"vllm": {"enforce_eager": True}}) == plain
     assert "vllm" not in plain[1] + plain[2] and "backend" not in plain[2]
+
+
+def test_another_way_to_sample_is_another_evaluation_of_the_base_alone():
+    found = study(minimal(samplings={"bare": {"top_k": 0, "max_new_tokens": None}}))
+    base, bare = (found.grid.cell(Key("base", "small", variant, 1)) for variant in ("default", "bare"))
+    assert found.recipes.evaluation(base) != found.recipes.evaluation(bare)
+    changed = found.recipes.settings(bare, 2)
+    assert (changed.top_k, changed.presence_penalty, changed.seed) == (
+        0,
+        found.recipes.settings(base).presence_penalty,
+        2,
+    )
+    assert "max_new_tokens" not in changed.generation() and changed.least_tokens == 4096
+    with pytest.raises(ConfigError, match="the untrained base has no variant 'other'; it has default and bare"):
+        found.grid.check_key(Key("base", "small", "other", 1), "cell")
+
+
+def test_a_kill_may_be_followed_by_other_settings_of_speed_and_no_others():
+    def depends(**evaluation: object) -> str:
+        found = study(minimal(evaluation=evaluation))
+        return found.recipes.answers(found.grid.cell(KEY))
+
+    assert depends(batch_size=7) == depends(batch_size=9) == depends(limit=3)
+    assert len({depends(), depends(top_k=3), depends(seed=4), depends(backend="vllm")}) == 4
 
 
 def test_another_backend_is_another_evaluation_of_the_same_cell():
@@ -87,20 +114,15 @@ def test_room_for_an_adapter():
         room_for(600)
 
 
-def sampled(number: int, **change: object) -> Sampled:
-    return replace(
-        Sampled("prompt", 3, False, GENERATION, GENERATION, number, (7, 8), dict(NEUTRAL), (1, 2, 3)), **change
-    )
+def sampled(number: int, tokens: int = 3, ended: bool = True, **change: object) -> Sampled:
+    reply = Reply("text", tokens, ended, GENERATION, number, [7, 8], [], dict(NEUTRAL))
+    return Sampled("prompt", tokens, not ended, GENERATION, replace(reply, **change))
 
 
 WRONG = {
     "other": ({"others": NEUTRAL | {"repetition_penalty": 1.1}}, r"row 1: was sampled with repetition_penalty=1.1"),
-    "bars": ({"barred": (7,)}, "row 1: 1 tokens were barred, not 2"),
-    "drawn": ({"ids": (1, 8)}, r"row 1: barred tokens were sampled: \[8\]"),
-    "cut": (
-        {"truncated": True},
-        r"row 1: the response was cut after 3 of 8 tokens; raise evaluation.vllm.max_model_len",
-    ),
+    "bars": ({"barred": [7]}, "row 1: 1 tokens were barred, not 2"),
+    "drawn": ({"broke": [8]}, r"row 1: barred tokens were sampled: \[8\]"),
     "seed": ({"seed": 0}, "1 seeds for 2 questions"),
     "none": ({"seed": None}, "1 seeds for 2 questions"),
 }
@@ -110,15 +132,33 @@ WRONG = {
 def test_answers_that_were_sampled_otherwise_are_refused(case: str):
     change, line = WRONG[case]
     answers = {("mmmu_val", 0): sampled(0), ("mmmu_val", 1): sampled(1)}
-    check_answers(answers, (7, 8), 8)
+    check_answers(answers, (7, 8))
     answers["mmmu_val", 1] = sampled(1, **change)
     with pytest.raises(EvalError, match=line):
-        check_answers(answers, (7, 8), 8)
+        check_answers(answers, (7, 8))
 
 
-def test_a_whole_response_may_be_cut_at_the_limit_asked_for():
-    check_answers({("mmmu_val", 0): sampled(0, truncated=True, tokens=8)}, (7, 8), 8)
-    assert isinstance(sampled(0), Answer)
+def test_answers_that_were_cut_are_counted_and_no_error():
+    answers = {
+        ("mmmu_val", 0): sampled(0, tokens=8, ended=False),  # the limit asked for
+        ("mmmu_val", 1): sampled(1, tokens=5, ended=False),  # no more room
+        ("mmmu_val", 2): Sampled("prompt", 0, True, GENERATION, None),  # no room at all: it was never asked
+        ("mmmu_val", 3): sampled(3),
+    }
+    check_answers(answers, (7, 8))
+    assert cut_by_length(answers) == {"cut_by_max_model_len": 2, "prompt_too_long": 1}
+
+
+def test_a_reply_can_be_written_down_whatever_the_engine_held():
+    given = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "presence_penalty": 0.0, "max_tokens": 8}
+    params = SimpleNamespace(
+        **NEUTRAL | given | {"structured_outputs": object()}, seed=3, logit_bias={9: -100.0, 4: 1.0}
+    )
+    completion = SimpleNamespace(text="a", token_ids=(1, 9), finish_reason="length")
+    found = reply_of(SimpleNamespace(outputs=[completion]), params)
+    assert (found.tokens, found.ended, found.barred, found.broke) == (2, False, [9], [9])
+    assert found.held["top_k"] == 0 and "object" in found.others["structured_outputs"]
+    assert Reply(**json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_a_python_without_vllm_is_named_with_what_it_has():

@@ -96,7 +96,7 @@ def test_a_run_s_base_models_become_the_committed_ones(built: Path, tmp_path: Pa
     (tmp_path / "large").write_bytes(b"0" * int(LIMIT))
     with pytest.raises(DataError, match=r"60 MB of base models, 60 MB are the limit; delete"):
         publish(built, tmp_path)
-    with pytest.raises(DataError, match=r"holds no base model that was built here; run: make bases SEEDS=3$"):
+    with pytest.raises(DataError, match=r"holds no base model that was built here; run: make ready-bases SEEDS=3$"):
         publish(tmp_path, tmp_path / "none")
 
 
@@ -104,5 +104,5 @@ def test_committed_base_models_are_of_the_present_recipe_and_small():
     config = read_yaml(Config, ROOT / "workflows" / "configs" / "micro.yaml")
     for folder in sorted(READY.glob("*/s*")):
         made = Recipes(config).ready_base(folder.parent.name, int(folder.name[1:]))
-        assert made is not None and made.folder == folder, f"{folder}: of an older recipe; run: make bases SEEDS=3"
+        assert made is not None and made.folder == folder, f"{folder}: an older recipe; run: make ready-bases SEEDS=3"
     assert sum(path.stat().st_size for path in READY.rglob("*") if path.is_file()) < LIMIT

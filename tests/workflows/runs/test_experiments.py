@@ -20,8 +20,11 @@ MADE = {
     "audit": {"table_audit", "table_credit"},
     "tuning": {"table_tuning"},
     "noise": {"table_noise"},
+    "gradients": {"table_gradients", "figure_gradient_signal"},
 }
+CELLS = [name for name in MADE if name != "gradients"]  # what trains more than the policies that are measured
 DEFAULT = "train cepo small default 1"
+UNTRAINED = {"bases"}
 
 
 @cache
@@ -30,7 +33,7 @@ def plan_of(project: Path, experiments: str, *seeds: str) -> frozenset[str]:
     return frozenset(Project(project).planned("--config", f"experiments=[{experiments}]", *seeds, config=MICRO))
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", CELLS)
 def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Project, name: str):
     planned = plan_of(fresh.root, name)
     products = {job for job in planned if job.startswith(("table_", "figure_"))}
@@ -39,6 +42,24 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
     scales = {job.split()[2] for job in planned if job.startswith("train ")}
     assert scales == ({"small", "large"} if name == "table2" else {"small"})
     assert ("base_model large/s1" in planned) == (name == "table2")
+
+
+def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(fresh: Project):
+    planned = plan_of(fresh.root, "gradients")
+    assert {job for job in planned if job.startswith(("table_", "figure_"))} == MADE["gradients"]
+    states = ("base", "default", "steps=20")
+    measured = {f"gradients {scale} {state} 1" for scale in ("small", "large") for state in states}
+    assert measured | {"gradient_estimates", "track"} <= planned
+    trained = {f"train grpo {scale} {variant} 1" for scale in ("small", "large") for variant in states[1:]}
+    assert {job for job in planned if job.startswith("train ")} == trained
+    assert not any(job.startswith(("evaluate", "check_benchmarks")) for job in planned)
+
+
+def test_bases_are_evaluated_under_each_sampling_and_nothing_is_trained(fresh: Project):
+    planned = fresh.planned("--config", "experiments=bases", config=MICRO)
+    evaluated = {job for job in planned if job.startswith("evaluate ")}
+    assert evaluated == {f"evaluate base {s} {v} 1" for s in ("small", "large") for v in ("default", "as_passed")}
+    assert not any(job.startswith("train ") for job in planned) and "table_bases" in planned
 
 
 ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
@@ -50,18 +71,18 @@ def test_everything_trains_shared_cells_once(fresh: Project):
         assert all(planned > products for products in [MADE[name] for name in experiments.split(",")])
         return {job for job in planned if job.startswith("train ")}
 
-    each = [trained(name) for name in MADE]
+    each = [trained(name) for name in CELLS]
     assert all(DEFAULT in cells for cells in each)
-    together = trained(",".join(MADE))
+    together = trained(",".join(CELLS))
     assert together == set.union(*each)
     assert len(together) < sum(map(len, each))
-    assert len(trained(",".join(MADE), "seeds=[1,2,3]", "every_seed=true")) == 3 * len(together)
-    several = trained(",".join(name for name in MADE if name not in ONE_SEED))
-    assert len(trained(",".join(MADE), "seeds=[1,2,3]")) == len(together) + 2 * len(several)
+    assert len(trained(",".join(CELLS), "seeds=[1,2,3]", "every_seed=true")) == 3 * len(together)
+    several = trained(",".join(name for name in CELLS if name not in ONE_SEED))
+    assert len(trained(",".join(CELLS), "seeds=[1,2,3]")) == len(together) + 2 * len(several)
 
 
 def test_make_everything_runs_every_experiment():
     (line,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("EVERYTHING")]
-    assert set(line.partition(":= ")[2].split(",")) == MADE.keys()
+    assert set(line.partition(":= ")[2].split(",")) == MADE.keys() | UNTRAINED
     named = {path.stem for path in (ROOT / "workflows/configs/experiments").glob("*.yaml")}
-    assert named == MADE.keys() | {"smoke"}
+    assert named == MADE.keys() | UNTRAINED | {"smoke"}

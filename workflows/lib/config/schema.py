@@ -70,6 +70,21 @@ class Variant(Model):
     set: Options = Field(description="option -> value; applied after options.all and options.<method>")
 
 
+class SamplingChange(Model):
+    """Another way to sample the answers of the untrained models; what is left out is as ``evaluation`` has it."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=40, ge=0)
+    presence_penalty: float = Field(default=2.0, ge=-2, le=2)
+    max_new_tokens: int | None = Field(default=32000, ge=1, description="null: each task's own")
+
+    @property
+    def changes(self) -> dict[str, float | int | None]:
+        """What was written."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
 class ExperimentArm(Model):
     """Cells that an experiment asks for: methods x variants x the experiment's scales and seeds."""
 
@@ -83,7 +98,10 @@ class Experiment(Model):
     """One file of ``workflows/configs/experiments/``."""
 
     title: str = Field(description="one line, printed when the experiment runs")
-    arms: list[ExperimentArm] = Field(min_length=1)
+    arms: list[ExperimentArm] = Field(default=[], description="cells that are trained, evaluated and shown")
+    gradients: list[ExperimentArm] = Field(
+        default=[], description="arms whose gradients are measured; methods: null means all of the config and controls"
+    )
     scales: list[str] | None = Field(default=None, description="null: all of the config")
     seeds: list[int] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
@@ -92,6 +110,32 @@ class Experiment(Model):
     repeats: int = Field(default=1, ge=1, description="evaluations of each cell, alike but for the seed of the sampler")
     tables: list[Name] = Field(default=[], description="tables of these cells; evals/analysis/tables lists them")
     figures: list[Name] = Field(default=[], description="figures of these cells; evals/analysis/figures lists them")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Experiment:
+        if not self.arms and not self.gradients:
+            raise ValueError("name 'arms' to train, or 'gradients' to measure")
+        return self
+
+
+class GradientSection(Model):
+    """How gradients are measured: section ``gradients`` of the config."""
+
+    batches: int = Field(default=32, ge=2, description="batches of fresh rollouts at each state, K")
+    prompts: int = Field(default=8, ge=1, description="problems of a batch")
+    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
+    states: list[Name] = Field(
+        default=["base"],
+        min_length=1,
+        description="policies: 'base' is untrained, any other is a variant of GRPO, at the end of its training",
+    )
+    micro_batch: int | None = Field(
+        default=None, ge=1, description="rollouts in one forward and backward pass; null: that of engine_settings"
+    )
+    sampled_at_once: int = Field(default=64, ge=1, description="rollouts that are sampled side by side")
+    dimension: int = Field(
+        default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
+    )
 
 
 class Progress(Model):
@@ -134,6 +178,14 @@ class Resources(Model):
     base: Reserved = Field(default_factory=Reserved, description="making a base model, and what it can do untrained")
     train: Reserved = Field(default_factory=Reserved, description="training one cell")
     evaluate: Reserved = Field(default_factory=Reserved, description="one cell's answers to every benchmark")
+    gradients: Reserved = Field(default_factory=Reserved, description="gradients at one state of the policy")
+
+
+class Estimates(Model):
+    """Times that nobody measured, for the plan; a job of the kind that has finished replaces them."""
+
+    train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
+    evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
 
 
 class Config(Model):
@@ -153,11 +205,15 @@ class Config(Model):
     every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")
+    samplings: dict[Name, SamplingChange] = Field(
+        default={}, description="named ways to sample; each is a variant of the untrained base: base/<scale>/<name>/s1"
+    )
     presets: dict[Name, dict[str, Options]] = Field(
         default={}, description="preset -> method -> option -> value: this world's numbers over a preset of the method"
     )
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    gradients: GradientSection = Field(default_factory=GradientSection)
     engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")
@@ -169,6 +225,10 @@ class Config(Model):
     cell: str | None = Field(default=None, description="<method>/<scale>/<variant>/s<seed> of the target 'cell'")
     progress: Progress = Field(default_factory=Progress)
     resources: Resources = Field(default_factory=Resources)
+    estimates: Estimates = Field(default_factory=Estimates)
+    hub_lock: str | None = Field(
+        default=None, min_length=1, description="what was fetched from the hub: a file beside the config; null: its own"
+    )
 
     def model_name(self, scale: str) -> str:
         """Name of a scale's model in tables."""

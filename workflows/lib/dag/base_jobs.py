@@ -45,7 +45,8 @@ class BaseJobs:
 
     def untrained_record(self, wildcards: Wildcards) -> str:
         """``params`` of the untrained base's record: the complete cell, as JSON."""
-        return self.files.grid.cell(Key(BASE, wildcards.scale, DEFAULT, int(wildcards.seed))).model_dump_json()
+        key = Key(BASE, wildcards.scale, wildcards.variant, int(wildcards.seed))
+        return self.files.grid.cell(self.files.grid.check_key(key, "cell")).model_dump_json()
 
     def built(self, wildcards: Wildcards) -> list[str]:
         """What the target ``bases`` makes: every base model that the config's scales and seeds draw."""

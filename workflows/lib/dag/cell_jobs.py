@@ -45,10 +45,9 @@ class CellJobs:
         key = self.files.key(wildcards)
         return [] if key.method == BASE else f"{self.files.folder(key)}/adapter"
 
-    @property
-    def evaluation_settings(self) -> str:
+    def evaluation_settings(self, wildcards: Wildcards) -> str:
         """``params`` of evaluation: the settings that its backend reads, as JSON."""
-        return self.files.grid.recipes.repeated(0).model_dump_json()
+        return self.files.grid.recipes.settings(self._cell(wildcards)).model_dump_json()
 
     @property
     def evaluation_script(self) -> str:
@@ -60,9 +59,17 @@ class CellJobs:
         """``params`` of evaluation: the cell and how it is evaluated."""
         return self.files.grid.recipes.evaluation(self._cell(wildcards))
 
+    def answers(self, wildcards: Wildcards) -> str:
+        """``params`` of evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards))
+
+    def repeat_answers(self, wildcards: Wildcards) -> str:
+        """``params`` of a further evaluation: what an answer depends on."""
+        return self.files.grid.recipes.answers(self._cell(wildcards), int(wildcards.repeat))
+
     def repeat_settings(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: its settings."""
-        return self.files.grid.recipes.repeated(int(wildcards.repeat)).model_dump_json()
+        return self.files.grid.recipes.settings(self._cell(wildcards), int(wildcards.repeat)).model_dump_json()
 
     def repeat_evaluation(self, wildcards: Wildcards) -> str:
         """``params`` of a further evaluation: the cell and how it is evaluated."""

@@ -15,6 +15,7 @@ from evals.analysis.figures import FIGURES
 from evals.analysis.registry import TRAINED_ONLY, Cells
 from evals.analysis.tables import TABLES
 from workflows.lib.config.schema import Experiment
+from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.grid import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
 
@@ -34,11 +35,12 @@ class ExhibitJob:
 
     files: ResultFiles
     kind: Literal["table", "figure"]
-    name: str  # as experiments name it
-    module: str  # the module that makes it
-    of: Cells  # the cells that it shows
-    reads: tuple[str, ...]  # files of each cell that it reads
-    made: tuple[str, ...]  # names of the files that it writes
+    name: str  # in an experiment
+    module: str  # that makes it
+    of: Cells  # which cells are shown
+    reads: tuple[str, ...]  # files of each cell
+    made: tuple[str, ...]  # names of the files it becomes
+    reads_gradients: bool = False  # also the numbers of measured gradients
 
     @property
     def rule(self) -> str:
@@ -85,12 +87,14 @@ class ExhibitJob:
         keys = self._keys
         of_all = self.files.of_cells(keys, *(name for name in self.reads if name not in TRAINED_ONLY))
         of_trained = self.files.of_cells(trained(keys), *(name for name in self.reads if name in TRAINED_ONLY))
-        return of_all + of_trained + self._repeats()
+        measured = GradientJobs(self.files).products if self.reads_gradients else []
+        return of_all + of_trained + self._repeats() + measured
 
     def recipe(self, wildcards: Wildcards) -> str:
-        """``params``: the code that makes it, and how its cells were evaluated."""
+        """``params``: the code that makes it, how its cells were evaluated and its gradients were measured."""
         grid = self.files.grid
-        return grid.recipes.analysis(self.module, [grid.cell(key) for key in self._keys])
+        made = grid.recipes.analysis(self.module, [grid.cell(key) for key in self._keys])
+        return made + (GradientJobs(self.files).shown() if self.reads_gradients else "")
 
     @property
     def _made(self) -> list[str]:
@@ -133,6 +137,7 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             of=table.cells,
             reads=table.reads,
             made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
+            reads_gradients=table.reads_gradients,
         )
         for name, table in TABLES.items()
     ]
@@ -152,6 +157,7 @@ def figures(files: ResultFiles) -> list[ExhibitJob]:
                 *(f"{file}.{suffix}" for suffix in ("svg", "png") for file in figure.files),
                 *(f"{page}.html" for page in figure.pages),
             ),
+            reads_gradients=figure.reads_gradients,
         )
         for name, figure in FIGURES.items()
     ]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
 from contracts.records import Cell, OptionValue
+from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
 from methods.shared.limits import check_engine_labels, check_engine_option, check_limits
@@ -53,6 +54,9 @@ class Grid:
             self._method(name, place("methods"))
         for section in config.options:
             self._check_section(section)
+        for name in config.samplings:
+            if name == DEFAULT or name in self.variants:
+                raise ConfigError(place("samplings", name), f"'{name}' is taken by a variant", "rename it")
         for preset, methods in config.presets.items():
             self._check_preset(preset, list(methods))
         for name, variant in self.variants.items():
@@ -100,7 +104,7 @@ class Grid:
     def fitting(self) -> dict[str, list[Key]]:
         """Cells of each experiment for which this config has all scales and variants."""
         scales, presets = self.config.scales.keys(), {p for m in self.methods.values() for p in m.presets}
-        variants = self.variants.keys() | presets | {DEFAULT}
+        variants = self.variants.keys() | presets | {DEFAULT} | self.config.samplings.keys()
         return {
             name: self.of_experiment(name)
             for name, e in self.experiments.items()
@@ -123,8 +127,9 @@ class Grid:
         """Return ``key`` if the config has its parts and they fit together. Raises ConfigError otherwise."""
         known(key.scale, self.config.scales, "scale", place)
         if key.method == BASE:
-            if key.variant != DEFAULT:
-                raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"use '{DEFAULT}'")
+            if key.variant != DEFAULT and key.variant not in self.config.samplings:
+                ways = listed([DEFAULT, *self.config.samplings])
+                raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"it has {ways}")
             return key
         method = self._method(key.method, place)
         self._check_labels(method, place)
@@ -159,6 +164,7 @@ class Grid:
             model_name=config.model_name(key.scale),
             options=self._options_of(key.method, key.variant),
             digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
+            control=key.method != BASE and self.methods[key.method].control,
         )
 
     def _options_of(self, method: str, variant: str) -> dict[str, OptionValue]:

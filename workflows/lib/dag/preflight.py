@@ -15,7 +15,13 @@ from workflows.lib.dag.missing import MissingNeed
 from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
 
-USERS = {"problems", "benchmarks", "base_model", "train"}  # rules that need models, data or the checkout of EasyR1
+USERS = {
+    "problems",
+    "benchmarks",
+    "base_model",
+    "train",
+    "gradients",
+}  # rules that need models, data or the checkout of EasyR1
 
 
 def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["micro"]) -> None:

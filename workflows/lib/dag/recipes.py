@@ -6,7 +6,7 @@ They are the ``params`` of the rules: a job runs again if its recipe changed, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from workflows.lib.ready_bases import ReadyBase, ready_bases
 
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # worlds whose chains can be read: the code that reads them
+MEASURES_GRADIENTS = "methods.engines.local.measure_gradients"  # whatever engine trains
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; this decides no result
 # Settings of the micro world that decide no data, and those that decide no base model.
 BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}
@@ -152,10 +153,14 @@ class Recipes:
             return shared
         return shared | {"easyr1": self.config.easyr1.model_dump(mode="json", exclude=ELSEWHERE)}
 
-    def repeated(self, repeat: int) -> EvalSettings:
-        """Settings of further evaluation number ``repeat``; only the seed of the sampler differs."""
+    def settings(self, cell: Cell, repeat: int = 0) -> EvalSettings:
+        """Settings of a cell's evaluation after ``repeat`` others: the same but for the seed of the sampler.
+
+        A variant of the untrained base is another way to sample.
+        """
         settings = self.config.evaluation.deciding()
-        return settings.model_copy(update={"seed": settings.seed + repeat})
+        own = self.config.samplings.get(cell.variant) if cell.method == "base" else None
+        return settings.model_copy(update=(own.changes if own else {}) | {"seed": settings.seed + repeat})
 
     def evaluation(self, cell: Cell, repeat: int = 0) -> str:
         """How a cell is evaluated: for the first time (``repeat`` 0), or again as number ``repeat``.
@@ -174,11 +179,33 @@ class Recipes:
     def _evaluation(self, cell: Cell, repeat: int) -> str:
         asked = [self.config.benchmarks, value_digest(self.benchmarks())]
         env = self._locked(self.evaluation_role)
-        return canonical([cell.digest, self.repeated(repeat), asked, code_digest(self.evaluation_module), env])
+        settings = self.settings(cell, repeat)
+        return canonical([cell.digest, settings, asked, code_digest(self.evaluation_module), env])
+
+    def answers(self, cell: Cell, repeat: int = 0) -> str:
+        """What one answer of an evaluation depends on; settings of speed are left out: they may change after a kill."""
+        settings = self.settings(cell, repeat)
+        sampled = [settings.generation(), settings.seed, settings.dtype, self.config.evaluation.backend]
+        asked = [value_digest(self.benchmarks()), code_digest(self.evaluation_module)]
+        return canonical([cell.digest, sampled, asked, self._locked(self.evaluation_role)])
 
     def credit(self, cell: Cell) -> str:
         """How the credit of a cell's kept rollouts is scored."""
         return canonical([cell.digest, code_digest("evals.credit_scores", "methods.micro.labels")])
+
+    def gradient_digests(self, methods: Sequence[str], scale: str, seed: int, labels: bool) -> dict[str, str]:
+        """Digests of what decides measured gradients besides the options of ``methods`` and the policy's adapter."""
+        modules = [f"methods.{name}" for name in methods] + ([LABELS[self.config.world]] if labels else [])
+        return {
+            "base": value_digest(self.base(scale, seed)),
+            "data": value_digest(self.problems()),
+            "code": code_digest(MEASURES_GRADIENTS, *modules),
+            "env": self.env,
+        }
+
+    def estimates(self, plans: Sequence[str]) -> str:
+        """How numbers are made from measured gradients."""
+        return canonical([code_digest("evals.gradient_estimates"), value_digest(list(plans))])
 
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from workflows.lib.dag.preflight import check_confirmed, check_fetched
 from workflows.lib.dag.study import Study
-from workflows.lib.machine.facts import FREE_MB
+from workflows.lib.machine.facts import wanted_mb
 from workflows.lib.machine.gpus import gpus
 from workflows.lib.machine.slurm import check_accounting
 from workflows.lib.status.console import one_line_errors
-from workflows.lib.status.gpu_hours import gpu_hours, published_seconds
+from workflows.lib.status.gpu_hours import gpu_hours, stated_times
 from workflows.lib.status.plan import Room, plan_lines, planned_jobs
 from workflows.lib.status.previous_run import read_past
 
@@ -63,10 +63,12 @@ def plan(workflow: Workflow, study: Study) -> list[str]:
     config = study.config
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
     reserved |= {"train": config.resources.train.gpus}
+    reserved |= {"gradients": config.resources.gradients.gpus}
     reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
     jobs, past = planned_jobs(workflow, study.cells.training_steps, reserved), read_past(Path(study.results))
-    stated = published_seconds(config.world)
-    room = Room(at_a_time(workflow), _gpus(workflow, reserved), FREE_MB[config.world] * 1e6)
+    stated = stated_times(config, {job.kind for job in jobs})
+    here, each = _gpus(workflow, reserved), config.resources.train.gpus
+    room = Room(at_a_time(workflow), here, wanted_mb(config.world, here, each) * 1e6)
     lines = plan_lines(jobs, past, room, Path(study.results), stated)
     return [*lines, gpu_hours(jobs, past, stated).line]
 

@@ -18,6 +18,7 @@ from workflows.lib.dag.base_jobs import BaseJobs
 from workflows.lib.dag.cell_jobs import CellJobs
 from workflows.lib.dag.data_jobs import DataJobs
 from workflows.lib.dag.exhibit_jobs import ExhibitJob
+from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.grid import Grid
 from workflows.lib.dag.missing import MissingNeed, missing
 from workflows.lib.dag.recipes import Recipes
@@ -52,12 +53,14 @@ class Study:
 
     @staticmethod
     def of(config: Config, source: ConfigSource) -> Study:
-        """Make the study of a valid config. Raises ConfigError if it names something that does not exist."""
-        lock = read_lock(lock_path(Path(source.file)))
+        """The study of a valid config; ConfigError if it names what does not exist."""
+        lock = read_lock(lock_path(Path(source.file), config.hub_lock))
         recipes = Recipes(config, commits={need.place: revision(need, lock) for need in needs(config)})
         grid = Grid(config, read_experiments(), read_methods(), recipes, source)
         grid.check()
-        return Study(grid)
+        study = Study(grid)
+        study.gradients.check()
+        return study
 
     @property
     def config(self) -> Config:
@@ -77,7 +80,7 @@ class Study:
     @property
     def hub_lock(self) -> str:
         """``params`` of what uses the hub: the lock of what was fetched, beside the config."""
-        return str(lock_path(Path(self.grid.source.file)))
+        return str(lock_path(Path(self.grid.source.file), self.config.hub_lock))
 
     @cached_property
     def files(self) -> ResultFiles:
@@ -100,6 +103,11 @@ class Study:
         return CellJobs(self.files)
 
     @cached_property
+    def gradients(self) -> GradientJobs:
+        """For the rules that measure gradients."""
+        return GradientJobs(self.files)
+
+    @cached_property
     def tracking(self) -> TrackingJobs:
         """For the rule that copies cells into MLflow."""
         return TrackingJobs(self.files)
@@ -111,8 +119,9 @@ class Study:
 
     def products(self, wildcards: Wildcards) -> list[str]:
         """Input of the target ``all``: tables and figures of the chosen experiments, and the check of the bases."""
-        checks = [f"{self.results}/models/check.json"] if self.config.check_bases else []
-        return exhibit_jobs.wanted(self.files) + checks
+        checked = self.config.check_bases and self.grid.wanted  # a run that trains no cell evaluates no base
+        checks = [f"{self.results}/models/check.json"] if checked else []
+        return exhibit_jobs.wanted(self.files) + self.gradients.products + checks
 
     def missing(self) -> list[MissingNeed]:
         """What this config needs and this machine lacks."""
@@ -120,7 +129,7 @@ class Study:
 
     def summary(self) -> str:
         """Where the results are; printed at the end."""
-        folders = [name for name in ("tables", "figures", "cells") if Path(self.results, name).exists()]
+        folders = [name for name in ("tables", "figures", "cells", "gradients") if Path(self.results, name).exists()]
         places = ", ".join(f"{self.results}/{name}" for name in folders) or f"none yet in {self.results}"
         tracked = all(Path(file).exists() for file in self.tracking.store_files)  # one cell alone is not tracked
         return f"Results: {places}" + (f"; MLflow: {self.tracking.store} (make ui)" if tracked else "")

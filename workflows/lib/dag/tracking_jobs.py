@@ -1,10 +1,11 @@
-"""Inputs and ``params`` of the rule that copies cells into MLflow. Imports no torch and no MLflow."""
+"""Inputs and ``params`` of the rule that copies cells and gradients into MLflow. Imports no torch and no MLflow."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
+from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
 
 SQLITE = "sqlite:///"
@@ -25,6 +26,10 @@ class TrackingJobs:
         wanted = self.files.grid.wanted
         scores = self.files.of_cells(wanted, "eval/scores.json")
         return scores + self.files.of_cells(trained(wanted), "train.jsonl", "run.json")
+
+    def gradients(self, wildcards: Wildcards) -> list[str]:
+        """Input: the numbers of measured gradients, if this run measures some."""
+        return GradientJobs(self.files).products
 
     def membership(self, wildcards: Wildcards | None) -> dict[str, list[str]]:
         """``params``: which of the wanted cells each experiment holds, chosen now or not."""

@@ -70,9 +70,9 @@ def dataset(place: str, data: HubData, splits: Iterable[str]) -> Need:
     return Need(place, "dataset", data.repo, data.revision, tuple(wanted))
 
 
-def lock_path(config_file: Path) -> Path:
-    """Where the lock of a config is: beside it, ``paper.yaml`` has ``paper.lock.json``."""
-    return config_file.with_suffix(".lock.json")
+def lock_path(config_file: Path, named: str | None = None) -> Path:
+    """Where the lock of a config is: beside it, ``paper.yaml`` has ``paper.lock.json`` unless another is ``named``."""
+    return config_file.with_suffix(".lock.json") if named is None else config_file.with_name(named)
 
 
 def read_lock(path: Path) -> dict[str, Locked]:

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contracts.errors import ConfigError, EvalError
-from contracts.paths import ROOT
 from contracts.versions import installed
 from evals.inputs import check_environment
 from methods.engines.easyr1.checkout import COMMIT
 from methods.engines.easyr1.checkout import lacking as checkout_lacking
-from methods.shared import vllm
 from workflows.lib.cache.digest import pins
 from workflows.lib.config.schema import Config, Reserved
 from workflows.lib.hub.needs import FETCH, Lock, cache, lacking, needs, revision
-from workflows.lib.machine.facts import FREE_MB, Machine, free_mb, normal, packages_of
+from workflows.lib.machine.facts import Machine, free_mb, wanted_mb
+from workflows.lib.machine.finding import MachineFinding
 from workflows.lib.machine.gpus import VISIBLE
+from workflows.lib.machine.role_environments import ENVS, differences, environments
 
-ENVS = ROOT / "envs"
 PYTHON = (3, 11)
-DRIVER = 580  # of the CUDA 13 that envs/local.txt and envs/eval.txt bring; NVIDIA's table of CUDA and driver versions
-ENVIRONMENTS = "docs/paper-world.md, Environments"
-
-
-@dataclass(frozen=True)
-class MachineFinding:
-    """One line of the report. Without a way out all is well; with one, it blocks a run."""
-
-    what: str
-    expected: str
-    found: str
-    way_out: str = ""
-
-    @property
-    def line(self) -> str:
-        """For people: mark, what, found, expected, way out."""
-        mark, tail = ("STOP", f"; {self.way_out}") if self.way_out else ("ok  ", "")
-        return f"{mark} {self.what}: {self.found} (expected: {self.expected}){tail}"
+# The oldest driver of each environment's CUDA, by NVIDIA's table of CUDA and driver versions: 13 in envs/local.txt and
+# envs/eval.txt, 12 (any minor version) in envs/easyr1.txt.
+DRIVERS = {"local": 580, "eval": 580, "easyr1": 525}
 
 
 def examine(
@@ -50,14 +33,14 @@ def examine(
     its own environment (``--sdm``).
     """
     findings = [_python(machine), _packages(pins(ENVS / "local.txt")), _memory(config, machine)]
-    findings += [*_environments(config, deployed), *_gpus(config, machine, lock)]
+    findings += [*environments(config, deployed), *_gpus(config, machine, lock)]
     folders = [results, cache()] if needs(config) else [results]
-    findings += [_disk(folder, FREE_MB[config.world]) for folder in folders]
+    wanted = wanted_mb(config.world, machine.usable, config.resources.train.gpus)
+    findings += [_disk(folder, wanted) for folder in folders]
     return [
         *findings,
         *_fetched(config, lock),
         *_checkout(config),
-        *_vllm(config),
         *_variables(machine, check_environment),
     ]
 
@@ -80,39 +63,9 @@ def _python(machine: Machine) -> MachineFinding:
 
 def _packages(locked: dict[str, str]) -> MachineFinding:
     """Packages of this environment against its lock."""
-    found = _differences(locked, {name: installed(name) for name in locked})
+    found = differences(locked, {name: installed(name) for name in locked})
     way_out = "delete .venv; the next make installs it again" if found else ""
     return MachineFinding("packages", f"the {len(locked)} of envs/local.txt", found or "all as locked", way_out)
-
-
-def _environments(config: Config, deployed: bool) -> Iterator[MachineFinding]:
-    """Environments of other Pythons that the config names, against their locks."""
-    if config.engine == "easyr1":
-        yield _environment("easyr1", "easyr1.python", config.easyr1.python, deployed)
-
-
-def _environment(role: str, key: str, python: str | None, deployed: bool) -> MachineFinding:
-    locked = pins(ENVS / f"{role}.txt")
-    what, expected = f"environment {role}", f"the {len(locked)} of envs/{role}.txt"
-    if python is None:
-        found = "made by --sdm" if deployed else f"{key} names none, so the packages of envs/local.txt would be used"
-        return MachineFinding(
-            what, expected, found, "" if deployed else f"make it ({ENVIRONMENTS}) and name its Python there"
-        )
-    there = packages_of(str(Path(python).expanduser()))
-    if there is None:
-        return MachineFinding(what, expected, f"{python} cannot be run", f"make it ({ENVIRONMENTS}), or correct {key}")
-    found = _differences(locked, {name: there.get(normal(name)) for name in locked})
-    way_out = f"{python} -m pip install --no-deps --require-hashes -r envs/{role}.txt" if found else ""
-    return MachineFinding(what, expected, found or "all as locked", way_out)
-
-
-def _differences(locked: dict[str, str], there: Mapping[str, str | None]) -> str:
-    """The first packages that are not as locked, and how many; empty if all are."""
-    absent = [name for name in locked if there[name] is None]
-    other = [name for name in locked if there[name] not in (None, locked[name])]
-    lines = [f"no {name}" for name in absent] + [f"{n} {there[n]} instead of {locked[n]}" for n in other]
-    return f"{len(lines)} differ: {', '.join(lines[:4])}" if lines else ""
 
 
 def _memory(config: Config, machine: Machine) -> MachineFinding:
@@ -136,8 +89,21 @@ def _gpus(config: Config, machine: Machine, lock: Lock) -> Iterator[MachineFindi
     known = f"the weights' {weights:.0f} MB" if weights else "the weights, whose size make fetch finds"
     yield MachineFinding("GPU memory", f"more than {known}", f"{least} MB", small)
     oldest = min((gpu.driver for gpu in machine.gpus), key=_major)
-    way_out = "update the driver" if _major(oldest) < DRIVER else ""
-    yield MachineFinding("GPU driver", f"{DRIVER} or later", oldest, way_out)
+    for what, role in _roles_on_gpus(config).items():
+        way_out = "update the driver" if _major(oldest) < DRIVERS[role] else ""
+        yield MachineFinding(f"GPU driver for {what}", f"{DRIVERS[role]} or later", oldest, way_out)
+
+
+def _roles_on_gpus(config: Config) -> dict[str, str]:
+    """The environment of each kind of job that uses GPUs."""
+    found = {}
+    if config.device == "cuda":
+        found["training"] = config.engine
+        if config.engine_settings.rollouts == "vllm":
+            found["rollouts"] = "eval"
+    if config.evaluation.device == "cuda":
+        found["evaluation"] = "eval" if config.evaluation.backend == "vllm" else "local"
+    return found
 
 
 def _gpu_count(wanted: int, machine: Machine) -> MachineFinding:
@@ -186,20 +152,6 @@ def _checkout(config: Config) -> Iterator[MachineFinding]:
     if config.engine == "easyr1":
         cause = checkout_lacking(Path(config.easyr1.checkout).expanduser())
         yield MachineFinding("EasyR1", f"commit {COMMIT}", cause or "here", FETCH if cause else "")
-
-
-def _vllm(config: Config) -> Iterator[MachineFinding]:
-    """vLLM where the config names a Python of its own; without one, each job has its environment from Snakemake."""
-    rollouts, evaluation = config.engine_settings, config.evaluation
-    asked = (
-        ("engine_settings.vllm.python", rollouts.rollouts == "vllm", rollouts.vllm.python, ("vllm",)),
-        ("evaluation.vllm.python", evaluation.backend == "vllm", evaluation.vllm.python, tuple(vllm.TESTED)),
-    )
-    for place, used, python, packages in asked:
-        if used and python is not None:
-            expected = ", ".join(f"{package} {vllm.TESTED[package]}" for package in packages)
-            cause = vllm.lacking(python, packages)
-            yield MachineFinding(place, expected, cause or "here", vllm.PYTHON if cause else "")
 
 
 def _variables(machine: Machine, check: Callable[[], None]) -> Iterator[MachineFinding]:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from workflows.lib.machine.gpus import VISIBLE, described, driver_trouble
 
-# What a world should find free beside its environments. paper: weights 13 GB, datasets, and EasyR1's two or three
-# checkpoints of one cell, each with all weights of the model; an estimate, not measured.
-FREE_MB = {"micro": 500, "paper": 50_000}
+# What a world should find free beside its environments, and more for each cell that trains at the same time. paper:
+# weights 13 GB and datasets; up to four checkpoints of EasyR1, each with all 9 GB of the 4B model. Not measured.
+FREE_MB = {"micro": 500, "paper": 20_000}
+CELL_MB = {"micro": 0, "paper": 36_000}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class Machine:
         cores = len(os.sched_getaffinity(0))
         there = _gpus(described())
         return Machine((int(major), int(minor)), cores, pages // 10**6, there, dict(os.environ), driver_trouble())
+
+
+def wanted_mb(world: str, gpus: int | None, each: int) -> float:
+    """Free disk that a run of ``world`` wants on ``gpus`` GPUs (None: not known), where a training takes ``each``."""
+    at_once = max(1, gpus // each) if gpus and each else 1
+    return FREE_MB[world] + at_once * CELL_MB[world]
 
 
 def free_mb(folder: Path) -> float:

@@ -1,4 +1,4 @@
-"""Copy the base models of a run to where they are committed and taken from: ``make bases``.
+"""Copy the base models of a run to where they are committed and taken from: ``make ready-bases``.
 
 python -m workflows.lib.publish.bases results/micro results/bases/micro
 """
@@ -24,7 +24,7 @@ def publish(results: Path, target: Path) -> list[Path]:
     """
     made = [_copy(report.parent, target) for report in sorted(results.glob(f"models/*/s*/{REPORT}"))]
     if not made:
-        raise DataError(str(results), "holds no base model that was built here", "run: make bases SEEDS=3")
+        raise DataError(str(results), "holds no base model that was built here", "run: make ready-bases SEEDS=3")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:
         cause = f"{size / 1e6:.0f} MB of base models, {LIMIT / 1e6:.0f} MB are the limit"
@@ -35,7 +35,7 @@ def publish(results: Path, target: Path) -> list[Path]:
 def _copy(base: Path, target: Path) -> Path:
     record = read_record(BuiltBase, base / REPORT)
     if file_digest(base / "model" / WEIGHTS) != record.weights:
-        raise DataError(str(base / "model"), f"{WEIGHTS} is not the file that {REPORT} names", "run: make bases")
+        raise DataError(str(base / "model"), f"{WEIGHTS} is not the file that {REPORT} names", "run: make ready-bases")
     folder = target / base.parent.name / base.name
     with replacing_folder(folder) as temporary:
         shutil.copytree(base / "model", temporary / "model")

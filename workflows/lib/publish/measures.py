@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from contracts.records import Run, Scores, TrainingStep
 from evals.analysis.cells import CellFolder
 from evals.analysis.display import method_name
+from workflows.lib.publish.tracked_run import MetricPoint, TrackedRun
 
+FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")  # of a cell, where they exist
 STEP = [
     *("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong", "response_length", "truncated"),
     *("loss", "grad_norm", "lr", "clip_low", "clip_high", "dual_clip", "lam", "entropy", "delta_w", "tokens"),
@@ -28,13 +29,20 @@ BENCH = {
 }
 
 
-class MetricPoint(NamedTuple):
-    """One value of a metric."""
-
-    key: str
-    value: float
-    step: int  # rollout step; 0 for what was measured once
-    second: float  # since the run began
+def cell_run(cell: CellFolder, experiments: Iterable[str]) -> TrackedRun:
+    """A cell, tagged with the experiments that hold it."""
+    files = [cell.path / file for file in FILES if (cell.path / file).exists()]
+    return TrackedRun(
+        name=cell.cell.name,
+        digest=cell.cell.digest,
+        tags=tags_of(cell) | {f"experiment/{name}": "true" for name in experiments},
+        files=files,
+        params=lambda: params_of(cell),
+        points=lambda: points_of(cell),
+        started=lambda: started_at(cell),
+        datasets=lambda: datasets_of(cell),
+        seconds=cell.run.wall_seconds if cell.run is not None else 0.0,
+    )
 
 
 def params_of(cell: CellFolder) -> dict[str, str]:

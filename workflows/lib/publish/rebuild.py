@@ -15,10 +15,12 @@ from importlib import import_module
 from pathlib import Path
 
 from contracts.errors import DataError, UserError
+from contracts.gradients import ESTIMATES
 from contracts.paths import ROOT
-from evals.analysis.archive import unpack
+from evals.analysis.archive import carry_gradients, unpack
 from evals.analysis.cell_texts import RECORDS
 from evals.analysis.figures import FIGURES
+from evals.analysis.gradient_results import FOLDER
 from evals.analysis.published.numbers import load
 from evals.analysis.tables import TABLES
 from workflows.lib.config.loading import read_experiments
@@ -31,10 +33,11 @@ BASE = "base"
 def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tuple[str, UserError | None]]:
     """Make every product below ``out``; yields the name of each, and why it could not be made.
 
-    Raises DataError if ``folder`` holds no cells.
+    Raises DataError if ``folder`` holds neither cells nor measured gradients.
     """
     cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
-    experiments = [one for one in read_experiments().values() if _was_run(one, cells)]
+    measured = (out / FOLDER / ESTIMATES).exists()
+    experiments = [one for one in read_experiments().values() if _was_run(one, cells, measured)]
     for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
         asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
         kind, module, shown = _listed(product)
@@ -57,10 +60,11 @@ def _listed(product: str) -> tuple[str, str, str]:
 
 
 def _cells(folder: Path, out: Path) -> list[Path]:
+    """The cells of an archive or a results folder; its measured gradients are put below ``out``."""
     if (folder / RECORDS).exists():
         return unpack(folder, out)
     cells = sorted(path.parent for path in (folder / "cells").glob("*/*/*/*/cell.json"))
-    if not cells:
+    if not carry_gradients(folder, out) and not cells:
         raise DataError(str(folder), f"has neither {RECORDS} nor cells", "name an archive or a results folder")
     return cells
 
@@ -106,8 +110,10 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
     )
 
 
-def _was_run(experiment: Experiment, cells: Sequence[Path]) -> bool:
-    """Whether all its arms are there, at one scale at least, evaluated as often as it asks."""
+def _was_run(experiment: Experiment, cells: Sequence[Path], measured: bool) -> bool:
+    """Whether all its arms are there, at one scale at least, evaluated as often as it asks; or what it measures is."""
+    if not experiment.arms or (experiment.gradients and not measured):
+        return measured
     there = {_key(cell) for cell in _repeated(experiment, cells)}
     wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
     scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}

@@ -1,4 +1,4 @@
-"""Copies finished cells into MLflow: one writer, one run per cell digest, however often it is called.
+"""Copies finished cells and measured gradients into MLflow: one writer, one run per digest, however often called.
 
 In a store that is a file (SQLite) no path is absolute: artifacts are named ``mlflow-artifacts:/...`` and lie beside it,
 in the folder ``mlflow``, which ``make ui`` serves. So a results folder can be copied or moved.
@@ -17,7 +17,9 @@ from pathlib import Path
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
 from workflows.lib.publish.experiment_page import EXPERIMENT_TAGS
-from workflows.lib.publish.measures import datasets_of, params_of, points_of, started_at, tags_of
+from workflows.lib.publish.gradient_measures import gradient_runs
+from workflows.lib.publish.measures import cell_run
+from workflows.lib.publish.tracked_run import TrackedRun
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
@@ -27,21 +29,21 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")
-DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell, and which state of its files
+DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell or measurement, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
 OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
 SERVED = "mlflow-artifacts:"  # scheme of artifacts that MLflow's server finds below its --artifacts-destination
-Known = Mapping[str, tuple[str, dict[str, str]]]  # cell digest -> run id, tags
+Known = Mapping[str, tuple[str, dict[str, str]]]  # digest -> run id, tags
 
 
 def track(
-    folders: Sequence[Path], experiment: str, membership: Mapping[str, Sequence[str]], uri: str, artifacts: Path
-) -> dict[str, str]:
-    """Make the store ``uri`` hold one run per cell folder; returns cell name -> run id.
+    folders: Sequence[Path], experiment: str, membership: Mapping[str, Sequence[str]], uri: str, artifacts: Path,
+    measured: Path | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Make the store ``uri`` hold one run per cell folder, and one per policy whose gradients lie below ``measured``.
 
-    A run is found again by the digest of its cell. It keeps its id while the cell's files are the same, whatever
-    experiment the cell belongs to, and is replaced if they changed. ``membership``: experiment -> names of its cells;
+    Returns name -> run id. A run is found again by its digest. It keeps its id while its files are the same, whatever
+    experiment a cell belongs to, and is replaced if they changed. ``membership``: experiment -> names of its cells;
     ``artifacts``: the folder of artifacts of a store that is a file. Raises ConfigError for an unusable store.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
@@ -49,7 +51,16 @@ def track(
         client = MlflowClient(uri)
         store = experiment_of(client, experiment)
         known = dict(_runs(client, store))
-        return dict(_upsert(client, store, CellFolder(folder), members, known, artifacts) for folder in folders)
+        return {run.name: _upsert(client, store, run, known, artifacts) for run in _tracked(folders, members, measured)}
+
+
+def _tracked(
+    folders: Sequence[Path], members: Mapping[str, frozenset[str]], measured: Path | None
+) -> Iterator[TrackedRun]:
+    for cell in map(CellFolder, folders):
+        yield cell_run(cell, [name for name, cells in members.items() if cell.cell.name in cells])
+    if measured is not None:
+        yield from gradient_runs(measured)
 
 
 @contextmanager
@@ -102,7 +113,7 @@ def log_files(client: MlflowClient, run: str, files: Sequence[Path], artifacts: 
 
 
 def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
-    """Every active run of a cell: digest -> run id and tags."""
+    """Every active run: digest -> run id and tags."""
     token = None
     while True:
         page = client.search_runs([experiment], max_results=BATCH, page_token=token)
@@ -114,48 +125,36 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[st
             return
 
 
-def _upsert(
-    client: MlflowClient,
-    experiment: str,
-    cell: CellFolder,
-    members: Mapping[str, frozenset[str]],
-    known: Known,
-    artifacts: Path,
-) -> tuple[str, str]:
-    name = cell.cell.name
-    tags = tags_of(cell) | {f"experiment/{e}": "true" for e, cells in members.items() if name in cells}
-    files = [cell.path / file for file in FILES if (cell.path / file).exists()]
-    content = hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
-    run, seen = known.get(cell.cell.digest, (None, {}))
+def _upsert(client: MlflowClient, experiment: str, tracked: TrackedRun, known: Known, artifacts: Path) -> str:
+    tags = dict(tracked.tags) | {DIGEST: tracked.digest}
+    content = hashlib.sha256(b"".join(f.read_bytes() for f in tracked.files) + tracked.more).hexdigest()
+    run, seen = known.get(tracked.digest, (None, {}))
     if run is not None and seen.get(CONTENT) == content:
         for key, value in tags.items():
             if seen.get(key) != value:
                 client.set_tag(run, key, value)
-        return name, run
+        return run
     if run is not None:
         client.delete_run(run)
-    run = _create(client, experiment, cell, tags)
-    log_files(client, run, files, artifacts)
+    run = _create(client, experiment, tracked, tags)
+    log_files(client, run, tracked.files, artifacts)
     client.set_tag(run, CONTENT, content)  # last: a run without it was not finished and is replaced next time
-    return name, run
+    return run
 
 
-def _create(client: MlflowClient, experiment: str, cell: CellFolder, tags: Mapping[str, str]) -> str:
-    start = started_at(cell)
-    run = client.create_run(experiment, start_time=start, tags=dict(tags), run_name=cell.cell.name).info.run_id
-    client.log_batch(run, params=[Param(key, value) for key, value in params_of(cell).items()])
-    client.log_inputs(
-        run,
-        [
-            DatasetInput(Dataset(**dataset), [InputTag("mlflow.data.context", use)])
-            for use, dataset in datasets_of(cell).items()
-        ],
-    )
+def _create(client: MlflowClient, experiment: str, tracked: TrackedRun, tags: dict[str, str]) -> str:
+    start = tracked.started()
+    run = client.create_run(experiment, start_time=start, tags=tags, run_name=tracked.name).info.run_id
+    client.log_batch(run, params=[Param(key, value) for key, value in tracked.params().items()])
+    sources = [
+        DatasetInput(Dataset(**dataset), [InputTag("mlflow.data.context", use)])
+        for use, dataset in tracked.datasets().items()
+    ]
+    client.log_inputs(run, sources)
     metrics = [
-        Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in points_of(cell)
+        Metric(point.key, point.value, start + round(1000 * point.second), point.step) for point in tracked.points()
     ]
     for first in range(0, len(metrics), BATCH):
         client.log_batch(run, metrics=metrics[first : first + BATCH])
-    wall = cell.run.wall_seconds if cell.run is not None else 0.0
-    client.set_terminated(run, "FINISHED", end_time=start + round(1000 * wall))
+    client.set_terminated(run, "FINISHED", end_time=start + round(1000 * tracked.seconds))
     return run

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
 import yaml
 
 from contracts.paths import ROOT
-from workflows.lib.status.plan import Planned
+from workflows.lib.config.schema import Config
+from workflows.lib.status.plan import Planned, StatedTimes
 from workflows.lib.status.previous_run import Kind, Past
 
 PUBLISHED = ROOT / "results" / "published" / "table3.yaml"
 STEPS = 50  # that the published times are of
+GPUS = 8  # they were taken on
 SCALE = "small"  # at which they were taken, presumably: the source names no model
 
 
@@ -23,33 +25,48 @@ class GpuHours:
     """GPU-hours of the jobs of a run that use GPUs, by where the time of a job comes from."""
 
     recorded: float  # by earlier jobs of the kind
-    published: float  # by the paper's Table 3
+    stated: float  # where no job has finished yet
+    source: str  # of those
     uncounted: Counter[str]  # jobs of which no time is known, by rule
 
     @property
     def line(self) -> str:
         """For people; empty if no job uses a GPU."""
         parts = [f"{self.recorded:.0f} by earlier jobs"] if self.recorded else []
-        parts += [f"{self.published:.0f} by the paper's Table 3"] if self.published else []
+        parts += [f"{self.stated:.0f} by {self.source}"] if self.stated else []
         if self.uncounted:
             jobs = ", ".join(f"{count} x {rule}" for rule, count in self.uncounted.items())
             parts.append(f"of unknown length: {jobs}")
         return f"GPU-hours: {'; '.join(parts)}." if parts else ""
 
 
-def gpu_hours(jobs: Iterable[Planned], past: Past, stated: Mapping[Kind, float]) -> GpuHours:
-    """What the jobs to run would take of the GPUs they reserve. ``stated``: seconds per step where no job left any."""
-    recorded, published, uncounted = 0.0, 0.0, Counter[str]()
+def gpu_hours(jobs: Iterable[Planned], past: Past, stated: StatedTimes) -> GpuHours:
+    """What the jobs to run would take of the GPUs they reserve; ``stated`` counts where no job left a time."""
+    recorded, by_word, uncounted = 0.0, 0.0, Counter[str]()
     for job in jobs:
         if job.state != "run" or not job.gpus:
             continue
         if seconds := past.seconds.get(job.kind):
             recorded += job.gpus * job.steps * mean(seconds) / 3600
-        elif job.kind in stated:
-            published += job.gpus * job.steps * stated[job.kind] / 3600
+        elif job.kind in stated.seconds:
+            by_word += job.gpus * job.steps * stated.seconds[job.kind] / 3600
         else:
             uncounted[job.kind.rule] += 1
-    return GpuHours(recorded, published, uncounted)
+    return GpuHours(recorded, by_word, stated.source, uncounted)
+
+
+def stated_times(config: Config, kinds: Iterable[Kind]) -> StatedTimes:
+    """Times of jobs of which none has finished: the config's estimates, else the paper's on as many GPUs as it used."""
+    minutes = {"train": config.estimates.train, "evaluate": config.estimates.evaluate}
+    minutes["repeat"] = minutes["evaluate"]
+    known = {
+        kind: 60 * minutes[kind.rule][scale]
+        for kind in kinds
+        if (scale := kind.subject.rpartition("/")[2]) in minutes.get(kind.rule, {})
+    }
+    if known or config.resources.train.gpus != GPUS:
+        return StatedTimes(known, "the config's estimates", "estimate")
+    return StatedTimes(published_seconds(config.world), "the paper's Table 3", "paper")
 
 
 def published_seconds(world: str) -> dict[Kind, float]:

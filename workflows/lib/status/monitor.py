@@ -34,8 +34,10 @@ class WatchedJob:
 
     @property
     def subject(self) -> str:
-        """What the job is about: a cell, a base model, or a table."""
+        """What the job is about: a cell, a state of the policy, a base model, or a table."""
         w = self.wildcards
+        if "state" in w:
+            return f"{w['scale']}/{w['state']}/s{w['seed']}"
         if "seed" in w:
             return f"{w.get('method', 'base')}/{w['scale']}/{w.get('variant', 'default')}/s{w['seed']}"
         return " ".join(w.values())
@@ -152,6 +154,7 @@ class Monitor(logging.Handler):
                 return Reading(int(record["step"]), self.steps(job.wildcards), f"reward {record['reward_mean']:.2f}")
         paths = {
             "evaluate": cell / "eval" / "progress.json",
+            "gradients": self.results / "gradients" / job.subject / "progress.json",
             "base_model": self.results / "models" / job.subject / "progress.jsonl",
         }
         record = last_record(paths[job.rule]) if job.rule in paths else None

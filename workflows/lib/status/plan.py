@@ -21,6 +21,15 @@ Times = Mapping[Kind, Sequence[float]]  # seconds, of training per step
 
 
 @dataclass(frozen=True)
+class StatedTimes:
+    """Times of jobs of which none has finished, and who states them."""
+
+    seconds: Mapping[Kind, float] = field(default_factory=dict)  # of training per step
+    source: str = "the paper's Table 3"
+    mark: str = "paper"  # behind a time in the plan
+
+
+@dataclass(frozen=True)
 class Planned:
     """One job of the DAG."""
 
@@ -76,14 +85,15 @@ def _to_make(workflow: Workflow, job: Job, steps: Callable[[dict[str, str]], int
 
 
 def plan_lines(
-    jobs: Sequence[Planned], past: Past, room: Room, results: Path, stated: Mapping[Kind, float] | None = None
+    jobs: Sequence[Planned], past: Past, room: Room, results: Path, stated: StatedTimes | None = None
 ) -> list[str]:
     """The plan for people: a row per kind of job, then time, disk and what there is no record of.
 
-    ``stated``: seconds per step that the paper states, for kinds without a record. Kinds of a rule of which no time is
-    known share one row, unless they are trained.
+    ``stated``: for kinds without a record. Kinds of a rule of which no time is known share one row, unless they are
+    trained.
     """
-    times = {kind: [seconds] for kind, seconds in (stated or {}).items()} | dict(past.seconds)
+    stated = stated or StatedTimes()
+    times = {kind: [seconds] for kind, seconds in stated.seconds.items()} | dict(past.seconds)
     timed = {job.kind.rule for job in jobs if job.state == "run" and job.kind in times} | {"train"}
     groups: dict[Kind, JobGroup] = {}
     for job in jobs:
@@ -92,7 +102,7 @@ def plan_lines(
         if job.state == "run":
             group.steps.append(job.steps)
             group.gpus = job.gpus
-    rows = [HEADER, *(_row(kind, group, times, past) for kind, group in groups.items())]
+    rows = [HEADER, *(_row(kind, group, times, past, stated.mark) for kind, group in groups.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     table = [
         "  ".join(
@@ -100,22 +110,24 @@ def plan_lines(
         )
         for row in rows
     ]
-    return [*table, "", *_sums(groups, times, past, room, results)]
+    return [*table, "", *_sums(groups, times, past, room, results, stated)]
 
 
-def _row(kind: Kind, group: JobGroup, times: Times, past: Past) -> tuple[str, ...]:
+def _row(kind: Kind, group: JobGroup, times: Times, past: Past, mark: str) -> tuple[str, ...]:
     counts = (" ".join(kind).replace("_", " ").strip(), str(group.run), str(group.cached), str(group.done))
     if not group.run:
         return (*counts, "", "", "")
     seconds, size = _seconds(kind, group, times), _bytes(kind, group, past)
     if seconds is None:
         return (*counts, NO_RECORD, "", "" if size is None else _mb(size))
-    source = str(len(past.seconds[kind])) if kind in past.seconds else "paper"
+    source = str(len(past.seconds[kind])) if kind in past.seconds else mark
     each = f"{duration(seconds / group.run)} ({source})"
     return (*counts, each, duration(seconds), "" if size is None else _mb(size))
 
 
-def _sums(groups: dict[Kind, JobGroup], times: Times, past: Past, room: Room, results: Path) -> Iterator[str]:
+def _sums(
+    groups: dict[Kind, JobGroup], times: Times, past: Past, room: Room, results: Path, stated: StatedTimes
+) -> Iterator[str]:
     to_run = {kind: group for kind, group in groups.items() if group.run}
     cells = [group for kind, group in groups.items() if kind.rule == "train"]
     trained = [sum(getattr(group, state) for group in cells) for state in ("run", "cached", "done")]
@@ -125,7 +137,7 @@ def _sums(groups: dict[Kind, JobGroup], times: Times, past: Past, room: Room, re
     if known:
         more, sources = "more than" if unknown else "about", "mean of earlier jobs (in brackets: how many)"
         if not known.keys() <= past.seconds.keys():
-            sources = "the paper's Table 3 (paper) or the mean of earlier jobs (how many)"
+            sources = f"{stated.source} ({stated.mark}) or the mean of earlier jobs (how many)"
         yield f"Time: {more} {duration(_spent(to_run, known, room))} {_at_once(room)}, by {sources}."
     if unknown:
         yield f"Not counted: {unknown} jobs of kinds that no earlier job left a record of ({NO_RECORD})."

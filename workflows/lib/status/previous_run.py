@@ -18,7 +18,7 @@ class Kind(NamedTuple):
     """Jobs that take about as long as each other."""
 
     rule: str
-    subject: str = ""  # method/scale of a cell, scale of a base model, name of a table
+    subject: str = ""  # method/scale of a cell, scale/state of measured gradients, scale of a base model, table's name
 
 
 Values = dict[Kind, list[float]]
@@ -36,6 +36,8 @@ class Past:
 
 def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
+    if "state" in wildcards:
+        return Kind(rule, f"{wildcards['scale']}/{wildcards['state']}")
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
     if "base" in wildcards:
@@ -96,6 +98,9 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
     for base, scale in _bases(results):
         yield Kind("base_model", scale), _number(_json(base / "base.json").get("seconds"))
         yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
+    for line in _text(results / "gradients" / "measurements.jsonl").splitlines():
+        report = _fields(line)
+        yield Kind("gradients", f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 

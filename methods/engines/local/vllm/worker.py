@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.shared.lifetimes import end_children_with_this, end_with_parent
 from methods.shared.vllm import BIAS
 
 KEY = "CEPO_ROLLOUT_KEY"  # hex; each side of the socket proves with it that it is the expected process
@@ -80,4 +81,6 @@ def _tokens(completion: Any) -> tuple[list[int], list[float]]:  # noqa: ANN401 -
 
 
 if __name__ == "__main__":
+    end_with_parent()
+    end_children_with_this()
     serve(sys.argv[1])

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from contracts.errors import DataError
+from contracts.gradients import GradientLine
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from evals.analysis.cells import read_arms
 from evals.analysis.claims.measuring import ClaimEvidence, measure
 from evals.analysis.claims.numbers import Measured, Missing
-from evals.analysis.claims.records import Accuracy, Claim, GradientLine, Gradients, Training, load_claims
+from evals.analysis.claims.records import Accuracy, Claim, Gradients, Training, load_claims
 from evals.analysis.claims.verdicts import judge, seeds_needed
 from evals.analysis.published.numbers import load
 from evals.analysis.tables.claims import write

@@ -16,26 +16,30 @@ from contracts.errors import DataError
 from contracts.paths import ROOT
 from evals.analysis.cells import read_arms, trained
 from evals.analysis.figures import credit as creditfigures
-from evals.analysis.figures import figure3
+from evals.analysis.figures import figure3, gradient_signal
 from evals.analysis.figures import training as figures
 from evals.analysis.published.numbers import load
 from evals.analysis.report.embed import figure, table
 from evals.analysis.report.page import FIGURES, build
 from evals.analysis.report.verdicts import verdicts
-from evals.analysis.tables import claims, credit, table2, table3
+from evals.analysis.tables import claims, credit, gradients, table2, table3
 from tests.helpers.analysis_cells import write_experiment, write_grid
 from tests.helpers.credit_cells import write_credit
+from tests.helpers.measured_gradients import write_measured
 
 PUBLISHED = ROOT / "results" / "published"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRAWN = ["figure1", "reward", "figure4", "figure5", "figure3"]  # every figure there is
+DRAWN = ["figure1", "reward", "figure4", "figure5", "gradient_signal", "figure3"]  # every figure there is
 CLAIMS = """{"world": "micro", "claims": [
  {"id": "a", "topic": "T", "says": "CEPO <b>leads</b>", "where": "Table 2", "verdict": "undecided", "why": "one seed",
   "parts": [{"name": "p", "unit": "points", "value": -1.25, "low": -3.0, "high": 0.5, "seeds": 1, "paper": 2.26,
-             "interval_over": "questions", "verdict": "undecided", "why": "", "cells": ["cepo/small/default/s1"]}]},
+             "interval_over": "questions", "verdict": "undecided", "why": "", "cells": ["cepo/small/default/s1"],
+             "control": {"state": "no control was run", "works": false}}]},
  {"id": "b", "topic": "T", "says": "It is slower", "where": "Table 3", "verdict": "supported", "why": "",
   "parts": [{"name": "small", "unit": "ratio", "value": 1.1, "low": 1.0, "high": 1.2, "verdict": "supported"},
-            {"name": "large", "unit": "ratio", "value": null, "verdict": "undecided", "why": "not run"}]}]}"""
+            {"name": "large", "unit": "ratio", "value": null, "verdict": "undecided", "why": "not run"}]},
+ {"id": "c", "topic": "T", "says": "It turns", "where": "here", "verdict": "undecided", "why": "",
+  "parts": [{"name": "small", "unit": "cosine", "value": -0.14, "verdict": "undecided", "why": ""}]}]}"""
 
 
 class Listener(ThreadingHTTPServer):
@@ -79,6 +83,9 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     figures.write(cells, PUBLISHED, root / "figures")
     creditfigures.write(few_texts(cells, "grpo", "cepo"), PUBLISHED, root / "figures")
     figure3.write(write_experiment(root.parent / "sweep", "figure3"), PUBLISHED, root / "figures")
+    write_measured(root)
+    gradients.write([], PUBLISHED, root / "tables")
+    gradient_signal.write([], PUBLISHED, root / "figures")
     (root / "tables" / "claims.json").write_text(CLAIMS)
     bad = f"<html><body><h1 onclick=x>Mine</h1>{attack}<p style='background:url({outside}/css)'>text</p></body></html>"
     (root / "tables" / "mine.html").write_text(bad)
@@ -138,12 +145,22 @@ def test_what_is_missing_is_said_with_the_way_to_it(page: Path, tmp_path: Path):
 def test_verdicts_show_signs_words_and_effects(results: Path):
     root = html.fromstring(verdicts(results / "tables" / "claims.json"))
     counts = [item.text_content() for item in root.iter("li")]
-    assert counts == ["1 \u2713 supported", "0 \u2717 contradicted", "1 ? undecided"]
+    assert counts == ["1 \u2713 supported", "0 \u2717 contradicted", "2 ? undecided"]
     rows = [[" ".join(cell.text_content().split()) for cell in row] for row in root.iter("tr")]
     effect = "\u22121.2 points[\u22123.0, +0.5] over questions"
     why = "one seed1 cellcepo/small/default/s1"
-    assert rows[2] == ["CEPO <b>leads</b> (Table 2)", "? undecided", effect, "1", "+2.3 points", why]
-    assert [row[0] for row in rows[3:]] == ["It is slower (Table 3)", "small", "large"]
+    assert rows[2] == [
+        "CEPO <b>leads</b> (Table 2)",
+        "? undecided",
+        effect,
+        "1",
+        "+2.3 points",
+        why,
+        "no control was run",
+    ]
+    assert [row[0] for row in rows[3:]] == ["It is slower (Table 3)", "small", "large", "It turns (here)"]
+    assert rows[4][2] == "1.100 times[1.000, 1.200]"
+    assert rows[6][2] == "\u22120.140 cosine"
 
 
 def test_a_method_of_ones_own_is_in_every_part(tmp_path: Path):

@@ -10,24 +10,34 @@ import pytest
 import torch
 
 from contracts.errors import ConfigError, DataError
-from contracts.gradients import read_gradients, write_gradients
+from contracts.gradients import GradientArm, GradientPlan, read_gradients
 from methods.base import load_method
-from methods.engines.local import gradients
 from methods.engines.local.adapter_folder import save_adapter
-from methods.engines.local.batch_gradients import Objective, batch_gradients, differentiated, policy_gradient
+from methods.engines.local.batch_gradients import (
+    CreditObjective,
+    batch_gradients,
+    differentiated,
+    independent,
+    policy_gradient,
+)
+from methods.engines.local.experience import Gatherer, look_at
 from methods.engines.local.gradients import GradientMeter, GradientSettings, gram_matrix, load_adapter
+from methods.engines.local.measure_gradients import GradientTask, measure_gradients
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
+from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.local.update import credit_loss, matching_loss
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem, load_problems
+from methods.shared import seeding
 from methods.shared.advantage import group_advantage
 from methods.shared.rewards import Grader
 from methods.shared.surrogate import token_weights
 from tests.helpers.method_batches import random_rollouts
 
 OPTIONS = {"max_response": 16}
-NAMES = ("grpo", "cepo", "opsd", "sdpo", "oracle", "anti_oracle", "entropy")
+NAMES = ("grpo", "rlsd", "cepo", "cepo_lam1", "opsd", "sdpo", "oracle", "anti_oracle", "entropy")
+ARMS = {"cepo_lam1": ("cepo", OPTIONS | {"lam": 1.0})}  # a combination of GRPO's and CEPO's credit
 SETTINGS = GradientSettings(batches=3, prompts=4, group_size=4, dimension=2048)
 
 
@@ -49,7 +59,9 @@ def policy(tiny_base: Path) -> Policy:
 
 @pytest.fixture
 def meter(policy: Policy, micro_data: Path):
-    methods = {name: load_method(name, OPTIONS) for name in NAMES}
+    methods = {
+        n: load_method("cepo", OPTIONS | {"lam": 1.0}) if n == "cepo_lam1" else load_method(n, OPTIONS) for n in NAMES
+    }
     with Grader() as grader:
         problems = load_problems(micro_data / "train.parquet")
         yield GradientMeter(policy, methods, problems, grader, SETTINGS, 1, read_all)
@@ -64,15 +76,16 @@ def mixed(meter: GradientMeter, batch: int) -> tuple[list[Problem], Experience]:
     return problems, replace(experience, rollouts=replace(rollouts, reward=reward, advantage=advantage))
 
 
-@pytest.mark.parametrize("name", ["grpo", "cepo", "oracle", "entropy", "opsd", "sdpo"])
+@pytest.mark.parametrize("name", ["grpo", "rlsd", "cepo", "cepo_lam1", "oracle", "entropy", "opsd", "sdpo"])
 def test_it_is_the_gradient_of_the_first_update(meter, name):
     problems, experience = mixed(meter, 0)
     found = meter.gradients(0, problems, experience)[list(meter.methods).index(name)]
     method, policy = meter.methods[name], meter.policy
-    if method.teachers():
-        asked = (problems, gradients.look_at(policy, problems), experience.members, experience.responses)
-        seed = gradients.seeding.stream(1, "rollout", 0)
-        rollouts, hidden = meter.gatherers[name].ask_teachers(*asked, experience.rollouts, seed, 0)
+    if method.teachers():  # asked as in training, each method for itself
+        asked = (problems, look_at(policy, problems), experience.members, experience.responses, experience.rollouts)
+        weights = AdapterTeachers(policy, {teacher.weights for teacher in method.teachers().values()})
+        gatherer = Gatherer(policy, method, Grader(), weights, 8)
+        rollouts, hidden = gatherer.ask_teachers(*asked, seeding.stream(1, "rollout", 0), 0)
         experience = replace(experience, rollouts=rollouts, teacher_hidden=hidden)
     batch = experience.rollouts
     if method.matches_distributions:
@@ -90,12 +103,8 @@ def test_it_is_the_gradient_of_the_first_update(meter, name):
 
 def test_the_policy_gradient_compares_a_rollout_with_the_others_of_its_group():
     batch = replace(random_rollouts(0, groups=1, size=4), reward=torch.tensor([1.0, 0.0, 0.0, 1.0]))
-    objective = policy_gradient(batch)
-    chunk = type("Chunk", (), {"rows": torch.arange(4)})()
-    credit = -objective.loss(chunk, batch.mask)  # log-probs of 1 everywhere
     expected = torch.tensor([2 / 3, -2 / 3, -2 / 3, 2 / 3])[:, None] * batch.mask
-    torch.testing.assert_close(credit, expected)
-    torch.testing.assert_close(objective.share, batch.mask / 4)
+    torch.testing.assert_close(policy_gradient(batch).weight, -expected / 4)
     with pytest.raises(ValueError, match="at least two rollouts"):
         policy_gradient(random_rollouts(0, groups=2, size=1))
 
@@ -120,25 +129,70 @@ def test_large_models_have_the_gradient_of_their_adapter(meter):
 
 def test_nothing_moves_without_credit(meter):
     _, experience = meter.experience(0)
-    still = Objective(lambda chunk, logp: logp, experience.rollouts.mask, torch.zeros(16, dtype=torch.bool))
+    still = CreditObjective(torch.zeros_like(experience.rollouts.mask))
     assert not batch_gradients(meter.policy, [still], experience, 64, 1.0, "float32").any()
 
 
-def test_a_measurement_is_written_and_read(meter, tmp_path):
-    report, gram = meter.measure("base")
-    assert report.methods == [*NAMES, "pg"]
-    assert report.differentiated == "folded"
-    assert gram.shape == (3, 8, 3, 8)
-    problems, experience = meter.experience(1)
-    exact = meter.gradients(1, problems, experience).double()
-    np.testing.assert_allclose(gram[1, :, 1], exact @ exact.T, rtol=1e-9)  # within a batch nothing is sketched
-    write_gradients(tmp_path, report, gram)
-    again, products = read_gradients(tmp_path)
-    assert again == report
-    assert np.array_equal(products, gram)
+def test_credit_that_is_a_combination_of_others_needs_no_pass_of_its_own():
+    uniform, sharp = torch.tensor([1.0, 1, 1, 0]), torch.tensor([0.0, 2, 1, 0])
+    rows = [uniform, torch.zeros(4), (uniform + sharp) / 2, sharp, torch.tensor([0.0, 0, 0, 1])]
+    chosen, mixing = independent(rows)
+    assert chosen == [0, 2, 4]
+    torch.testing.assert_close(
+        mixing @ torch.stack([rows[place] for place in chosen]).double(), torch.stack(rows).double()
+    )
+
+
+def plan(**changed: object) -> GradientPlan:
+    arms = [GradientArm(name=n, method=n, options=OPTIONS) for n in ("grpo", "oracle")]
+    given = {"world": "micro", "scale": "small", "model_name": "tiny", "state": "base", "seed": 1, "device": "cpu"}
+    given |= {"dtype": "float32", "arms": arms, "batches": 3, "prompts": 2, "group_size": 2, "dimension": 1024}
+    return GradientPlan(
+        **given | {"micro_batch": 64, "sampled_at_once": 64, "grade_deadline": 5.0, "digests": {}} | changed
+    )
+
+
+@pytest.fixture
+def task(tiny_base: Path, micro_data: Path) -> GradientTask:
+    return GradientTask(plan().model_dump_json(), tiny_base, None, micro_data / "train.parquet", read_all)
+
+
+def test_a_measurement_is_written_and_read(task, tmp_path):
+    measure_gradients(task, tmp_path)
+    report, gram = read_gradients(tmp_path)
+    assert report.methods == ["grpo", "oracle", "pg"]
+    assert (report.differentiated, report.batches, report.scale) == ("folded", 3, "small")
+    assert gram.shape == (3, 3, 3, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gradients.json", "gradients.safetensors"]
     (tmp_path / "gradients.safetensors").write_bytes(b"")
     with pytest.raises(DataError, match="measure them again"):
         read_gradients(tmp_path)
+
+
+def test_a_stopped_measurement_goes_on_and_several_processes_give_the_same_numbers(task, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    measure_gradients(task, whole)
+    measured, kept = [], GradientMeter.measure
+
+    def stopping(meter: GradientMeter, batch: int):
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(batch)
+        return kept(meter, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GradientMeter, "measure", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            measure_gradients(task, parts)
+    assert [path.name for path in (parts / "state").iterdir()] == ["batch_00001.safetensors"]
+    before = (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr("methods.engines.local.measure_gradients.shutil.rmtree", lambda folder: None)
+    measure_gradients(task, parts, processes=2)
+    assert (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns == before
+    assert np.array_equal(read_gradients(parts)[1], read_gradients(whole)[1])
+    other = replace(task, planned=plan(seed=2).model_dump_json())
+    measure_gradients(other, parts)  # what another measurement left is not taken
+    assert (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns != before
 
 
 def test_products_across_batches_are_those_of_the_sketches():

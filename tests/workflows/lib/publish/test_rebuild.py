@@ -14,9 +14,11 @@ from contracts.paths import ROOT
 from evals.analysis import archive
 from evals.analysis.cell_texts import RECORDS
 from evals.analysis.cells import CellFolder
+from evals.analysis.tables.gradients import write as write_gradients
 from evals.analysis.tables.table2 import write as write_table2
 from tests.helpers.analysis_cells import write_experiment, write_grid
 from tests.helpers.credit_cells import write_credit
+from tests.helpers.measured_gradients import write_measured
 from workflows.lib.publish.rebuild import rebuild
 
 PUBLISHED = ROOT / "results" / "published"
@@ -30,6 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for cell in (folder / "cells").glob("*/*/*/s*"):
         if cell.parts[-4] != "base":
             write_credit(cell, cell.parts[-4], int(cell.name[1:]))
+    write_measured(folder, states=("base", "default"))
     return folder
 
 
@@ -65,12 +68,13 @@ def test_everything_that_was_run_is_made_again_without_torch(results: Path, pack
     assert done.returncode == 0, done.stderr + done.stdout
     made = {path.name for path in (tmp_path / "out").rglob("*.*") if path.parent.name in ("tables", "figures")}
     assert {"table2.md", "table3.csv", "table4.html", "claims.json", "publishedcheck.tex", "credit.md"} <= made
-    assert {"figure1.svg", "figure4.svg"} <= made
+    assert {"figure1.svg", "figure4.svg", "gradient_signal.svg", "gradients.md"} <= made
     assert not {"table5.md", "controls.md"} & made
     cells = [
         results / "cells" / m / s / "default" / f"s{n}" for s in ("small", "large") for m in METHODS for n in (1, 2)
     ]
-    direct = write_table2(cells, PUBLISHED, tmp_path / "direct")
+    write_measured(tmp_path, states=("base", "default"))
+    direct = write_table2(cells, PUBLISHED, tmp_path / "direct") + write_gradients([], PUBLISHED, tmp_path / "direct")
     assert all(path.read_bytes() == (tmp_path / "out" / "tables" / path.name).read_bytes() for path in direct)
 
 
@@ -80,6 +84,9 @@ METHODS = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")
 def test_a_results_folder_will_do_and_an_empty_one_is_an_error(results: Path, tmp_path: Path) -> None:
     made = dict(rebuild(results, tmp_path / "out"))
     assert made["claims"] is None
+    assert made["gradients"] is None
+    write_measured(tmp_path / "measured")
+    assert set(rebuild(tmp_path / "measured", tmp_path / "alone")) == {("gradients", None), ("gradient_signal", None)}
     with pytest.raises(DataError, match=r"has neither records\.parquet nor cells"):
         list(rebuild(tmp_path / "nothing", tmp_path / "out"))
 

@@ -13,7 +13,9 @@ from mlflow.tracking import MlflowClient
 
 from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
+from evals.analysis.gradient_results import read_measured
 from tests.helpers.analysis_cells import write_cell
+from tests.helpers.measured_gradients import write_measured
 from workflows.lib.publish.experiment_page import address
 from workflows.lib.publish.mlflow_ui import check_port, check_store, command
 from workflows.lib.publish.study_run import track_study
@@ -58,6 +60,20 @@ class Store:
 @pytest.fixture
 def store(tmp_path: Path, template: Path) -> Store:
     return Store(tmp_path, template)
+
+
+def test_measured_gradients_are_runs_of_their_own(store: Store, tmp_path: Path):
+    write_measured(tmp_path / "results", states=("base", "default"))
+    given = ([], "world", {}, store.uri, store.artifacts, tmp_path / "results")
+    ids = track(*given)
+    assert ids.keys() == {"gradients/small/base/s1", "gradients/small/default/s1"}
+    run, measured = store.client.get_run(ids["gradients/small/base/s1"]), read_measured(tmp_path / "results")
+    found = measured.number("small", "base", "samples", "cepo/lam=1", "grpo")
+    assert found is not None
+    key = "gradients/cepo/lam_1/samples"
+    assert [run.data.metrics[key + end] for end in ("", "_low", "_high")] == [found.value, found.low, found.high]
+    assert (run.data.params["state"], run.data.params["batches"]) == ("base", "24")
+    assert track(*given) == ids
 
 
 def test_a_run_says_what_the_files_say(store: Store):

@@ -160,6 +160,18 @@ def test_base_models_and_evaluations_show_how_far_they_are(tmp_path: Path):
     assert not (tmp_path / "cells/cepo/small/default/s1/eval/progress.json").exists()
 
 
+def test_measured_gradients_are_named_for_their_policy_and_show_their_batches(tmp_path: Path):
+    policy = {"scale": "small", "state": "steps=20", "seed": "1"}
+    job = WatchedJob("gradients", policy)
+    assert job.name == "gradients small/steps=20/s1"
+    report = {"scale": "small", "state": "steps=20", "seconds": 120.0}
+    (tmp_path / "gradients").mkdir()
+    (tmp_path / "gradients/measurements.jsonl").write_text(json.dumps(report) + "\n")
+    usual = PreviousRun(tmp_path, lambda wildcards: 50)
+    assert usual.seconds("gradients", policy) == 120.0
+    assert usual.seconds("gradients", policy | {"state": "base"}) is None
+
+
 def test_the_thread_prints_and_stops(tmp_path: Path):
     class Dag:
         def needrun_jobs(self) -> list[object]:

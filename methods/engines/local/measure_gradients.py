@@ -1,0 +1,162 @@
+"""Measure gradients at one state: all batches, on several processes, from where a stopped measurement ended.
+
+Each batch goes to a file of its own in ``state/`` once it is measured. Batches do not depend on each other, so that any
+number of processes gives the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from contracts.files import replacing
+from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
+from contracts.progress import counting
+from contracts.rollouts import Label
+from methods.base import load_method
+from methods.engines.local.gradients import (
+    GradientBatch,
+    GradientMeter,
+    GradientSettings,
+    gram_matrix,
+    load_adapter,
+)
+from methods.engines.local.memory import forget_products, keep_freed_memory
+from methods.engines.local.policy import Policy
+from methods.engines.shared.problems import load_problems
+from methods.shared import seeding
+from methods.shared.lifetimes import end_with_parent
+from methods.shared.limits import check_engine_option
+from methods.shared.rewards import Grader
+
+
+@dataclass(frozen=True)
+class GradientTask:
+    """A plan with its files."""
+
+    planned: str  # the GradientPlan as JSON
+    base: Path  # folder of the base model
+    adapter: Path | None  # None: untrained
+    data: Path  # problems
+    label: Label | None  # None: the world has no labels of tokens
+
+    @property
+    def plan(self) -> GradientPlan:
+        """What is measured."""
+        return GradientPlan.model_validate_json(self.planned)
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides the numbers."""
+        return hashlib.sha256(self.planned.encode()).hexdigest()
+
+
+def measure_gradients(task: GradientTask, out: Path, processes: int = 1) -> None:
+    """Leave ``gradients.json`` and ``gradients.safetensors`` in ``out``.
+
+    Raises ConfigError (a method needs labels that the world does not have) and DataError (missing or broken inputs).
+    """
+    state, total = out / "state", task.plan.batches
+    state.mkdir(parents=True, exist_ok=True)
+    missing = [batch for batch in range(total) if _read(state, batch, task) is None]
+    with counting(out / "progress.json") as note:
+        note(total - len(missing), total)
+        for count, _ in enumerate(_each(task, state, missing, processes), total - len(missing) + 1):
+            note(count, total)
+    batches = [found for batch in range(total) if (found := _read(state, batch, task)) is not None]
+    write_gradients(out, report_of(task, batches), gram_of(batches))
+    shutil.rmtree(state)
+
+
+def report_of(task: GradientTask, batches: Sequence[GradientBatch]) -> GradientReport:
+    """What was measured, and on what."""
+    plan, facts = task.plan, [one.facts for one in batches]
+    means = {name: float(np.mean([one[name] for one in facts])) for name in facts[0]}
+    return GradientReport(
+        **plan.model_dump(include=set(GradientReport.model_fields)),
+        methods=[*(arm.name for arm in plan.arms), TARGET],
+        digest=task.digest,
+        differentiated="folded" if batches[0].folded else "adapter",
+        numbers=batches[0].numbers,
+        labelled=means.pop("labelled") if task.label else None,
+        seconds=sum(one["seconds"] for one in facts),
+        **{name: means[name] for name in ("accuracy", "mixed", "tokens")},
+    )
+
+
+def gram_of(batches: Sequence[GradientBatch]) -> Float[np.ndarray, "K M K M"]:
+    """Products of the gradients of all batches."""
+    return gram_matrix(
+        torch.stack([one.sketch for one in batches]), torch.stack([one.products for one in batches])
+    ).numpy()
+
+
+def _each(task: GradientTask, state: Path, batches: Sequence[int], processes: int) -> Iterator[None]:
+    """Measures each batch; yields whenever one is done."""
+    if processes == 1 or len(batches) < 2:
+        try:
+            yield from (_measure(task, state, batch) for batch in batches)
+        finally:
+            _meter(task).sampling.grader.close()
+            _meter.cache_clear()
+        return
+    # A new interpreter would run the script of the job again; nothing has started threads or CUDA yet.
+    pool = ProcessPoolExecutor(min(processes, len(batches)), get_context("fork"), end_with_parent)
+    try:
+        yield from (done.result() for done in as_completed([pool.submit(_measure, task, state, b) for b in batches]))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _measure(task: GradientTask, state: Path, batch: int) -> None:
+    found = _meter(task).measure(batch)
+    tensors = {"sketch": found.sketch.contiguous(), "products": found.products.contiguous()}
+    about = {"facts": found.facts, "numbers": found.numbers, "folded": found.folded}
+    with replacing(_file(state, batch)) as temporary:
+        save_file(tensors, temporary, {"digest": task.digest, "about": json.dumps(about)})
+
+
+def _read(state: Path, batch: int, task: GradientTask) -> GradientBatch | None:
+    """A batch that this measurement left; None if there is none, or only one of another measurement."""
+    try:
+        with safe_open(_file(state, batch), "pt") as file:
+            about: Mapping[str, str] = file.metadata() or {}
+            if about.get("digest") != task.digest:
+                return None
+            return GradientBatch(file.get_tensor("sketch"), file.get_tensor("products"), **json.loads(about["about"]))
+    except (FileNotFoundError, SafetensorError):
+        return None
+
+
+def _file(state: Path, batch: int) -> Path:
+    return state / f"batch_{batch + 1:05d}.safetensors"
+
+
+@cache
+def _meter(task: GradientTask) -> GradientMeter:
+    """The meter of this process; its verifier's worker is ended with the process, or closed."""
+    keep_freed_memory()
+    forget_products()
+    plan, methods = task.plan, {arm.name: load_method(arm.method, arm.options) for arm in task.plan.arms}
+    chosen = ("batches", "prompts", "group_size", "dimension", "micro_batch", "sampled_at_once")
+    settings = GradientSettings(**plan.model_dump(include=set(chosen)))
+    first = next(iter(methods.values()))
+    check_engine_option("local", "lora_rank", first.lora_rank)
+    policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))
+    if task.adapter is not None:
+        load_adapter(policy, task.adapter)
+    grader = Grader(plan.grade_deadline)
+    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label)
