@@ -35,7 +35,8 @@ PROFILES = $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/)))
 NO_PROFILE = $(error PROFILE=$(PROFILE): give one of $(PROFILES))
 PROFILE_FOLDER = --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(NO_PROFILE))
 THIS_MACHINE = $(if $(filter local,$(PROFILE)),--resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS))
-SNAKEMAKE = $(READ_CONFIG) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
+FOLDERS = $(BIN)/python -m workflows.lib.machine.folders &&
+SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
 # SEEDS=n is seeds 1 to n; without it the config's.
 NO_SEEDS = $(error SEEDS=$(SEEDS): give a whole number from 1 up)
 SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEEDS),$(NO_SEEDS))

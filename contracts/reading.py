@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,18 @@ def read_lines(model: type[R], path: Path) -> list[R]:
     """Read each line of ``path`` that is not blank as ``model``. DataError names the first line that is broken."""
     lines = enumerate(read_text(path).splitlines(), 1)
     return [_parse(model, line, f"{path}:{number}") for number, line in lines if line.strip()]
+
+
+def wrong_steps(numbers: Sequence[int], last: int) -> str:
+    """What is wrong with the steps of a log that should hold 1 to ``last`` once each; empty if nothing is."""
+    missing = sorted(set(range(1, last + 1)) - set(numbers))
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    beyond = sorted({number for number in numbers if number > last})
+    for which, verb in ((missing, "missing"), (twice, "there more than once"), (beyond, f"beyond the last, {last}")):
+        if which:
+            more = f" and {len(which) - 1} more, up to {which[-1]}," if len(which) > 1 else ""
+            return f"step {which[0]}{more} {'are' if more else 'is'} {verb}"
+    return ""
 
 
 def read_text(path: Path) -> str:

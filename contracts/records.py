@@ -12,9 +12,9 @@ OptionValue = float | int | bool | str
 
 
 class Record(BaseModel):
-    """Base class of all records. It is strict: an unknown key or a value of a wrong type is an error."""
+    """Base class of all records. It is strict: an unknown key, a wrong type, NaN and infinity are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Cell(Record):
@@ -69,6 +69,7 @@ class TrainingStep(Record):
     response_length: float = Field(description="mean tokens, end-of-turn included")
     truncated: float = Field(description="share of rollouts cut at max_response")
     grade_timeouts: int = 0
+    other_grader: int | None = Field(None, description="rewards that the other grader would change (option grader)")
     reference_missing: dict[str, float] = Field({}, description="per teacher: share of rollouts without a reference")
     loss: float = Field(description="mean over the updates of this step")
     grad_norm: float

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from contracts.errors import EvalError
-from evals.benchmarks import BENCHMARKS
+from evals.benchmarks import BENCHMARKS, Benchmark
+from evals.careful import careful
+from evals.inputs import row_id
+from evals.scoring_process import Scored, Scorer, ScorerFailed, ScoringProcess
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
 
 # Tags whose content is removed before scoring. This is the default of lmms-eval's command line, but not of
 # ``simple_evaluate``, which removes nothing.
 REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
-SCORING_SECONDS = 5.0  # per comparison of two MathVision answers; upstream has no limit there
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -37,41 +38,37 @@ def go_offline() -> None:
     os.environ.update(_OFFLINE)
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block every ``seconds``; if code in the block catches one, another follows."""
+class Scoring:
+    """Scores the answers of one run in a process of its own, and keeps what the scorers read out of them."""
 
-    def interrupt(*_: object) -> None:
-        raise TimeoutError(f"scoring took more than {seconds:g} s")
+    def __init__(self) -> None:
+        self.scored: dict[tuple[str, str], Scored] = {}  # by benchmark and row
+        self._scorers: dict[str, Scorer] = {}
+        self._process = ScoringProcess(self._scorers, careful)
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    def take(self, benchmark: Benchmark, scorer: Scorer) -> Scorer:
+        """What stands for ``scorer`` in lmms-eval's task; an answer that cannot be scored in time counts as empty."""
+        self._scorers[benchmark.name] = scorer
 
+        @wraps(scorer)
+        def score(row: Mapping[str, Any], responses: list[str]) -> dict[str, Any]:
+            name = row_id(benchmark, row)
+            try:
+                scored = self._process.score(benchmark.name, row, responses)
+            except ScorerFailed as error:
+                raise EvalError(f"{benchmark.name}: row {name}", f"lmms-eval cannot score it ({error})") from None
+            self.scored[benchmark.name, name] = scored
+            return scorer(row, [""] * len(responses)) if scored.result is None else scored.result
 
-def bounded(score: Callable[..., dict], seconds: float) -> Callable[..., dict]:
-    """Give ``score`` a time limit; an answer that cannot be compared in time counts as wrong.
+        return score
 
-    MathVision's scorer evaluates the answer as an expression, and for 9^{9^{9^{9}}} that would never end.
-    """
-
-    @wraps(score)
-    def scored(row: dict, responses: list[str]) -> dict:
-        try:
-            with time_limit(seconds):
-                return score(row, responses)
-        except TimeoutError:
-            return score(row, [""] * len(responses))
-
-    return scored
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
 
 
-def load_tasks(benchmarks: dict[str, Path], folder: Path) -> tuple[list[Any], Any]:
-    """Load lmms-eval's tasks under their own names with our parquet files as data; also returns its task manager.
+def load_tasks(benchmarks: dict[str, Path], folder: Path, scoring: Scoring) -> tuple[list[Any], Any]:
+    """lmms-eval's task objects over our parquet files, under their upstream names, and its task manager.
 
     Temporary files go to ``folder``. The manager is needed because ``simple_evaluate`` without one reads all of
     lmms-eval's thousands of task files, which takes 4 s.
@@ -81,14 +78,28 @@ def load_tasks(benchmarks: dict[str, Path], folder: Path) -> tuple[list[Any], An
     names = write_tasks(folder / "tasks", benchmarks, folder / "datasets")
     manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False, model_name="cepo_local")
     tasks = get_task_dict(list(names), manager, "chat")
-    if "mathvision" in benchmarks:
-        task = tasks[BENCHMARKS["mathvision"].task]
-        task.set_config("process_results", bounded(task.get_config("process_results"), SCORING_SECONDS))
+    for name in benchmarks:
+        task = tasks[BENCHMARKS[name].task]
+        task.set_config("process_results", scoring.take(BENCHMARKS[name], task.get_config("process_results")))
     return [tasks[name] for name in names], manager
+
+
+def do_not_retry() -> None:
+    """Let lmms-eval try once. It retries for a minute what a network may mend; everything here is on this disk."""
+    from lmms_eval.api.task import ConfigurableTask
+    from tenacity import stop_after_attempt
+
+    for name in ("download", "process_results"):
+        retrying: Any = getattr(getattr(ConfigurableTask, name), "retry", None)
+        if retrying is not None:
+            retrying.stop = stop_after_attempt(1)
 
 
 def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSettings) -> dict[str, Any]:  # noqa: ANN401
     """Return lmms-eval's results for ``model`` (an object of its class ``lmms``) on ``benchmarks`` (name -> parquet).
+
+    Each of its ``samples`` is given a ``reading``, what the scorer read out of the response, and the verdict of the
+    second reading, ``careful``.
 
     Scores equal those of its command line with ``--process_docs_parallel 1``: with more threads math_verify's time
     limit fails outside the main thread and a right answer counts as wrong. EvalError if a sample cannot be scored.
@@ -96,9 +107,11 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
     from lmms_eval.evaluator import simple_evaluate
     from tenacity import RetryError
 
-    with TemporaryDirectory(prefix="lmms-eval-") as scratch:
+    do_not_retry()
+
+    with TemporaryDirectory(prefix="lmms-eval-") as scratch, closing(Scoring()) as scoring:
         try:
-            tasks, manager = load_tasks(benchmarks, Path(scratch))
+            tasks, manager = load_tasks(benchmarks, Path(scratch), scoring)
             results: Any = simple_evaluate(
                 model=model,
                 tasks=tasks,
@@ -114,5 +127,11 @@ def run_lmms_eval(model: Any, benchmarks: dict[str, Path], settings: EvalSetting
             )
         except RetryError as error:
             cause = error.last_attempt.exception()
+            if isinstance(cause, EvalError):
+                raise cause from None
             raise EvalError("lmms-eval", f"gave up after retries: {type(cause).__name__}: {cause}") from error
+        for name in benchmarks:
+            for sample in results["samples"].get(BENCHMARKS[name].task, []):
+                scored = scoring.scored[name, row_id(BENCHMARKS[name], sample["doc"])]
+                sample |= {"reading": scored.reading, "careful": scored.second}
     return results

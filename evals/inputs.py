@@ -6,9 +6,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import threading
 from ast import literal_eval
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ def check_model(base: Path, adapter: Path | None) -> None:
         _check_folder(adapter, "adapter folder", _MODEL_FILES if holds_model(adapter) else _ADAPTER_FILES)
 
 
+def check_weights(base: Path, adapter: Path | None) -> None:
+    """Raise DataError if a tensor of the model or of the adapter holds NaN or an infinity. Imports torch."""
+    from methods.shared.finite import check_finite
+
+    check_finite(base, "the model")
+    if adapter is not None:
+        check_finite(adapter, "the trained weights")
+
+
 def holds_model(adapter: Path) -> bool:
     """Whether a cell was trained with full fine-tuning (``lora_rank: 0``), so that its folder is a complete model."""
     return (adapter / "config.json").exists() and not (adapter / "adapter_config.json").exists()
@@ -97,7 +107,7 @@ def read_benchmark(name: str, path: Path, limit: int | None) -> list[dict[str, A
     return rows
 
 
-def row_id(bench: Benchmark, row: dict[str, Any]) -> str:
+def row_id(bench: Benchmark, row: Mapping[str, Any]) -> str:
     """Identifier of a row, unique within the benchmark: its key columns joined by a slash."""
     return "/".join(str(row[column]) for column in bench.key)
 
@@ -146,6 +156,8 @@ def _check_row(bench: Benchmark, row: dict[str, Any], place: str) -> None:
             raise DataError(place, f"{column} is empty", _REBUILD)
         if kind == "image" and row[column] is not None:
             row[column] = _image_digest(row[column]["bytes"], f"{place}: {column}")
+    if not row[bench.gold].strip():
+        raise DataError(place, f"{bench.gold} is blank", _REBUILD)
     for cause in _unscorable(bench.name, row):
         raise DataError(place, cause, _REBUILD)
 
@@ -165,6 +177,8 @@ def _unscorable(name: str, row: dict[str, Any]) -> Iterator[str]:
         letters = [chr(ord("A") + i) for i in range(len(row["options"]))]
         if row["answer"] not in letters:
             yield f"answer '{row['answer']}' is none of the options {', '.join(letters)}"
+    if name == "wemath" and not re.search(rf"\b{re.escape(row['answer'])}\s*[.:)]", row["option"]):
+        yield f"answer '{row['answer']}' is none of the options in '{row['option']}'"
     if name == "mmmu":
         yield from _unscorable_mmmu(row)
 
@@ -179,9 +193,14 @@ def _unscorable_mmmu(row: dict[str, Any]) -> Iterator[str]:
         return
     if row["question_type"] not in ("multiple-choice", "open"):
         yield f"question_type '{row['question_type']}' is neither multiple-choice nor open"
-    if row["id"].count("_") < 2:
+    if row["question_type"] == "multiple-choice":
+        letters = [chr(ord("A") + i) for i in range(len(options))]
+        if row["answer"] not in letters:
+            named = f"none of the options {', '.join(letters)}" if options else "given no options to choose from"
+            yield f"answer '{row['answer']}' is {named}"
+    if not re.fullmatch(r"[^_]+_.+_\d+", row["id"]):
         yield f"id '{row['id']}' does not read validation_Subject_number"
     shown = row["question"] + "".join(options if row["question_type"] == "multiple-choice" else [])
-    for i in range(1, 8):
-        if f"<image {i}>" in shown and row[f"image_{i}"] is None:
+    for i in re.findall(r"<image (\d+)>", shown):
+        if row.get(f"image_{i}") is None:
             yield f"<image {i}> is named but image_{i} is empty"

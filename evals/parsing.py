@@ -1,16 +1,13 @@
 """Which answer lmms-eval's scorer read in a response, for each benchmark, and whether it counted as right.
 
-The scorers only say right or wrong. This module also finds responses without an answer, which are not the same as wrong
-answers: for one without an answer MMMU's scorer picks an option at random. The functions that extract answers are
-lmms-eval's own (version 0.7.3).
+The scorers say only right or wrong. A response without an answer must be told from a wrong answer: MMMU's scorer then
+picks an option at random.
 """
 
 from __future__ import annotations
 
-from ast import literal_eval
+import re
 from typing import Any
-
-_PHRASES = ("the final answer is", "the answer is", "the correct answer is", "the answer should be")
 
 
 def correct(name: str, sample: dict[str, Any]) -> float:
@@ -27,69 +24,28 @@ def correct(name: str, sample: dict[str, Any]) -> float:
     return float(sample["acc_score"])
 
 
-def prediction(name: str, row: dict[str, Any], gold: str, response: str) -> str | None:
-    """Return the answer that the scorer compared with ``gold``; None if it read none in the response.
+def prediction(name: str, response: str, reading: str | None) -> str | None:
+    """The answer that the scorer compared with the gold one; None if it found none.
 
-    ``response`` is the text that the scorer was given, without reasoning and surrounding space.
+    ``response`` is what the scorer saw: reasoning stripped, surrounding space removed. ``reading`` is what it read out
+    of it last (evals/readings.py).
     """
-    if name == "mathvision":
-        return _mathvision(response)
-    if name == "mmmu":
-        return _mmmu(row, response)
-    return _reasoning(gold, response)
-
-
-def _reasoning(gold: str, response: str) -> str | None:
-    """DynaMath, LogicVista and WeMath: the text in <answer>, else in the last box, else a number at the end of a line.
-
-    If the right answer is a letter, a letter is read from that.
-    """
-    from lmms_eval.tasks._task_utils.reasoning_utils import extract_anwser_tag, parse_mcq, simple_parse
-
-    answer = simple_parse(extract_anwser_tag(response).strip())
-    if len(simple_parse(gold)) == 1 and parse_mcq(simple_parse(gold)):
-        answer = parse_mcq(answer)
-    return answer or None
-
-
-def _mathvision(response: str) -> str | None:
-    """MathVision: the last box; else the final number or letter, the text after "the answer is", or a single word."""
-    from lmms_eval.tasks.mathvision.eval_utils import find_math_answer, is_number
-
-    tail, box = response.split("is ")[-1].rstrip("."), response.rpartition("oxed{")
-    if box[1]:
-        answer = "" if box[2].lstrip().startswith("}") else find_math_answer("\\boxed{" + box[2])
-    elif is_number(tail):
-        answer = tail
-    else:
-        answer = _announced(response)
-    return answer or None
-
-
-def _announced(response: str) -> str:
-    letters = [
-        c for c in "ABCDE" if response.endswith((f" {c}.", f" ({c}).")) or response.startswith((f"{c}\n", f"({c})\n"))
-    ]
-    if letters:
-        return letters[-1]
-    for phrase in (*_PHRASES, *(p.replace("the", "The") for p in _PHRASES)):
-        if phrase in response:
-            return response.split(phrase)[-1].strip().split("\n")[0].split(". ")[0].rstrip(".")
-    return response if len(response.split()) == 1 else ""
-
-
-class _Letters(list):
-    """Option letters that can be iterated, but of which an index gives None, so that a random choice gives None."""
-
-    def __getitem__(self, index: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    if not reading or (name == "mathvision" and not _announced(response, reading)):
         return None
+    return reading
 
 
-def _mmmu(row: dict[str, Any], response: str) -> str | None:
-    """MMMU: for open questions the response; for multiple choice a letter, None if the scorer would pick at random."""
-    if row["question_type"] != "multiple-choice":
-        return response or None
-    from lmms_eval.tasks.mmmu.utils import get_multi_choice_info, parse_multi_choice_response
+def _announced(response: str, reading: str) -> bool:
+    """Whether something in the response says where the answer is; else MathVision's scorer compares all that it says.
 
-    answers, letters = get_multi_choice_info(literal_eval(row["options"]))
-    return parse_multi_choice_response(response, _Letters(letters), answers)
+    An empty box, or one that does not close, is compared with its name.
+    """
+    from lmms_eval.tasks.mathvision.eval_utils import find_math_answer
+
+    if "oxed" in reading:
+        return False
+    return "oxed{" in response or len(response.split()) == 1 or _bare(find_math_answer(response)) != _bare(reading)
+
+
+def _bare(answer: str) -> str:
+    return re.sub(r"[(){}.:\s]", "", answer)

@@ -13,7 +13,7 @@ from contracts.files import write_text
 from evals.answer_folder import AnswerFolder, identity
 from evals.benchmarks import BENCHMARKS
 from evals.harness import go_offline, run_lmms_eval
-from evals.inputs import check_environment, check_model, read_benchmark
+from evals.inputs import check_environment, check_model, check_weights, read_benchmark
 from evals.samples import check_complete, sample_row, write_samples
 from evals.settings import EvalSettings
 
@@ -48,6 +48,7 @@ def evaluate(
     go_offline()
     check_environment()
     check_model(base, adapter)
+    check_weights(base, adapter)
     rows = {name: read_benchmark(name, path, settings.limit) for name, path in benchmarks.items()}
     checked = time.perf_counter()
     kept = AnswerFolder(

@@ -30,6 +30,9 @@ SCHEMA = pa.schema(
         pa.field("parsed", pa.bool_(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
         pa.field("tokens", pa.int64(), nullable=False),
+        pa.field(
+            "careful", pa.float64()
+        ),  # 0 or 1 by the second reading (evals/careful.py); null: it came to no verdict
     ]
 )
 
@@ -60,7 +63,7 @@ def question_hash(bench: Benchmark, row: dict[str, Any], prompt: str, settings: 
 def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], answer: Any) -> dict[str, Any]:  # noqa: ANN401
     """Make a row of ``SCHEMA`` from lmms-eval's record, the benchmark's row and the model's :class:`Answer`."""
     gold = str(row[bench.gold])
-    predicted = prediction(bench.name, row, gold, sample["filtered_resps"][0].strip())
+    predicted = prediction(bench.name, sample["filtered_resps"][0].strip(), sample["reading"])
     return {
         "benchmark": bench.name,
         "id": row_id(bench, row),
@@ -73,6 +76,7 @@ def sample_row(bench: Benchmark, sample: dict[str, Any], row: dict[str, Any], an
         "parsed": predicted is not None,
         "truncated": answer.truncated,
         "tokens": answer.tokens,
+        "careful": None if sample["careful"] is None else float(sample["careful"]),
     }
 
 
@@ -109,10 +113,10 @@ def check_samples(table: pa.Table, place: str) -> None:
     frame = table.to_pandas()
     problems = {
         "no samples": frame.empty,
-        "an empty value": bool(frame.drop(columns="prediction").isna().to_numpy().any()),
+        "an empty value": bool(frame.drop(columns=["prediction", "careful"]).isna().to_numpy().any()),
         "an unknown benchmark": not set(frame["benchmark"]) <= set(BENCHMARKS),
         "a question twice": bool(frame.duplicated(["benchmark", "id"]).any()),
-        "a score other than 0 and 1": not set(frame["correct"]) <= {0.0, 1.0},
+        "a score other than 0 and 1": not {*frame["correct"], *frame["careful"].dropna()} <= {0.0, 1.0},
         "parsed without a prediction": bool((frame["parsed"] != frame["prediction"].notna()).any()),
     }
     for problem, present in problems.items():

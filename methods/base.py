@@ -122,6 +122,7 @@ class Method:
     student_image: bool = True  # False: trained on the text alone, as the official OPSD and SDPO are; evaluated with it
     prompt_template: Literal["math_short", "none"] = "math_short"
     reward: Literal["binary", "accuracy_format"] = "binary"  # paper: 0 or 1; released code: 0.9 accuracy + 0.1 format
+    grader: Literal["mathruler", "math_verify", "either"] = "mathruler"  # the released code's; either: right by one
     drop_all_wrong: bool = False  # True: groups without a right rollout get no update, whatever their format rewards
     clip_low: float = 0.2  # surrogate ratio clip: 1 - clip_low
     clip_high: float = 0.28  # surrogate ratio clip: 1 + clip_high

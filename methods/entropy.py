@@ -16,6 +16,7 @@ from torch import Tensor
 from methods.base import Method, Rollouts
 from methods.shared import schedule
 from methods.shared.credit import token_credit, uniform_credit
+from methods.shared.surrogate import selected
 
 SMALLEST = 1e-12  # of an entropy over the mean; its logarithm is finite
 
@@ -44,6 +45,6 @@ class Entropy(Method):
 
 def relative_entropy(entropy: Float[Tensor, "B T"], mask: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
     """Divide each token's entropy by the mean of its rollout, so that it is 1 on average; at least :data:`SMALLEST`."""
-    total = (entropy * mask).double().sum(1, keepdim=True)
+    total = selected(entropy, mask).double().sum(1, keepdim=True)
     mean = total / mask.double().sum(1, keepdim=True).clamp(min=1.0)
     return (entropy / mean.clamp(min=SMALLEST)).clamp(min=SMALLEST).to(entropy.dtype)

@@ -16,6 +16,7 @@ from torch import Tensor
 from methods.base import Rollouts, SelfDistillation, Teacher
 from methods.shared.divergence import divergence
 from methods.shared.references import right_answer
+from methods.shared.surrogate import selected
 
 PRESETS = {
     "released": {  # the authors' own code, scripts/run_opsd.sh and opsd_trainer.py @590ec26; CEPO released none
@@ -51,4 +52,4 @@ class Opsd(SelfDistillation):
     ) -> Float[Tensor, "B T"]:
         """Return the divergence of student and teacher at every response token, in nats."""
         per_token = divergence(self.divergence, student_logits, teacher_logits, self.beta, self.tau, self.token_clip)
-        return per_token * batch.mask
+        return selected(per_token, batch.mask)

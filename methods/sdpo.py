@@ -17,6 +17,7 @@ from torch import Tensor
 from methods.base import Rollouts, SelfDistillation, Teacher
 from methods.shared.divergence import divergence, log_probs, top_k_and_tail
 from methods.shared.references import peer_demo, right_answer
+from methods.shared.surrogate import selected
 
 PRESETS = {
     "released": {  # the official code, github.com/lasgroup/SDPO @0e6d510; CEPO released none
@@ -59,7 +60,8 @@ class Sdpo(SelfDistillation):
             counted = counted * self._ratio(student_logits, batch).clamp(max=self.is_clip)
         if self.top_k > 0:
             student_logits, teacher_logits = top_k_and_tail(student_logits, teacher_logits, self.top_k)
-        return divergence(self.divergence, student_logits, teacher_logits, self.beta) * counted
+        per_token = divergence(self.divergence, student_logits, teacher_logits, self.beta) * counted
+        return selected(per_token, batch.mask)
 
     @torch.no_grad()
     def _ratio(self, student_logits: Float[Tensor, "B T V"], batch: Rollouts) -> Float[Tensor, "B T"]:

@@ -1,7 +1,7 @@
 """Pack a finished world into a few small files, and unpack it: all that tables, figures and claims need.
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
-evaluation, each answer in three bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
+evaluation, each answer in five bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
 every cell; the numbers of measured gradients lie in ``gradients/`` as they are. :func:`pack` makes them from
 ``results/<world>``; :func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of
 ``samples.parquet``. Everything that reads cells reads these too: ``make rebuild`` makes all tables and figures from an
@@ -25,12 +25,13 @@ from contracts.errors import DataError, UserError
 from contracts.files import replacing, write_text
 from contracts.gradients import ESTIMATES, MEASUREMENTS
 from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
-from evals.analysis.cells import ANSWERS, COLUMNS, by_benchmark
+from evals.analysis.cells import ANSWERS, COLUMNS, SECOND, by_benchmark
 from evals.analysis.gradient_results import FOLDER
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
-BITS = ["correct", "parsed", "truncated"]  # bits of the number that stores an answer, from the lowest
+BITS = ["correct", "parsed", "truncated", SECOND]  # in an answer's number, from the lowest bit
+READ_TWICE = len(BITS)  # the next bit: the answer has a second reading
 
 
 def pack(results: Path, out: Path) -> list[Path]:
@@ -81,9 +82,10 @@ def unpack(archive: Path, results: Path) -> list[Path]:
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)
         flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
-        table = given[QUESTION].assign(**flags).astype({"correct": float})
+        table = given[QUESTION].assign(**flags).astype({"correct": float, SECOND: float})
+        table[SECOND] = table[SECOND].where((bits >> READ_TWICE & 1).astype(bool))
         path = inside(results / "cells", f"{name}/{ANSWERS}")
-        _write(pa.Table.from_pandas(table[COLUMNS], preserve_index=False), path)
+        _write(pa.Table.from_pandas(table[[*COLUMNS, SECOND]], preserve_index=False), path)
     return cells
 
 
@@ -97,7 +99,10 @@ def _evaluations(cell: Path) -> Iterator[str]:
 def _bits(folder: Path) -> pd.Series:
     """Return each answer of an evaluation as a number, by question."""
     frame = pd.concat(by_benchmark(folder).values())
-    number = sum(frame[column].astype(int) * 2**place for place, column in enumerate(BITS))
+    if SECOND not in frame:
+        frame[SECOND] = np.nan
+    number = sum(frame[column].fillna(0).astype(int) * 2**place for place, column in enumerate(BITS))
+    number = number + frame[SECOND].notna().astype(int) * 2**READ_TWICE
     return pd.Series(np.asarray(number), index=pd.MultiIndex.from_frame(pd.DataFrame(frame[QUESTION])))
 
 

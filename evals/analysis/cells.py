@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Float
 
 from contracts.errors import DataError
-from contracts.reading import R, read_lines, read_record
+from contracts.reading import R, read_lines, read_record, wrong_steps
 from contracts.records import Cell, OptionValue, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
@@ -21,6 +22,7 @@ from evals.samples import read_samples
 from evals.statistics.panels import Panel
 
 COLUMNS = ["benchmark", "id", "cluster", "question_hash", "correct", "parsed", "truncated"]
+SECOND = "careful"  # column of the second reading; answers packed before there was one do not have it
 ANSWERS = "answers.parquet"  # of an unpacked cell: only these columns of samples.parquet
 
 
@@ -54,6 +56,9 @@ class CellFolder:
         steps = read_lines(TrainingStep, path)
         if not steps:
             raise DataError(str(path), "holds no step", "train the cell again", delete_and_rerun=True)
+        numbers = [step.step for step in steps]
+        if cause := wrong_steps(numbers, int(self.cell.options.get("steps", max(numbers)))):
+            raise DataError(str(path), cause, "train the cell again", delete_and_rerun=True)
         return sorted(steps, key=lambda step: step.step)
 
     @cached_property
@@ -63,8 +68,17 @@ class CellFolder:
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
-        """``eval/samples.parquet``, or of an unpacked cell ``eval/answers.parquet``; by benchmark, in order of ids."""
-        return by_benchmark(self.path / "eval")
+        """``eval/samples.parquet`` by benchmark, in order of ids; of a packed cell its ``eval/answers.parquet``.
+
+        DataError unless each benchmark has as many answers as ``scores.json`` counted.
+        """
+        found = by_benchmark(self.path / "eval")
+        for name, score in self.scores.benchmarks.items():
+            if (count := len(found.get(name, ()))) != score.n:
+                cause = f"holds {count} answers of {name}, scores.json counted {score.n}"
+                place = str(self.path / "eval" / "samples.parquet")
+                raise DataError(place, cause, "evaluate the cell again", delete_and_rerun=True)
+        return found
 
     def repeats(self) -> list[dict[str, pd.DataFrame]]:
         """The same of each further evaluation of the adapter, ``repeats/<number>``. Most cells have none."""
@@ -78,7 +92,9 @@ class CellFolder:
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
     """Read the answers of one evaluation, by benchmark and in order of ids, with the columns that statistics need."""
     packed = folder / ANSWERS
-    table = read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select(COLUMNS)
+    table = (
+        read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select([*COLUMNS, SECOND])
+    )
     ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
     return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
@@ -128,6 +144,20 @@ class Arm:
         shared = [name for name in self.folders[0].samples if all(name in other.samples for other in self.folders)]
         return {name: self._panel(name) for name in shared}
 
+    @cached_property
+    def second_panels(self) -> dict[str, Panel]:
+        """The same by the second reading, of every benchmark whose answers all have one; no verdict counts as wrong."""
+        return {
+            name: Panel(self._stacked(name, SECOND), panel.clusters, panel.questions, panel.seeds)
+            for name, panel in self.panels.items()
+            if all(
+                SECOND in folder.samples[name] and folder.samples[name][SECOND].notna().any() for folder in self.folders
+            )
+        }
+
+    def _stacked(self, benchmark: str, column: str) -> Float[np.ndarray, "S N"]:
+        return np.stack([f.samples[benchmark][column].fillna(0.0).to_numpy(dtype=float) for f in self.folders])
+
     def rate(self, benchmark: str, column: str) -> float:
         """Mean of a yes-no column (``parsed``, ``truncated``) over questions and seeds."""
         return float(np.mean([folder.samples[benchmark][column].mean() for folder in self.folders]))
@@ -138,8 +168,7 @@ class Arm:
         for folder, table in zip(self.folders, tables, strict=True):
             if tuple(table["question_hash"]) != questions:
                 raise unpaired(folder, benchmark, self.folders[0])
-        values = np.stack([table["correct"].to_numpy(dtype=float) for table in tables])
-        return Panel(values, pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
+        return Panel(self._stacked(benchmark, "correct"), pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:
@@ -176,7 +205,8 @@ def trained(arms: Sequence[Arm]) -> list[Arm]:
 def read_answers(path: Path) -> pa.Table:
     """Read the :data:`COLUMNS` of a packed evaluation. Raises DataError if the file is not one."""
     try:
-        return pq.read_table(path, columns=COLUMNS)
+        there = [SECOND] if SECOND in pq.read_schema(path).names else []
+        return pq.read_table(path, columns=COLUMNS + there)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(
             str(path), f"not a readable parquet file ({error})", "unpack the archive again", delete_and_rerun=True

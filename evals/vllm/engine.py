@@ -102,12 +102,22 @@ class Replica:
         """Wait for the next message of the process; EvalError if the process failed or ended."""
         try:
             message = self.pipe.recv()
-        except EOFError:
-            self.process.join()
-            raise EvalError("vllm", f"a replica ended (exit code {self.process.exitcode})", "see the log") from None
+        except (EOFError, OSError):
+            raise self._ended() from None
         if isinstance(message, str):
             raise EvalError("vllm", f"a replica failed: {message}", "see the log")
         return message
+
+    def send(self, message: object) -> None:
+        """Send the process a message; EvalError if it ended."""
+        try:
+            self.pipe.send(message)
+        except OSError:
+            raise self._ended() from None
+
+    def _ended(self) -> EvalError:
+        self.process.join()
+        return EvalError("vllm", f"a replica ended (exit code {self.process.exitcode})", "see the log")
 
     def close(self) -> None:
         """Close the pipe, at which the process ends, and wait for that."""
@@ -158,7 +168,7 @@ class Engines:
         count = 1 + len(self.replicas)
         shares = [(messages[i::count], sampling_params[i::count], chat_template, self.lora) for i in range(count)]
         for replica, share in zip(self.replicas, shares[1:], strict=True):
-            replica.pipe.send(share)
+            replica.send(share)
         found = [ask(self.first, *shares[0], self._keep)]
         found += [replica.receive() for replica in self.replicas]
         replies = [found[i % count][i // count] for i in range(len(messages))]

@@ -15,7 +15,7 @@ from contracts.files import write_text
 from contracts.progress import counting
 from evals.answer_folder import AnswerFolder, identity
 from evals.harness import go_offline, run_lmms_eval
-from evals.inputs import check_environment, check_model, holds_model, read_benchmark
+from evals.inputs import check_environment, check_model, check_weights, holds_model, read_benchmark
 from evals.run import ANSWERS, check_settings, collect, sampled_as, write_raw
 from evals.samples import write_samples
 from evals.vllm.job import Failure, VllmJob
@@ -29,6 +29,7 @@ def run(job: VllmJob) -> None:
     go_offline()
     check_environment()
     check_model(job.base, job.adapter)
+    check_weights(job.base, job.adapter)
     rows = {name: read_benchmark(name, path, job.settings.limit) for name, path in job.benchmarks.items()}
     with counting(job.samples.parent / "progress.json") as progress, _weights(job) as (folder, adapter, kept):
         from evals.vllm.model import CepoVllm, check_answers, cut_by_length  # imports torch, lmms-eval and vLLM

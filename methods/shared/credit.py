@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from methods.shared.surrogate import selected
+
 EXPONENT_LIMIT = 20.0  # nats; keeps exp() finite (released code: verl/trainer/core_algos.py:370)
 
 
 def uniform_credit(advantage: Float[Tensor, " B"], mask: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
     """GRPO: every response token gets the advantage of its rollout."""
-    return advantage[:, None] * mask
+    return selected(advantage[:, None].expand_as(mask), mask)
 
 
 def token_weight(advantage: Float[Tensor, " B"], evidence: Float[Tensor, "B T"], eps: float) -> Float[Tensor, "B T"]:
@@ -33,7 +35,7 @@ def token_credit(
     lam = 0 gives exactly :func:`uniform_credit`. Released code: verl/trainer/core_algos.py:312-394 and 469-519.
     """
     weight = token_weight(advantage, evidence, eps)
-    return advantage[:, None] * ((1.0 - lam) + lam * weight) * mask
+    return selected(advantage[:, None] * ((1.0 - lam) + lam * weight), mask)
 
 
 def shuffled(evidence: Float[Tensor, "B T"], mask: Float[Tensor, "B T"], seed: int) -> Float[Tensor, "B T"]:

@@ -1,38 +1,65 @@
 """Grades answers in a process of its own, one JSON line at a time; started by methods/shared/rewards.py.
 
-mathruler gives strings that a model wrote to sympy's parser, which can compute for ever (9**9**9) or fill the memory.
-mathruler also catches every exception, so an error cannot stop it. What stops it is the timer: when it runs out, the
-kernel ends this process.
+mathruler and math_verify hand strings that a model wrote to sympy, and swallow every exception: only ending the process
+stops an answer that computes for ever, and the kernel does that.
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import signal
+import logging
 import sys
+from collections.abc import Callable
 
-MEMORY_LIMIT = 2 * 1024**3  # bytes of address space; an answer that needs more counts as wrong
+from methods.shared.confinement import confine, processor_time
+
+READY, ABSENT = "ready", "absent"  # lines that are no verdict: started; this grader's package is not installed
+Comparison = Callable[[str, str], bool]
 
 
 def main(deadline: float) -> None:
-    """For each line ``[answer, truth]`` read, write a line ``true``, ``false`` or ``null`` (mathruler failed)."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # nothing here may write a file
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from mathruler.grader import grade_answer
+    """Read ``[grader, answer, truth]`` lines, write ``true``, ``false`` or ``null`` (the grader failed) lines.
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that closes our input
-    print("ready", flush=True)
+    ``deadline``: seconds of processor time for one answer; then the process ends.
+    """
+    graders = {"mathruler": _mathruler(), "math_verify": _math_verify()}
+    confine()
+    print(READY, flush=True)
     for line in sys.stdin:
-        answer, truth = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, deadline)  # SIGALRM is not handled: it ends the process
+        name, answer, truth = json.loads(line)
+        compare = graders[name]
+        print(ABSENT if compare is None else json.dumps(_verdict(compare, answer, truth, deadline)), flush=True)
+
+
+def _verdict(compare: Comparison, answer: str, truth: str, deadline: float) -> bool | None:
+    with processor_time(deadline):
         try:
-            verdict = bool(grade_answer(answer, truth))
-        except Exception:  # any error that a hostile string can cause; the parent counts it
-            verdict = None
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        print(json.dumps(verdict), flush=True)
+            return bool(compare(answer, truth))
+        except Exception:  # whatever a hostile string provokes; the parent counts it
+            return None
+
+
+def _mathruler() -> Comparison | None:
+    try:
+        from mathruler.grader import grade_answer
+    except ImportError:
+        return None
+    return grade_answer
+
+
+def _math_verify() -> Comparison | None:
+    """math_verify 0.9.0 on the two answers, boxed; its own time limits count time on the wall and are switched off."""
+    try:
+        from math_verify import parse, verify
+    except ImportError:
+        return None
+    logging.disable(logging.CRITICAL)  # it warns of every answer that it cannot read
+
+    def compare(answer: str, truth: str) -> bool:
+        read = [parse(rf"\boxed{{{text}}}", parsing_timeout=None) for text in (truth, answer)]  # pyright: ignore[reportArgumentType]
+        return verify(read[0], read[1], timeout_seconds=None)
+
+    return compare
 
 
 if __name__ == "__main__":

@@ -1,27 +1,38 @@
 """Rewards: the last boxed answer of a response, whether it is right, and what that is worth. No torch.
 
 Grading is mathruler 0.1.0's ``grade_answer``, as in the released code (examples/reward_function/math.py:26-50 of
-github.com/ahmedheakl/CEPO @7a9655d). What a model wrote is untrusted: only a process with a deadline evaluates it.
+github.com/ahmedheakl/CEPO @7a9655d), unless the option ``grader`` names another. What a model wrote is untrusted: only
+a confined process with a deadline evaluates it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import IO, Literal, Self, cast
 
 from contracts.errors import TrainError
+from contracts.paths import ROOT
+from methods.shared.grade_worker import ABSENT, READY
 
 FORMAT_WEIGHT = 0.1  # of ``accuracy_format``; examples/reward_function/math.py:40
 LONGEST_ANSWER = 1000  # characters; longer ones are not graded
-PLAIN_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")  # here mathruler and plain equality agree
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")  # here every grader and plain equality agree
 BOX = r"\boxed{"
+PATIENCE = (
+    100  # times the deadline that a worker may take on the wall; it bounds one that is stopped, not a busy machine
+)
+WORKER = "methods.shared.grade_worker"
+
+GraderName = Literal["mathruler", "math_verify", "either"]
 
 
 def boxed_answer(text: str) -> str | None:
@@ -42,21 +53,57 @@ def reward(correct: bool, boxed: bool, kind: Literal["binary", "accuracy_format"
     return (1.0 - FORMAT_WEIGHT) * correct + FORMAT_WEIGHT * boxed
 
 
+OTHER: dict[GraderName, GraderName] = {"mathruler": "math_verify", "math_verify": "mathruler", "either": "mathruler"}
+
+
+class NoVerdict(Exception):  # noqa: N818 - no error: the answer is counted
+    """The answer was not read: it ran into the deadline, crashed the worker, or is too long."""
+
+
+class GraderMissingError(Exception):
+    """The package of a grader is not in this environment."""
+
+
 class Grader:
     """Compares answers with ground truths; plain numbers here, the rest in a worker process that a deadline ends."""
 
     def __init__(self, deadline: float = 2.0) -> None:
-        """``deadline``: seconds one comparison may take."""
+        """``deadline``: seconds of processor time that one comparison may take."""
         self.deadline = deadline
         self._worker: subprocess.Popen[str] | None = None
-        self._compare = lru_cache(maxsize=2**16)(self._ask)
+        self._compare = lru_cache(maxsize=2**16)(self._ask)  # keeps verdicts; a comparison that raised is asked again
 
-    def grade(self, answers: Sequence[str | None], truths: Sequence[str]) -> list[bool | None]:
+    def grade(
+        self, answers: Sequence[str | None], truths: Sequence[str], by: GraderName = "mathruler"
+    ) -> list[bool | None]:
         """True for right, False for wrong, None where no verdict was reached (deadline, crash, over-long answer).
 
-        An answer of None (nothing boxed) is wrong.
+        An answer of None (nothing boxed) is wrong. ``either``: right if one of the two graders says so. Within one
+        call equal pairs are compared once; a pair without a verdict is compared again in the next call.
+        Raises TrainError for a grader that is not installed.
         """
-        return [self._verdict(answer, truth) for answer, truth in zip(answers, truths, strict=True)]
+        try:
+            return self._grade(answers, truths, by)
+        except GraderMissingError:
+            raise TrainError("grader", f"the package of {by} is not installed", "install the lock again") from None
+
+    def _grade(self, answers: Sequence[str | None], truths: Sequence[str], by: GraderName) -> list[bool | None]:
+        pairs = list(zip(answers, truths, strict=True))
+        verdicts = {pair: self._verdict(*pair, by) for pair in dict.fromkeys(pairs)}
+        return [verdicts[pair] for pair in pairs]
+
+    def changed(
+        self, answers: Sequence[str | None], truths: Sequence[str], verdicts: Sequence[bool | None], by: GraderName
+    ) -> list[bool] | None:
+        """Which of the ``verdicts`` of ``by`` the other grader (:data:`OTHER`) turns from right to wrong or back.
+
+        None if the other grader is not installed.
+        """
+        try:
+            others = self._grade(answers, truths, OTHER[by])
+        except GraderMissingError:
+            return None
+        return [(one is True) != (other is True) for one, other in zip(verdicts, others, strict=True)]
 
     def close(self) -> None:
         """End the worker process."""
@@ -73,7 +120,7 @@ class Grader:
         """End the worker process."""
         self.close()
 
-    def _verdict(self, answer: str | None, truth: str) -> bool | None:
+    def _verdict(self, answer: str | None, truth: str, by: GraderName) -> bool | None:
         if answer is None:
             return False
         if len(answer) > LONGEST_ANSWER:
@@ -83,28 +130,68 @@ class Grader:
             return True
         if PLAIN_NUMBER.fullmatch(answer) and PLAIN_NUMBER.fullmatch(truth):
             return Decimal(answer) == Decimal(truth)
-        return self._compare(answer, truth)
+        if by == "either":
+            found = [self._of_one(name, answer, truth) for name in ("mathruler", "math_verify")]
+            return True if True in found else None if None in found else False
+        return self._of_one(by, answer, truth)
 
-    def _ask(self, answer: str, truth: str) -> bool | None:
+    def _of_one(self, name: str, answer: str, truth: str) -> bool | None:
+        try:
+            return self._compare(name, answer, truth)
+        except NoVerdict:
+            return None
+
+    def _ask(self, name: str, answer: str, truth: str) -> bool:
+        """The verdict of one grader. Raises NoVerdict, or GraderMissingError.
+
+        A worker that was ended by something else than its deadline is started again and asked once more.
+        """
+        question = json.dumps([name, answer, truth])
+        reply, status = self._reply(question)
+        if not reply and status != -signal.SIGPROF:
+            reply, _ = self._reply(question)
+        if reply == ABSENT:
+            raise GraderMissingError
+        if reply in ("", "null"):
+            raise NoVerdict
+        return json.loads(reply)
+
+    def _reply(self, question: str) -> tuple[str, int | None]:
+        """The worker's line, or an empty one and the status with which the worker ended."""
         worker = self._running_worker()
         stdin, stdout = cast(IO[str], worker.stdin), cast(IO[str], worker.stdout)
-        stdin.write(json.dumps([answer, truth]) + "\n")
-        stdin.flush()
-        reply = stdout.readline()
-        if reply:
-            return json.loads(reply)
-        self.close()  # it ran into the deadline or crashed
-        return None
+        try:
+            stdin.write(question + "\n")
+            stdin.flush()
+        except BrokenPipeError:  # it died since its last answer
+            return "", self._ended(worker)
+        if select.select([stdout], [], [], PATIENCE * self.deadline)[0]:
+            reply = stdout.readline().strip()
+            return reply, None if reply else self._ended(worker)
+        return "", self._ended(worker)
+
+    def _ended(self, worker: subprocess.Popen[str]) -> int:
+        """Its exit status; it is killed if it still runs. The next question starts another one."""
+        try:
+            status = worker.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            status = -signal.SIGPROF  # it was given more time than the deadline allows
+        self.close()
+        return status
 
     def _running_worker(self) -> subprocess.Popen[str]:
         """The worker, started if there is none. Raises TrainError if it cannot start."""
         if self._worker is None:
-            script = Path(__file__).with_name("grade_worker.py")
-            command = [sys.executable, "-P", str(script), str(self.deadline)]
+            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
             self._worker = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                [sys.executable, "-P", "-m", WORKER, str(self.deadline)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=dict(os.environ) | {"PYTHONPATH": path},
             )
-            if cast(IO[str], self._worker.stdout).readline() != "ready\n":
+            if cast(IO[str], self._worker.stdout).readline() != f"{READY}\n":
                 self.close()
                 raise TrainError("grader", "its process did not start", "pip install mathruler==0.1.0 pylatexenc sympy")
         return self._worker

@@ -41,6 +41,11 @@ def clipped_surrogate(
     return loss, {name: mark.to(loss.dtype) for name, mark in marks.items()}
 
 
+def selected(values: Float[Tensor, "B T"], mask: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    """``values`` on response tokens, 0 on padding whatever stands there: a product would keep NaN (NaN * 0 is NaN)."""
+    return values.where(mask.bool(), 0.0)
+
+
 def token_weights(mask: Float[Tensor, "B T"], how: Literal["token", "sequence"]) -> Float[Tensor, "B T"]:
     """Weight of each token's loss in the mean of a mini-batch. They are computed before it is cut into chunks.
 
@@ -56,4 +61,4 @@ def mean_over(
     loss: Float[Tensor, "B T"], mask: Float[Tensor, "B T"], how: Literal["token", "sequence"]
 ) -> Float[Tensor, ""]:
     """Mean loss of a mini-batch; see :func:`token_weights`."""
-    return (loss * token_weights(mask, how)).sum()
+    return (selected(loss, mask) * token_weights(mask, how)).sum()

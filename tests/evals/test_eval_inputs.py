@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from threading import Thread
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import ImageFile
 from pydantic import ValidationError
+from safetensors.torch import save_file
 
 from contracts.errors import ConfigError, DataError, EvalError, UserError
+from contracts.paths import ROOT
 from evals.benchmarks import BENCHMARKS
-from evals.inputs import check_environment, check_model, read_benchmark, row_id
+from evals.inputs import check_environment, check_model, check_weights, read_benchmark, row_id
 from evals.run import evaluate
 from evals.settings import EvalSettings
 from tests.helpers.eval_fixtures import ROWS, write_benchmark
@@ -99,7 +103,19 @@ def test_an_unreadable_image_is_named_by_row(
         ("mmmu", {"options": "open('x')"}, "is not a list of strings"),
         ("mmmu", {"options": "[1, 2]"}, "is not a list of strings"),
         ("mmmu", {"question_type": "essay"}, "neither multiple-choice nor open"),
+        ("mmmu", {"options": "[]"}, "answer 'B' is given no options to choose from"),
+        ("mmmu", {"answer": "D"}, "answer 'D' is none of the options A, B, C"),
+        ("mmmu", {"answer": "['A', 'B']"}, "answer '['A', 'B']' is none of the options A, B, C"),
+        ("mmmu", {"answer": " "}, "answer is blank"),
         ("mmmu", {"id": "7"}, "does not read validation_Subject_number"),
+        ("mmmu", {"id": "validation_Math_x"}, "does not read validation_Subject_number"),
+        ("mmmu", {"question": "<image 8>?"}, "<image 8> is named but image_8 is empty"),
+        ("mathvision", {"answer": "['A']"}, "is none of the options"),
+        ("mathvision", {"options": [], "answer": ""}, "answer is blank"),
+        ("logicvista", {"answer": ""}, "answer is blank"),
+        ("dynamath", {"ground_truth": " "}, "ground_truth is blank"),
+        ("wemath", {"answer": "F"}, "answer 'F' is none of the options in 'A. 1; B. 2"),
+        ("wemath", {"answer": "['A', 'B']"}, "is none of the options in"),
         ("mmmu", {"question": "<image 2>?"}, "image_2 is empty"),
         ("dynamath", {"ground_truth": None}, "ground_truth is empty"),
         ("logicvista", {"image": None}, "image is empty"),
@@ -195,3 +211,24 @@ def test_checking_and_scoring_import_no_model_library():
     code = f"import sys, evals.run, evals.scores; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_real_rows_pass(name: str):
+    path = ROOT.parent / "shared" / "benchmarks" / name / f"{BENCHMARKS[name].split}.parquet"
+    if not path.is_file():
+        pytest.skip("no real rows beside the checkout")
+    assert read_benchmark(name, path, None)
+
+
+def test_an_open_question_of_mmmu_may_have_several_answers(tmp_path: Path):
+    """MMMU itself has such rows; lmms-eval's scorer takes the list for one text (docs/second-reading.md)."""
+    path = write_benchmark("mmmu", [ROWS["mmmu"](0) | {"answer": "['$MgS$', 'MgS']"}], tmp_path / "b.parquet")
+    assert read_benchmark("mmmu", path, None)
+
+
+def test_weights_that_are_no_numbers_are_refused(tiny_base: Path, tmp_path: Path):
+    check_weights(tiny_base, None)
+    save_file({"lora": torch.tensor([1.0, math.inf])}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(DataError, match="the trained weights: tensor lora holds"):
+        check_weights(tiny_base, tmp_path)

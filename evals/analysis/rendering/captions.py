@@ -12,6 +12,7 @@ from evals.analysis.comparison import Comparison
 from evals.analysis.display import listed
 from evals.analysis.published.lint import findings
 from evals.analysis.published.numbers import Published
+from evals.analysis.second_reading import second_reading
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import Estimate
 
@@ -35,6 +36,7 @@ def words(table: Comparison, published: Published, exhibit: str, about: Sequence
         _stand_ins(table),
         _interval(table),
         _rates(),
+        *second_reading(table),
         bold([estimate for row in table.rows for by in row.versus.values() for estimate in by.values()]),
         _paper(table),
         *made(table.arms),

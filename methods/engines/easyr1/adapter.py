@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from contracts.files import replacing_folder
+from methods.shared.finite import check_finite
 
 Tensors = dict[str, Tensor]  # "base_model.model.<module>.lora_A.weight" and the like
 
@@ -38,3 +39,4 @@ def write_adapter(tensors: Tensors, config: PeftConfig, folder: Path) -> None:
         complete = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
         save_file(complete, temporary / "adapter_model.safetensors", metadata={"format": "pt"})
         config.save_pretrained(str(temporary))
+        check_finite(temporary, "the trained adapter")

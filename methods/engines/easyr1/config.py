@@ -118,7 +118,11 @@ def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
 def _reward(job: TrainingJob, method: Method) -> RewardConfig:
     return RewardConfig(
         reward_function=f"{Path(__file__).with_name('reward.py')}:compute_score",
-        reward_function_kwargs={"kind": method.reward, "deadline": job.settings.grade_deadline},
+        reward_function_kwargs={
+            "kind": method.reward,
+            "deadline": job.settings.grade_deadline,
+            "grader": method.grader,
+        },
     )
 
 

@@ -22,6 +22,7 @@ from methods.engines.shared.responses import Responses
 from methods.shared import seeding
 from methods.shared.references import Member, Reference
 from methods.shared.rewards import boxed_answer
+from methods.shared.surrogate import selected
 
 TeacherLogp = Callable[[DataProto], Tensor]  # rows under EasyR1's names -> (rows, T) nats
 PIXELS = ("min_pixels", "max_pixels", "video_fps")
@@ -47,9 +48,9 @@ class Interpreter:
         members = self._members(tensors["responses"], mask, rewards)
         correct = torch.tensor([m.correct for m in members])
         group = torch.arange(len(members)) // method.group_size
-        logp, truncated = tensors["old_log_probs"] * mask, self._truncated(tensors, mask).float()
+        logp, truncated = selected(tensors["old_log_probs"], mask), self._truncated(tensors, mask).float()
         tokens = tensors["responses"] * mask.long()
-        responses = Responses(tokens, mask, logp, tensors["entropy"] * mask, group, truncated)
+        responses = Responses(tokens, mask, logp, selected(tensors["entropy"], mask), group, truncated)
         rollouts = as_rollouts(method, responses, rewards, correct, seeding.stream(self.seed, "hook", step))
         return Experience([], responses, members, rollouts, torch.zeros(0), 0)
 
@@ -102,9 +103,8 @@ def ask_teachers(
             wanted = (has[name] & (rollouts.advantage != 0)).nonzero()[:, 0]
             logp[name] = torch.zeros_like(rollouts.mask)
             if len(wanted):
-                logp[name][wanted] = (
-                    _ask_some(read, teacher, batch, references, wanted, ask, multiple) * (rollouts.mask[wanted])
-                )
+                found = _ask_some(read, teacher, batch, references, wanted, ask, multiple)
+                logp[name][wanted] = selected(found, rollouts.mask[wanted])
     return replace(experience, rollouts=replace(rollouts, logp=logp, has=has))
 
 

@@ -103,7 +103,7 @@ def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN40
     record = record.model_copy(
         update={"versions": record.versions | more, "peak_memory_mb": log.peak_memory_mb, "threads": job.workers}
     )
-    join(job.rollouts, job.out / "rollouts.parquet")
+    join(job.rollouts, job.out / "rollouts.parquet", job.method.steps)
     write_text(job.out / "run.json", record.model_dump_json(indent=1))
     job.lines.replace(job.out / "train.jsonl")
     shutil.rmtree(job.state)

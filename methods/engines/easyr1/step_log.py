@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from contracts.errors import TrainError
 from contracts.files import write_text
 from contracts.records import TrainingStep
 from methods.engines.easyr1.job import TrainingJob
-from methods.engines.shared.step_lines import read_steps, write_steps
+from methods.engines.shared.step_lines import step_line, steps_before, write_steps
 
 ACCURACY = "val/accuracy_reward"
 CLIPS = ("clip_low", "clip_high", "dual_clip")
@@ -29,11 +28,8 @@ class StepLog:
         self.start_file = job.state / "validation_start.json"
 
     def start(self, step: int) -> None:
-        """Continue after ``step`` steps. Later lines are removed, to be made again. TrainError if one is missing."""
-        self.records = read_steps(self.job.lines)[:step]
-        if len(self.records) < step:
-            cause = f"{len(self.records)} lines, but the checkpoint is of step {step}"
-            raise TrainError(str(self.job.lines), cause, f"delete {self.job.state} to train from the start")
+        """Steps done so far, after a resume; later lines are dropped and made again. TrainError if one is missing."""
+        self.records = steps_before(self.job.lines, step)
 
     def log(self, data: dict[str, Any], step: int) -> None:
         """Take the metrics of a step, or of a validation before the first or after the last step."""
@@ -67,14 +63,16 @@ class StepLog:
             "score": data["timing_s/old"],
             "update": data["timing_s/update_actor"] - (teacher or 0.0),
         }
-        return TrainingStep(
-            step=step,
-            loss=float(data["update/loss"]),
-            grad_norm=float(data["update/grad_norm"]),
-            lr=float(data["actor/lr"]),
-            grade_timeouts=round(float(data["reward/no_verdict"]) * method.prompts * method.group_size),
-            val_accuracy=None if data.get(ACCURACY) is None else float(data[ACCURACY]),
-            seconds=seconds | ({} if teacher is None else {"teacher": teacher}),
+        other = data.get("reward/other_grader")
+        fields = {
+            "step": step,
+            "loss": float(data["update/loss"]),
+            "grad_norm": float(data["update/grad_norm"]),
+            "lr": float(data["actor/lr"]),
+            "grade_timeouts": round(float(data["reward/no_verdict"]) * method.prompts * method.group_size),
+            "other_grader": None if other is None else round(float(other) * method.prompts * method.group_size),
+            "val_accuracy": None if data.get(ACCURACY) is None else float(data[ACCURACY]),
+            "seconds": seconds | ({} if teacher is None else {"teacher": teacher}),
             **{name: float(data[f"update/{name}"]) for name in CLIPS if f"update/{name}" in data},
-            **known,
-        )
+        }
+        return step_line(f"cell {self.job.cell.name}, step {step}", fields | known)

@@ -16,6 +16,7 @@ from contracts.records import Cell
 from methods.engines.easyr1.checks import check_checkout, check_job
 from methods.engines.easyr1.job import TrainingJob
 from methods.engines.easyr1.settings import EasyR1EngineSettings
+from methods.shared.finite import check_finite
 
 RUN = Path(__file__).with_name("run.py")
 SETTINGS = EasyR1EngineSettings  # the settings that ``train`` takes
@@ -33,6 +34,7 @@ def train(cell: Cell, data: Path, validation: Path, base: Path, out: Path, setti
     easyr1, job = settings.easyr1, TrainingJob(cell=cell, settings=settings, **absolute)
     checkout = Path(easyr1.checkout).expanduser().resolve()
     check_job(job)
+    check_finite(job.base, "the base model")
     check_checkout(checkout)
     job.state.mkdir(parents=True, exist_ok=True)
     failure = job.state / "failure.json"

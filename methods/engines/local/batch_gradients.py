@@ -25,7 +25,7 @@ from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.update import matching_loss
 from methods.engines.shared.experience import Experience
-from methods.shared.surrogate import token_weights
+from methods.shared.surrogate import selected, token_weights
 
 SAME = 1e-6  # of a row's length: what is left of it beside a combination of others is rounding of float32
 
@@ -153,7 +153,8 @@ def _losses(
             logp = token_logp(policy, chunk, temperature) if logp is None else logp
             yield place, (logp * one.weight[chunk.rows, :length]).sum()
         else:
-            yield place, (one.divergence(chunk) * one.share[chunk.rows, :length]).sum()
+            divergence = selected(one.divergence(chunk), chunk.mask)
+            yield place, (divergence * one.share[chunk.rows, :length]).sum()
 
 
 def is_folded(policy: Policy, score_dtype: str) -> bool:

@@ -47,7 +47,9 @@ class Gatherer:
                 responses = self.sampler(policy, prompts, sampling, seeding.stream(seed, "rollout", step), self.size)
         with clock.phase("verify"):
             owners = responses.owner.tolist()
-            members, timeouts = read_members(policy, method, self.grader, responses, [problems[o] for o in owners])
+            asked = [problems[o] for o in owners]
+            members, timeouts = read_members(policy, method, self.grader, responses, asked)
+            other_grader = self._other_grader(members, asked)
         contexts = [prompts[o] for o in owners]
         rollouts = graded(method, responses, members, seeding.stream(seed, "hook", step))
         if method.score_dtype != "float32":
@@ -58,7 +60,13 @@ class Gatherer:
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
                 rollouts, hidden = self.ask_teachers(problems, visions, members, responses, rollouts, seed, step)
-        return Experience(contexts, responses, members, rollouts, hidden, timeouts)
+        return Experience(contexts, responses, members, rollouts, hidden, timeouts, other_grader)
+
+    def _other_grader(self, members: Sequence[Member], problems: Sequence[Problem]) -> int | None:
+        """Rewards that the other grader would change; None if it is not installed."""
+        answers, verdicts = [m.answer for m in members], [m.correct for m in members]
+        changed = self.grader.changed(answers, [p.answer for p in problems], verdicts, self.method.grader)
+        return None if changed is None else sum(changed)
 
     def ask_teachers(
         self, problems: Sequence[Problem], visions: Sequence[list[Vision]], members: list[Member], responses: Responses,
@@ -123,7 +131,7 @@ def read_members(
     ids = [responses.ids(row) for row in range(len(problems))]
     texts = policy.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
     boxed = [boxed_answer(text) for text in texts]
-    verdicts = grader.grade(boxed, [p.answer for p in problems])
+    verdicts = grader.grade(boxed, [p.answer for p in problems], method.grader)
     members = [
         Member(answer, right is True, reward(right is True, answer is not None, method.reward), tokens, text)
         for answer, right, tokens, text in zip(boxed, verdicts, ids, texts, strict=True)

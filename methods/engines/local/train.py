@@ -36,9 +36,10 @@ from methods.engines.shared.problems import Problem, load_problems, step_rows
 from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.run_record import Started, run_record
 from methods.engines.shared.settings import SharedSettings
-from methods.engines.shared.step_lines import read_steps, write_steps
+from methods.engines.shared.step_lines import read_steps, steps_before, write_steps
 from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
+from methods.shared.finite import check_finite
 from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 from methods.shared.schedule import lr_factor
@@ -142,6 +143,7 @@ def train(
     forget_products()
     method = load_method(cell.method, dict(cell.options))
     check_engine_option("local", "lora_rank", method.lora_rank)
+    check_finite(base, "the base model")
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
@@ -159,7 +161,7 @@ def train(
             restore_best(trainer.policy, steps, state, cell.name) if method.checkpoint == "best_val" else method.steps
         )
         save_adapter(trainer.policy, out / "adapter")
-        join(state / "rollouts", out / "rollouts.parquet")
+        join(state / "rollouts", out / "rollouts.parquet", method.steps)
     validated = len(validator.problems)
     record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step)
     write_text(out / "run.json", record.model_dump_json(indent=1))
@@ -174,7 +176,7 @@ def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock)
     resume = checkpoint.load(trainer.state, trainer.cell.digest, *tensors)
     first = resume.step if resume else 0
     resumed_at = (*resume.resumed_at, first) if resume else ()
-    records = read_steps(lines)[:first] if resume else []
+    records = steps_before(lines, first)
     for step in range(first, steps):
         record = trainer.step(step)
         if validator.due(step + 1, steps):

@@ -15,7 +15,7 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import learning
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
-from methods.shared.surrogate import clipped_surrogate, token_weights
+from methods.shared.surrogate import clipped_surrogate, selected, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
 
@@ -82,6 +82,7 @@ def update(
         for chunk in chunks(policy, contexts, active, responses, size):
             per_token, marks = chunk_loss(chunk)
             token_loss[chunk.rows, : chunk.mask.shape[1]] = per_token.detach()
+            per_token = selected(per_token, chunk.mask)
             loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
             loss.backward()
             total += float(loss.detach())

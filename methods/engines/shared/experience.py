@@ -28,6 +28,7 @@ class Experience:
     rollouts: Rollouts
     teacher_hidden: Float[Tensor, "B T hidden"]  # distribution matching in the local engine only, else empty
     grade_timeouts: int
+    other_grader: int | None = None  # rewards that the other grader would change; None: not asked
 
 
 def as_rollouts(

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from contracts.errors import TrainError
+from contracts.reading import wrong_steps
 from contracts.rollouts import SCHEMA, write_rollouts
 from methods.base import Method, Rollouts, TokenCredit
 from methods.engines.shared.experience import Experience
@@ -62,7 +64,10 @@ def asked_evidence(method: Method, rollouts: Rollouts, step: int) -> Float[Tenso
     return method.evidence(rollouts)
 
 
-def join(folder: Path, out: Path) -> None:
-    """Put the steps kept in ``folder`` into one file, in order."""
-    parts = [pq.read_table(path, schema=SCHEMA) for path in sorted(folder.glob("step_*.parquet"))]
+def join(folder: Path, out: Path, steps: int) -> None:
+    """Put the ``steps`` steps kept in ``folder`` into one file, in order; TrainError if one is missing."""
+    files = sorted(folder.glob("step_*.parquet"))
+    if cause := wrong_steps([int(file.stem.removeprefix("step_")) for file in files], steps):
+        raise TrainError(str(folder), f"rollouts of {cause}", f"delete {folder.parent} to train from the start")
+    parts = [pq.read_table(path, schema=SCHEMA) for path in files]
     write_rollouts(pa.concat_tables(parts) if parts else SCHEMA.empty_table(), out)

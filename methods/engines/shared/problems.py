@@ -89,9 +89,9 @@ def load_problems(path: Path) -> list[Problem]:
 
 def _problem(path: Path, index: int, row: dict) -> Problem:
     images = tuple(image["bytes"] or b"" for image in row["images"] or ())
-    place, id = f"{path}, row {index}", str(row.get("id") or index)
+    place, id = f"{path}, row {index}", str(index if row.get("id") is None else row["id"])
     problem = Problem(place, id, row["problem"] or "", row["answer"] or "", images)
-    if not problem.answer:
+    if not problem.answer.strip():
         raise DataError(problem.place, "empty answer", "every problem needs a ground truth")
     if problem.text.count(IMAGE_MARK) != len(images):
         cause = f"{problem.text.count(IMAGE_MARK)} {IMAGE_MARK} marks but {len(images)} images"

@@ -22,4 +22,6 @@ class SharedSettings(BaseModel):
     validate_every: int = Field(10, ge=1, description="rollout steps between validations")
     validation_problems: int = Field(256, ge=0, description="validation problems answered once each; 0 turns it off")
     kept_groups: int = Field(8, ge=0, description="groups of each step of which tokens and credit are kept")
-    grade_deadline: float = Field(5.0, gt=0, description="seconds after which the verifier gives up on an answer")
+    grade_deadline: float = Field(
+        5.0, gt=0, description="processor seconds that the verifier takes at most for an answer"
+    )

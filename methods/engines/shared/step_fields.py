@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.records import Evidence
 from methods.base import Method, Rollouts, TokenCredit
 from methods.engines.shared.experience import Experience
 from methods.shared.advantage import group_mix
 from methods.shared.credit import evidence_moments
+from methods.shared.surrogate import selected
 
 
 def rollout_fields(method: Method, experience: Experience, step: int) -> dict[str, Any]:
@@ -25,14 +25,14 @@ def rollout_fields(method: Method, experience: Experience, step: int) -> dict[st
         "reference_missing": {name: float((~has).float().mean()) for name, has in rollouts.has.items()},
         "lam": method.lam_at(step) if isinstance(method, TokenCredit) else None,
         "evidence": _evidence(method, rollouts, step),
-        "entropy": float(responses.entropy.sum() / responses.mask.sum()),
+        "entropy": float(selected(responses.entropy, responses.mask).sum() / responses.mask.sum()),
         "tokens": int(lengths.sum()),
     }
 
 
-def _evidence(method: Method, rollouts: Rollouts, step: int) -> Evidence | None:
-    """Moments of the evidence; None if the method has no evidence, or once lambda is 0."""
+def _evidence(method: Method, rollouts: Rollouts, step: int) -> dict[str, float | None] | None:
+    """Fields of ``contracts.records.Evidence``; None for a method without any, or once it no longer counts."""
     if not isinstance(method, TokenCredit) or not method.needs_teachers(step):
         return None
     evidence = method.evidence(rollouts)
-    return Evidence(**evidence_moments(rollouts.advantage, evidence, method.eps_w, rollouts.mask))
+    return evidence_moments(rollouts.advantage, evidence, method.eps_w, rollouts.mask)

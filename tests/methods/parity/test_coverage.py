@@ -25,6 +25,9 @@ SWITCHES, FORWARD, CONTEXTS = (
 TESTS: dict[str, dict[object, str]] = {
     "lr_schedule": dict.fromkeys(("cosine", "constant"), f"{FORMULAS}::test_learning_rate"),
     "reward": dict.fromkeys(("binary", "accuracy_format"), f"{FORMULAS}::test_grpo_advantage_and_credit"),
+    "grader": dict.fromkeys(
+        ("mathruler", "math_verify", "either"), "methods/shared/test_rewards.py::test_the_graders_by_hand"
+    ),
     "drop_all_wrong": dict.fromkeys((False, True), f"{FORMULAS}::test_grpo_advantage_and_credit"),
     "loss_avg": dict.fromkeys(("token", "sequence"), f"{FORMULAS}::test_surrogate_and_its_mean"),
     "keep_groups": dict.fromkeys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import log
 
 import pytest
@@ -90,3 +91,11 @@ def test_evidence_moments_by_hand():
 def test_weights_reach_exactly_the_clip(eps):
     weight = token_weight(tensor([1.0]), tensor([[-9.0, 0.0, 9.0]]), eps)
     assert_close(weight, tensor([[1 - eps, 1.0, 1 + eps]]))
+
+
+@pytest.mark.parametrize("padding", [math.nan, math.inf])
+def test_what_stands_at_padding_gets_no_credit(padding):
+    mask = tensor([[1.0, 1.0, 0.0]])
+    credit = token_credit(tensor([2.0]), tensor([[0.0, math.log(1.1), padding]]), 0.5, 0.2, mask)
+    assert_close(credit, tensor([[2.0, 2.1, 0.0]]))
+    assert uniform_credit(tensor([2.0]), mask).tolist() == [[2.0, 2.0, 0.0]]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -85,12 +89,18 @@ def test_the_fast_path_for_numbers_agrees_with_mathruler(left, right):
     assert grader._worker is None  # no process was needed
 
 
+def spent() -> float:
+    """Seconds of processor time of the workers that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_hostile_answers_end_in_time_and_are_counted(grader):
     hostile = ["10**10**10", "2**(2**(2**40))", "99999999!", "sqrt(" * 300 + "2" + ")" * 300, "9" * 1_000_000]
-    start = time.monotonic()
+    before = spent()
     verdicts = grader.grade([*hostile, "42", r"\frac{84}{2}"], ["5.5"] * len(hostile) + ["42", "42.5"])
     assert verdicts == [None] * len(hostile) + [True, False]
-    assert time.monotonic() - start < 20
+    assert spent() - before < 20
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,56 @@ def test_hostile_answers_end_in_time_and_are_counted(grader):
 )
 def test_odd_answers_are_wrong_not_fatal(grader, answer):
     assert grader.grade([answer], ["5.5"]) in ([False], [None])
+
+
+def test_a_killed_worker_starts_again(grader):
+    assert grader.grade(["1/2"], ["0.5"]) == [True]
+    os.kill(grader._worker.pid, signal.SIGKILL)
+    grader._worker.wait()
+    assert grader.grade(["3/4", "3/5"], ["0.75", "0.75"]) == [True, False]
+
+
+def test_a_worker_killed_over_an_answer_is_asked_again(grader):
+    grader.grade(["1/2"], ["0.5"])
+    os.kill(grader._worker.pid, signal.SIGSTOP)  # the question waits in its input when it dies
+    killer = threading.Timer(0.2, os.kill, (grader._worker.pid, signal.SIGKILL))
+    killer.start()
+    assert grader.grade(["5/4"], ["1.25"]) == [True]
+    killer.join()
+
+
+NESTED = (r"\sqrt{5+2\sqrt{6}}", r"\sqrt{2}+\sqrt{3}")  # about half a second of processor time
+
+
+def test_time_on_the_wall_decides_no_reward():
+    with Grader(deadline=2.0) as grader:
+        grader.grade(["1/2"], ["0.5"])
+        ended = threading.Event()
+        slow = threading.Thread(target=_throttle, args=(grader._worker.pid, ended))
+        slow.start()
+        started = time.monotonic()
+        verdicts = grader.grade([NESTED[0]], [NESTED[1]])
+        ended.set()
+        slow.join()
+    assert verdicts == [True]
+    assert time.monotonic() - started > 2.0
+
+
+def _throttle(pid: int, ended: threading.Event) -> None:
+    """Let the process run for an eighth of the time, as on a busy machine."""
+    while not ended.is_set():
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.35)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+
+
+def test_a_missing_verdict_is_not_remembered_and_is_asked_for_once_a_call():
+    with Grader(deadline=0.02) as grader:
+        assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [None, None]
+        assert grader._compare.cache_info().misses == 1
+        grader.deadline = 20.0
+        assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [True, True]
 
 
 def test_a_worker_does_not_outlive_its_parent():
@@ -122,3 +182,27 @@ def _running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "mathruler", "math_verify"),
+    [
+        ("42.0", "42", True, True),
+        ("2/4", r"\frac{1}{2}", False, True),
+        (r"\sqrt{16}", "4", False, True),
+        (r"\frac{6}{2}", "3", False, True),
+        ("10^{3}", "1000", False, True),
+        ("5", "4", False, False),
+        (None, "4", False, False),
+    ],
+)
+def test_the_graders_by_hand(grader, answer, truth, mathruler, math_verify):
+    assert grader.grade([answer], [truth]) == [mathruler]
+    assert grader.grade([answer], [truth], "math_verify") == [math_verify]
+    assert grader.grade([answer], [truth], "either") == [mathruler or math_verify]
+    assert grader.changed([answer], [truth], [mathruler], "mathruler") == [mathruler != math_verify]
+    assert grader.changed([answer], [truth], [math_verify], "math_verify") == [mathruler != math_verify]
+
+
+def test_units_that_differ_are_one_of_the_four_wrong_answers_that_mathruler_takes(grader):
+    assert grader.grade([r"12\text{ m}", "3 hours"], [r"12\text{ cm}", "3 minutes"]) == [True, True]

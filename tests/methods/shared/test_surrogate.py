@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import log
 
 import pytest
@@ -73,6 +74,13 @@ def test_averages_by_hand():
     assert mean_over(loss, mask, "token") == 14 / 4
     assert mean_over(loss, mask, "sequence") == (2 + 8) / 2
     assert mean_over(loss, tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]), "sequence") == 1.0  # an empty one counts as 0
+
+
+@pytest.mark.parametrize("how", ["token", "sequence"])
+@pytest.mark.parametrize("padding", [math.nan, math.inf, -math.inf])
+def test_what_stands_at_padding_does_not_count(how, padding):
+    mask = tensor([[1.0, 1.0, 0.0]])
+    assert mean_over(tensor([[1.0, 3.0, padding]]), mask, how) == 2.0
 
 
 @pytest.mark.parametrize("how", ["token", "sequence"])

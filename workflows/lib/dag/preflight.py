@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from workflows.lib.config.schema import Config
 from workflows.lib.dag.missing import MissingNeed
 from workflows.lib.dag.recipes import ROOT
 from workflows.lib.machine.facts import FREE_MB
+from workflows.lib.machine.folders import trouble
 
 USERS = {
     "problems",
@@ -27,13 +27,9 @@ USERS = {
 def check_results_folder(folder: Path, place: str, free_mb: float = FREE_MB["micro"]) -> None:
     """Raise ConfigError if ``folder`` cannot be made and written, or its disk is nearly full. Leaves no file."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(b"0")
-        free = shutil.disk_usage(existing).free / 1e6
-    except OSError as error:
-        cause = f"cannot write to {existing} ({error.strerror})"
-        raise ConfigError(place, cause, "set results_dir to another folder") from None
+    if cause := trouble(folder):
+        raise ConfigError(place, cause, "set results_dir to another folder")
+    free = shutil.disk_usage(existing).free / 1e6
     if free < free_mb:
         cause = f"only {free:.0f} MB free on the disk of {existing}, a run needs {free_mb:.0f}"
         raise ConfigError(place, cause, "free some, or set results_dir to another disk")

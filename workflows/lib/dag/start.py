@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from workflows.lib.dag.preflight import check_confirmed, check_fetched
 from workflows.lib.dag.study import Study
 from workflows.lib.machine.facts import wanted_mb
+from workflows.lib.machine.folders import check_folders
 from workflows.lib.machine.gpus import gpus
 from workflows.lib.machine.slurm import check_accounting
 from workflows.lib.status.console import one_line_errors
@@ -35,6 +37,7 @@ def before(workflow: Workflow, study: Study) -> None:
         raise SystemExit
     with one_line_errors():
         check_accounting(workflow.executor_settings)
+        check_folders(os.environ)
         check_fetched(study.missing(), {job.rule.name for job in workflow.dag.needrun_jobs()})
         if study.config.world == "paper" and not study.config.yes:
             ask = input if sys.stdin.isatty() else None

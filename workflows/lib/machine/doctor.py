@@ -15,6 +15,8 @@ from workflows.lib.config.schema import Config, Reserved
 from workflows.lib.hub.needs import FETCH, Lock, cache, lacking, needs, revision
 from workflows.lib.machine.facts import Machine, free_mb, wanted_mb
 from workflows.lib.machine.finding import MachineFinding
+from workflows.lib.machine.folders import NeededFolder, trouble, way_out
+from workflows.lib.machine.folders import needed as needed_folders
 from workflows.lib.machine.gpus import VISIBLE
 from workflows.lib.machine.role_environments import ENVS, differences, environments
 
@@ -37,6 +39,7 @@ def examine(
     folders = [results, cache()] if needs(config) else [results]
     wanted = wanted_mb(config.world, machine.usable, config.resources.train.gpus)
     findings += [_disk(folder, wanted) for folder in folders]
+    findings += [_writable(one) for one in needed_folders(machine.environment)]
     return [
         *findings,
         *_fetched(config, lock),
@@ -139,6 +142,13 @@ def _disk(folder: Path, wanted: float) -> MachineFinding:
     free = free_mb(folder)
     way_out = "" if free >= wanted else "free some, or set results_dir or HF_HOME to another disk"
     return MachineFinding(f"disk of {folder}", f"{wanted:.0f} MB free", f"{free:.0f} MB free", way_out)
+
+
+def _writable(one: NeededFolder) -> MachineFinding:
+    cause = trouble(one.folder)
+    expected = f"a folder that can be written, for {one.used_by}"
+    found = cause or f"{one.folder} can be"
+    return MachineFinding(f"folder of {one.variable}", expected, found, way_out(one.variable) if cause else "")
 
 
 def _fetched(config: Config, lock: Lock) -> Iterator[MachineFinding]:

@@ -16,7 +16,7 @@ FILES = ("cell.json", "run.json", "train.jsonl", "eval/scores.json")  # of a cel
 STEP = [
     *("reward_mean", "accuracy", "format_rate", "all_right", "mixed", "all_wrong", "response_length", "truncated"),
     *("loss", "grad_norm", "lr", "clip_low", "clip_high", "dual_clip", "lam", "entropy", "delta_w", "tokens"),
-    *("grade_timeouts", "val_accuracy"),
+    *("grade_timeouts", "other_grader", "val_accuracy"),
 ]  # fields of a TrainingStep that are one number
 NAMED = ["method", "scale", "variant", "seed", "model_name", "engine", "device"]  # fields of a Cell that are params
 BENCH = {

@@ -32,6 +32,16 @@ from sqlalchemy.exc import SQLAlchemyError
 DIGEST, CONTENT = "cell_digest", "content_digest"  # tags: which cell or measurement, and which state of its files
 BATCH = 1000  # MLflow's limit of metrics per call
 OTHER_VERSION = ("out-of-date database schema", "Can't locate revision", "no such column")
+STATES = {  # what MLflow, SQLAlchemy or Alembic say of a store -> the way out
+    **dict.fromkeys(OTHER_VERSION, "move it away, it is made again from the results; or back it up: mlflow db upgrade"),
+    "readonly database": "let this user write to the file and to its folder",
+    "database is locked": "another process writes to it; run again when that has ended",
+    "unable to open database": "let this user write to its folder, or check MLFLOW_TRACKING_URI",
+    "database or disk is full": "free disk space and run again",
+    "disk I/O error": "free disk space or check the disk, and run again",
+    "API request to": "start that server, or correct MLFLOW_TRACKING_URI",
+    "not in the active lifecycle stage": "restore the run in MLflow's page, or run again",
+}
 SERVED = "mlflow-artifacts:"  # scheme of artifacts that MLflow's server finds below its --artifacts-destination
 Known = Mapping[str, tuple[str, dict[str, str]]]  # digest -> run id, tags
 
@@ -75,15 +85,20 @@ def usable(uri: str) -> Iterator[None]:
 def _unusable(uri: str, message: str) -> ConfigError:
     """The error for a store that MLflow refuses, SQLAlchemy cannot open or Alembic does not know."""
     cause = re.split(r"\. |\n", message.strip())[0][:200]
-    if any(sign in message for sign in OTHER_VERSION):
-        way_out = "move it away, it is made again from the results; or back it up and run: mlflow db upgrade"
-        return ConfigError(uri, f"MLflow store of another version ({cause})", way_out)
+    for sign, way_out in STATES.items():
+        if sign in message:
+            what = "of another version" if sign in OTHER_VERSION else "cannot be used"
+            return ConfigError(uri, f"MLflow store {what} ({cause})", way_out)
     return ConfigError(uri, f"MLflow store cannot be used ({cause})", "move it away, or check MLFLOW_TRACKING_URI")
 
 
 def experiment_of(client: MlflowClient, name: str) -> str:
-    """Id of an experiment, which is made if there is none."""
+    """Id of an experiment, which is made if there is none. ConfigError if it was deleted in MLflow."""
     found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage != "active":
+        uri = client.tracking_uri
+        restore = f"MLFLOW_TRACKING_URI={uri} .venv/bin/mlflow experiments restore -x {found.experiment_id}"
+        raise ConfigError(uri, f"its experiment '{name}' was deleted in MLflow", f"restore it: {restore}")
     if found is not None:
         store, tags = found.experiment_id, found.tags
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
+TRUSTED = 5  # a running job's own pace counts in full once one part in so many is done
+
 
 class JobTiming(NamedTuple):
     """One job, as the estimate sees it."""
@@ -26,15 +28,17 @@ class JobTiming(NamedTuple):
 def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]:
     """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
 
-    A job takes what its own pace tells; else what it usually takes, times how much slower this run is than usual; else
-    what jobs of its kind took, or those of its rule. Kinds of which nothing is known count nothing.
+    A job takes what its own pace tells; else what it usually takes, times how much slower than usual jobs of its rule
+    are in this run; else what jobs of its kind took, or those of its rule. Kinds of which nothing is known count
+    nothing.
     """
-    left, complete, slowness = [], True, _slowness(timings)
+    left, complete = [], True
+    slowness = {rule: _slowness(timings, rule) for rule in {job.kind[0] for job in timings}}
     for job in timings:
         if job.ended:
             continue
-        usual = None if job.usual is None else job.usual * slowness
-        whole = job.whole or usual or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
+        usual = None if job.usual is None else job.usual * slowness[job.kind[0]]
+        whole = _own_and_usual(job, usual) or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
         if whole is None:
             complete = False
         else:
@@ -42,10 +46,33 @@ def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]
     return max(sum(left) / cores, max(left, default=0.0)), complete
 
 
-def _slowness(timings: Sequence[JobTiming]) -> float:
-    """How many times as long as usual the jobs take that have shown it; 1 before one has."""
-    shown = [(job.whole, job.usual) for job in timings if job.whole and job.usual]
-    return sum(whole for whole, _ in shown) / sum(usual for _, usual in shown) if shown else 1.0
+def _own_and_usual(job: JobTiming, usual: float | None) -> float | None:
+    """Seconds by the job's own pace, which counts in full once a fifth of the job is done; before, usual counts too.
+
+    A pace of two steps can be wrong by half.
+    """
+    if job.whole is None or usual is None or job.spent is None:
+        return job.whole or usual
+    trust = min(TRUSTED * job.spent / job.whole, 1.0) if job.whole > 0 else 0.0
+    return trust * job.whole + (1 - trust) * usual
+
+
+def _slowness(timings: Sequence[JobTiming], rule: Hashable) -> float:
+    """How many times as long as usual the jobs of ``rule`` take that have shown it; 1 before any job has.
+
+    One job as long as usual is counted beside them, since the first ones may run beside others that slow them. Before
+    one of the rule has, the other rules tell, but only half as much (the root): building a base model has been seen to
+    be three times as slow as usual in a run whose trainings were a seventh slower.
+    """
+    known = [job for job in timings if job.whole and job.usual and (job.spent or 0) * TRUSTED >= job.whole]
+    shown = [(job.kind[0] == rule, job.whole or 0.0, job.usual or 0.0) for job in known]
+    own = [(whole, usual) for same, whole, usual in shown if same]
+    counted = own or [(whole, usual) for _, whole, usual in shown]
+    if not counted:
+        return 1.0
+    one = sum(usual for _, usual in counted) / len(counted)
+    ratio = (sum(whole for whole, _ in counted) + one) / (sum(usual for _, usual in counted) + one)
+    return ratio if own else ratio**0.5
 
 
 def _mean(timings: Sequence[JobTiming], kind: tuple[Hashable, ...]) -> float | None:

@@ -58,5 +58,7 @@ def test_a_resumed_run_drops_later_lines_and_misses_none(log: StepLog):
         take_step(log, step)
     log.start(2)
     assert [record.step for record in log.records] == [1, 2]
-    with pytest.raises(TrainError, match=r"progress.jsonl: 3 lines, but the checkpoint is of step 4; delete .*state"):
+    with pytest.raises(
+        TrainError, match=r"progress.jsonl: step 4 is missing, but the checkpoint is of step 4; delete .*state"
+    ):
         log.start(4)

@@ -156,6 +156,13 @@ def stopped(tiny_base, micro_data, tmp_path) -> tuple[Cell, Path]:
     return cell, tmp_path
 
 
+def test_a_log_that_lost_its_lines_stops_the_run(stopped, tiny_base, micro_data):
+    cell, out = stopped
+    (out / "state" / "progress.jsonl").unlink()
+    with pytest.raises(TrainError, match=r"step 1 and 1 more, up to 2, are missing, but the checkpoint is of step 2"):
+        run(cell, tiny_base, micro_data, out)
+
+
 def make_trainer(cell: Cell, base: Path, data: Path, state: Path) -> Trainer:
     problems = load_problems(data / "train.parquet")
     return Trainer(cell, load_method(cell.method, dict(cell.options)), base, problems, state, SETTINGS, Grader())

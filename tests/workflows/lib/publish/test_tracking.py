@@ -9,6 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from contracts.errors import ConfigError
@@ -19,7 +20,7 @@ from tests.helpers.measured_gradients import write_measured
 from workflows.lib.publish.experiment_page import address
 from workflows.lib.publish.mlflow_ui import check_port, check_store, command
 from workflows.lib.publish.study_run import track_study
-from workflows.lib.publish.tracking import track
+from workflows.lib.publish.tracking import track, usable
 
 CELLS = [("base", 0.35), ("grpo", 0.45), ("cepo", 0.55)]
 
@@ -219,3 +220,38 @@ def test_a_port_in_use_is_one_line():
         held.listen()
         with pytest.raises(ConfigError, match="Address already in use"):
             check_port(str(held.getsockname()[1]))
+
+
+def test_an_experiment_deleted_in_mlflow_is_named_with_the_command_that_restores_it(store: Store):
+    store.track()
+    (experiment,) = [one for one in store.client.search_experiments() if one.name == "world"]
+    store.client.delete_experiment(experiment.experiment_id)
+    way_out = rf"'world' was deleted in MLflow; restore it: .*experiments restore -x {experiment.experiment_id}"
+    with pytest.raises(ConfigError, match=way_out):
+        store.track()
+    store.client.restore_experiment(experiment.experiment_id)
+    store.track()
+    assert len(store.runs()) == 3
+
+
+def test_runs_deleted_in_mlflow_are_made_again(store: Store):
+    ids = store.track()
+    for run in ids.values():
+        store.client.delete_run(run)
+    assert set(store.track().values()).isdisjoint(ids.values())
+    assert len(store.runs()) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("(sqlite3.OperationalError) attempt to write a readonly database", "let this user write"),
+        ("(sqlite3.OperationalError) database is locked", "run again when that has ended"),
+        ("(sqlite3.OperationalError) database or disk is full", "free disk space"),
+        ("API request to http://x failed with exception", "start that server"),
+        ("something else", "move it away, or check"),
+    ],
+)
+def test_every_state_of_a_store_has_its_way_out(said: str, way_out: str):
+    with pytest.raises(ConfigError, match=way_out), usable("sqlite:///x"):
+        raise MlflowException(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import logging
@@ -17,7 +18,7 @@ from contracts.paths import ROOT
 from contracts.progress import counting, last_record
 from tests.helpers.analysis_cells import step
 from workflows.lib.status.display import StatusBlock, display_for
-from workflows.lib.status.monitor import Monitor, WatchedJob
+from workflows.lib.status.monitor import Monitor, Reading, WatchedJob, _seconds_left
 from workflows.lib.status.previous_run import PreviousRun
 from workflows.lib.status.remaining_time import JobTiming, seconds_left
 
@@ -46,12 +47,50 @@ def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
 def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
     waiting = JobTiming(B, None, None, False, usual=50.0)
     assert seconds_left([waiting], cores=1) == (50.0, True)
-    assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
-    assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 200.0, True)
-    assert seconds_left([JobTiming(B, 30.0, None, True), waiting], cores=1) == (
-        50.0,
-        True,
-    )  # better than the others' mean
+    # 30 s where 10 are usual, and one job of 10 s beside it: twice as long as usual.
+    assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (100.0, True)
+    assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 125.0, True)
+    # The ratio of another rule counts by its root: (70 + 10) / (10 + 10) is 4, so 2.
+    evaluation = JobTiming(("evaluate", "small"), 70.0, None, True, usual=10.0)
+    assert seconds_left([evaluation, waiting], cores=1) == (100.0, True)
+    usual_wins = [JobTiming(B, 30.0, None, True), waiting]  # over the mean of the others of its kind
+    assert seconds_left(usual_wins, cores=1) == (50.0, True)
+
+
+def test_the_pace_of_a_job_that_has_just_begun_counts_little():
+    # One second in, it says 100 s; usual are 10. A hundredth is done, so its own pace counts by a twentieth.
+    begun = JobTiming(A, 1.0, 99.0, False, usual=10.0)
+    assert seconds_left([begun], cores=1) == (pytest.approx(0.05 * 100 + 0.95 * 10 - 1), True)
+
+
+RECORDED = Path(__file__).with_name("recorded_run.tsv")
+STEPS = {"train": 50, "evaluate": 7, "base_model": 60}  # parts in which these rules report how far they are
+
+
+def recorded_timing(job: dict[str, str], now: int, usual: PreviousRun) -> JobTiming:
+    """A job of the recorded run as the monitor sees it at second ``now``; its progress is told in equal parts."""
+    start, end = int(job["start"]), int(job["end"])
+    wildcards = {name: job[name] for name in ("method", "scale", "other") if job[name]}
+    wildcards |= {"seed": "1", "variant": "default"} if job["method"] else {}
+    left = None
+    if start <= now < end and job["rule"] in STEPS:
+        parts = STEPS[job["rule"]]
+        watched = WatchedJob(job["rule"], wildcards, first=(start + (end - start) / parts, 1))
+        left = _seconds_left(watched, Reading(int(parts * (now - start) / (end - start)), parts), now)
+    spent = None if now < start else min(now, end) - start
+    return JobTiming((job["rule"], job["scale"]), spent, left, now >= end, usual.seconds(job["rule"], wildcards))
+
+
+def test_over_the_second_half_of_a_real_run_the_estimate_is_within_a_quarter():
+    """Times of ``make reproduce`` on two cores of a shared machine, 2026-11-29, from Snakemake's log."""
+    jobs = list(csv.DictReader(RECORDED.read_text().splitlines(), delimiter="\t"))
+    usual = PreviousRun(ROOT / "results/reference/micro", lambda wildcards: 50)
+    whole = max(int(job["end"]) for job in jobs)
+    off = {}
+    for now in range(whole // 2, whole - 10, 10):
+        estimate, _ = seconds_left([recorded_timing(job, now, usual) for job in jobs], cores=2)
+        off[now] = estimate / (whole - now) - 1
+    assert {now: round(share, 2) for now, share in off.items() if abs(share) > 0.25} == {}
 
 
 def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):

@@ -1,0 +1,72 @@
+"""How many answers a careful second reading would change, and which comparisons it would change, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evals.analysis.cells import Arm
+from evals.analysis.comparison import Comparison
+from evals.statistics.intervals import AVERAGE, Estimate, differences
+
+PAGE = "docs/second-reading.md"
+
+
+def changed(arm: Arm) -> dict[str, float]:
+    """Answers of each benchmark that the second reading would change, per evaluation; those without one are absent."""
+    return {
+        name: float((arm.panels[name].values != second.values).sum(axis=1).mean())
+        for name, second in arm.second_panels.items()
+    }
+
+
+def second_reading(table: Comparison) -> list[str]:
+    """Sentences for a caption; none where no answer has a second reading."""
+    counts = {arm.name: changed(arm) for arm in table.arms}
+    counts = {name: found for name, found in counts.items() if found}
+    if not counts:
+        return []
+    named = [f"{name} {sum(found.values()):.0f}{_where(found, table)}" for name, found in counts.items()]
+    flips = list(_flips(table))
+    would = (
+        f"It would change what these differences say: {'; '.join(flips)}" if flips else "It would change no difference"
+    )
+    return [
+        f"A careful second reading ({PAGE}) would change this many answers of an evaluation: {', '.join(named)}.",
+        f"{would}.",
+    ]
+
+
+def _where(found: dict[str, float], table: Comparison) -> str:
+    parts = [f"{table.title(name)} {count:.0f}" for name, count in found.items() if round(count)]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _flips(table: Comparison) -> Iterator[str]:
+    """Differences that exclude 0 on the same side under one reading only."""
+    for row in table.rows:
+        for baseline, by in row.versus.items():
+            other = next((arm for arm in table.arms if row.arm and _is(arm, baseline, row.arm)), None)
+            if row.arm is None or other is None:
+                continue
+            again = differences(row.arm.second_panels, other.second_panels)
+            for column in by.keys() & again.keys():
+                if _side(by[column]) != _side(again[column]) and _complete(column, row.arm, other):
+                    yield f"{row.name} \u2212 {other.name}, {table.title(column)}: {_shown(by[column], again[column])}"
+
+
+def _is(arm: Arm, baseline: str, row: Arm) -> bool:
+    return (arm.scale, arm.method, arm.variant) == (row.scale, baseline, "default")
+
+
+def _complete(column: str, *arms: Arm) -> bool:
+    """An average only counts over the same benchmarks under both readings."""
+    return column != AVERAGE or all(arm.second_panels.keys() == arm.panels.keys() for arm in arms)
+
+
+def _side(estimate: Estimate) -> int:
+    return (estimate.low > 0) - (estimate.high < 0)
+
+
+def _shown(first: Estimate, second: Estimate) -> str:
+    before, after = (f"{100 * e.value:+.1f} [{100 * e.low:+.1f}, {100 * e.high:+.1f}]" for e in (first, second))
+    return f"{before} becomes {after}"
