@@ -8,7 +8,7 @@ import pytest
 from contracts.errors import DataError
 from contracts.paths import ROOT
 from evals.analysis.cells import read_arms
-from evals.analysis.figures.curves import Curve, paper_curve, reward, validation
+from evals.analysis.figures.curves import Curve, paper_curve, reward, validation, validation_minus
 from evals.analysis.figures.style import looks
 from evals.analysis.figures.training import figure1, rewards, write
 from evals.analysis.published.numbers import load
@@ -40,13 +40,26 @@ def test_paper_has_a_panel_of_its_own(tmp_path: Path) -> None:
     arms = read_arms(write_grid(tmp_path / "cells", ("grpo", "cepo")))
     paper = load(PUBLISHED).figure1
     axes = figure1(arms, paper).axes
-    assert len(axes) == 3
-    assert "the paper" in axes[-1].get_title()
-    ours = {tuple(line.get_ydata()) for ax in axes[:-1] for line in ax.lines}
-    theirs = {tuple(line.get_ydata()) for line in axes[-1].lines}
+    assert len(axes) == 2 * 3  # below ours: minus GRPO
+    assert "the paper" in axes[2].get_title()
+    ours = {tuple(line.get_ydata()) for ax in axes[:2] for line in ax.lines}
+    theirs = {tuple(line.get_ydata()) for line in axes[2].lines}
     assert len(theirs) == 3
     assert not ours & theirs
     assert len(rewards(arms).axes) == 2
+
+
+def test_lower_panels_show_each_arm_minus_grpo_seed_by_seed(tmp_path: Path) -> None:
+    arms = read_arms([write_cell(tmp_path, name, seed=seed) for name in ("grpo", "cepo") for seed in (1, 2)])
+    curve = validation_minus(arms[1], arms[0])
+    assert curve is not None
+    expected = [100 * ((step(20, 0.55, n).val_accuracy or 0) - (step(20, 0.45, n).val_accuracy or 0)) for n in (1, 2)]
+    assert curve.mean[2] == pytest.approx(np.mean(expected))
+    assert (curve.low[2], curve.high[2]) == pytest.approx((min(expected), max(expected)))
+    without = read_arms([write_cell(tmp_path / "b", "cepo")])
+    assert len(figure1(without, load(PUBLISHED).figure1).axes) == 2  # no GRPO, nothing below
+    other = read_arms([write_cell(tmp_path / "c", "cepo", seed=3)])
+    assert validation_minus(other[0], arms[0]) is None
 
 
 def test_curve_is_the_mean_over_seeds_from_step_0(tmp_path: Path) -> None:
