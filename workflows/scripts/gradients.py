@@ -11,7 +11,7 @@ from workflows.lib.machine.gpus import check_device
 plan = GradientPlan.model_validate_json(snakemake.params.plan)
 with job(snakemake.log[0], f"gradients {plan.scale}/{plan.state}/s{plan.seed}", snakemake.resources.gpu):
     check_device(plan.device, "device")
-    from methods.engines.local.measure_gradients import GradientTask, measure_gradients
+    from methods.engines.local.gradients.measure import GradientTask, measure_gradients
 
     task = GradientTask(
         planned=snakemake.params.plan,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from evals.statistics.gradient_signal import products_of_gram, ratio_estimate, samples
-from methods.engines.local.gradients import GradientMeter, GradientSettings
+from methods.engines.local.gradients.meter import GradientMeter, GradientSettings
 from methods.engines.local.policy import Policy
 from methods.engines.shared.problems import Problem
 from methods.grpo import Grpo

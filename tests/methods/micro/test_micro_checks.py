@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import DataError
-from methods.engines.local.gradients import GradientSettings
+from methods.engines.local.gradients.meter import GradientSettings
 from methods.engines.local.policy import Policy
 from methods.micro.checks import (
     METHOD,

@@ -21,7 +21,7 @@ from workflows.lib.ready_bases import ReadyBase, ready_bases
 
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # worlds whose chains can be read: the code that reads them
-MEASURES_GRADIENTS = "methods.engines.local.measure_gradients"  # whatever engine trains
+MEASURES_GRADIENTS = "methods.engines.local.gradients.measure"  # whatever engine trains
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; this decides no result
 # Settings of the micro world that decide no data, and those that decide no base model.
 BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}

@@ -13,16 +13,16 @@ from contracts.errors import ConfigError, DataError
 from contracts.gradients import GradientArm, GradientPlan, read_gradients
 from methods.base import load_method
 from methods.engines.local.adapter_folder import save_adapter
-from methods.engines.local.batch_gradients import (
+from methods.engines.local.experience import Gatherer, look_at
+from methods.engines.local.gradients.batch import (
     CreditObjective,
     batch_gradients,
     differentiated,
     independent,
     policy_gradient,
 )
-from methods.engines.local.experience import Gatherer, look_at
-from methods.engines.local.gradients import GradientMeter, GradientSettings, gram_matrix, load_adapter
-from methods.engines.local.measure_gradients import GradientTask, measure_gradients
+from methods.engines.local.gradients.measure import GradientTask, measure_gradients
+from methods.engines.local.gradients.meter import GradientMeter, GradientSettings, gram_matrix, load_adapter
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import AdapterTeachers
@@ -186,7 +186,7 @@ def test_a_stopped_measurement_goes_on_and_several_processes_give_the_same_numbe
             measure_gradients(task, parts)
     assert [path.name for path in (parts / "state").iterdir()] == ["batch_00001.safetensors"]
     before = (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns
-    monkeypatch.setattr("methods.engines.local.measure_gradients.shutil.rmtree", lambda folder: None)
+    monkeypatch.setattr("methods.engines.local.gradients.measure.shutil.rmtree", lambda folder: None)
     measure_gradients(task, parts, processes=2)
     assert (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns == before
     assert np.array_equal(read_gradients(parts)[1], read_gradients(whole)[1])

@@ -27,7 +27,7 @@ ENTRIES = {
     "train easyr1": (METHOD, "methods.engines.easyr1.train"),
     "evaluate": ("evals.run",),
     "evaluate with vLLM": ("evals.vllm.run",),
-    "measure gradients": (METHOD, "methods.engines.local.measure_gradients", "methods.micro.labels"),
+    "measure gradients": (METHOD, "methods.engines.local.gradients.measure", "methods.micro.labels"),
     "estimate gradients": ("evals.gradient_estimates",),
     "score": ("evals.scores",),
     "score credit": ("evals.credit_scores", "methods.micro.labels"),

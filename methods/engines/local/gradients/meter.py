@@ -22,13 +22,13 @@ from torch import Tensor
 from contracts.errors import ConfigError, DataError
 from contracts.rollouts import Label
 from methods.base import Method
-from methods.engines.local.batch_gradients import batch_gradients, is_folded, objective_of, policy_gradient
 from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
+from methods.engines.local.gradients.batch import batch_gradients, is_folded, objective_of, policy_gradient
+from methods.engines.local.gradients.shared_teachers import SharedTeachers
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import roll_out
-from methods.engines.local.shared_teachers import SharedTeachers
 from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.local.values import ValueService
 from methods.engines.shared.count_sketch import CountSketch, exact_products

@@ -27,7 +27,7 @@ from contracts.gradients import TARGET, GradientPlan, GradientReport, write_grad
 from contracts.progress import counting
 from contracts.rollouts import Label
 from methods.base import load_method
-from methods.engines.local.gradients import (
+from methods.engines.local.gradients.meter import (
     GradientBatch,
     GradientMeter,
     GradientSettings,
