@@ -11,4 +11,5 @@ FIGURES: dict[str, Figure] = {
         module="credit", files=("figure4", "figure5"), cells="trained", reads=("run.json", CREDIT), pages=("figure5",)
     ),
     "gradient_signal": Figure(module="gradient_signal", files=("gradient_signal",), reads=(), reads_gradients=True),
+    "teacher_knowledge": Figure(module="teacher_knowledge", files=("teacher_knowledge",), reads_bases=True),
 }

@@ -90,7 +90,7 @@ class Grid:
     def of_experiment(self, name: str) -> list[Key]:
         """Cells of one experiment."""
         experiment, place = self.experiments[name], f"experiments/{name}.yaml"
-        scales = experiment.scales or list(self.config.scales)
+        scales = experiment.scales or self.config.usual_scales
         own = None if self.config.every_seed else experiment.seeds
         seeds = own or self.config.seeds
         keys = []
