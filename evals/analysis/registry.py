@@ -28,6 +28,7 @@ class Table:
     formats: tuple[str, ...] = ("md", "csv", "tex", "html")  # suffixes of the files it writes
     reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of tables, where it is
     others: tuple[str, ...] = ()  # names of further files that it writes
+    reads_bases: bool = False  # also reads what was measured of its cells' base models
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -45,3 +46,4 @@ class Figure:
     reads: tuple[str, ...] = (*ANSWERS, *TRAINING)  # of each cell; those in TRAINED_ONLY exist for trained cells only
     pages: tuple[str, ...] = ()  # names of pictures that are also written as a web page, .html
     reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of figures
+    reads_bases: bool = False  # also reads what was measured of its cells' base models

@@ -26,7 +26,7 @@ rule base_model:
 
 
 rule check_rollouts:
-    """Check that a base model leaves training something to do."""
+    """Check that a base model leaves training something to do, or only measure it."""
     input:
         base="<model>/model",
         validation="<results>/data/validation.parquet",
@@ -43,7 +43,8 @@ rule check_rollouts:
         mem_mb=study.config.resources.base.mem_mb,
         runtime=study.config.resources.base.minutes,
     params:
-        recipe=study.recipes.checks(),
+        recipe=study.bases.checked,
+        required=study.bases.required,
         seed=study.config.micro.seed,
     script:
         "../scripts/check_rollouts.py"

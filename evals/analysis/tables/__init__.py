@@ -19,5 +19,6 @@ TABLES: dict[str, Table] = {
     "credit": Table(cells="all", reads_credit=True),
     "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json"), reads_gradients=True),
     "gradients": Table(cells="none", reads_gradients=True),
+    "teachers": Table(reads_bases=True),
     "publishedcheck": Table(),
 }

@@ -21,8 +21,10 @@ MADE = {
     "tuning": {"table_tuning"},
     "noise": {"table_noise"},
     "gradients": {"table_gradients", "figure_gradient_signal"},
+    "teachers": {"table_teachers", "figure_teacher_knowledge"},
 }
-CELLS = [name for name in MADE if name != "gradients"]  # what trains more than the policies that are measured
+# What trains more than the policies that are measured, from the usual bases.
+CELLS = [name for name in MADE if name not in ("gradients", "teachers")]
 DEFAULT = "train cepo small default 1"
 UNTRAINED = {"bases"}
 
@@ -53,6 +55,18 @@ def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(f
     trained = {f"train grpo {scale} {variant} 1" for scale in ("small", "large") for variant in states[1:]}
     assert {job for job in planned if job.startswith("train ")} == trained
     assert not any(job.startswith(("evaluate", "check_benchmarks")) for job in planned)
+
+
+def test_teachers_are_compared_from_three_bases_of_which_two_are_only_measured(fresh: Project):
+    planned = plan_of(fresh.root, "teachers")
+    assert {job for job in planned if job.startswith(("table_", "figure_"))} == MADE["teachers"]
+    scales = ("small_none", "small_half", "small")
+    methods = ("grpo", "opsd", "sdpo", "rlsd", "cepo", "entropy", "oracle")
+    trained = {f"train {method} {scale} default 1" for method in methods for scale in scales}
+    assert {job for job in planned if job.startswith("train ")} == trained
+    assert {f"check_rollouts {scale}/s1" for scale in scales} <= planned
+    assert {job for job in planned if job.startswith("evaluate base")} == {"evaluate base small default 1"}
+    assert {job.split()[2] for job in plan_of(fresh.root, "table2") if job.startswith("train ")} == {"small", "large"}
 
 
 def test_bases_are_evaluated_under_each_sampling_and_nothing_is_trained(fresh: Project):

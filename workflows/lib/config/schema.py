@@ -40,6 +40,11 @@ class ScaleSettings(Model):
         pattern=r"^[0-9a-f]{40}$",
         description="commit of a hub model, 40 hex digits; a branch name is refused",
     )
+    hint_rate: float | None = Field(
+        default=None, ge=0, le=1, description="of a model built here, instead of micro.hint_rate; null: that one"
+    )
+    check: bool = Field(default=True, description="false: what is required of a base is measured, and not required")
+    only_named: bool = Field(default=False, description="true: only experiments that name this scale use it")
 
     @property
     def is_micro(self) -> bool:
@@ -58,6 +63,8 @@ class ScaleSettings(Model):
             raise ValueError(f"{self.base_model} is a hub model, so 'revision' must name its commit (40 hex digits)")
         if not hub and self.revision is not None:
             raise ValueError(f"{self.base_model} is not a hub model and has no 'revision'; remove the key")
+        if self.hint_rate is not None and not self.is_micro:
+            raise ValueError(f"{self.base_model} is not built here and learns from no hints; remove 'hint_rate'")
         if self.model_name is None and not self.is_micro:
             raise ValueError(f"{self.base_model} needs 'model_name', its name in tables")
         return self
@@ -229,6 +236,11 @@ class Config(Model):
     hub_lock: str | None = Field(
         default=None, min_length=1, description="what was fetched from the hub: a file beside the config; null: its own"
     )
+
+    @property
+    def usual_scales(self) -> list[str]:
+        """Scales of an experiment that names none."""
+        return [name for name, scale in self.scales.items() if not scale.only_named]
 
     def model_name(self, scale: str) -> str:
         """Name of a scale's model in tables."""

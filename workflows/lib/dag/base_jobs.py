@@ -34,7 +34,16 @@ class BaseJobs:
 
     def settings(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: its entry of the config, as JSON."""
-        return self.files.grid.config.scales[self._parts(wildcards)[0]].model_dump_json()
+        where = {"model_name", "base_model", "revision"}  # of its other keys, the recipe holds what decides the model
+        return self.files.grid.config.scales[self._parts(wildcards)[0]].model_dump_json(include=where)
+
+    def required(self, wildcards: Wildcards) -> bool:
+        """``params`` of a base's check: whether what is required of a base is required of this one."""
+        return self.files.grid.config.scales[self._parts(wildcards)[0]].check
+
+    def checked(self, wildcards: Wildcards) -> str:
+        """``params`` of a base's check: the code that measures and judges it."""
+        return self.files.grid.recipes.checks(self.required(wildcards))
 
     def building(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: what its builder needs, as JSON; for one of the hub, the lock that names it."""
@@ -49,15 +58,17 @@ class BaseJobs:
         return self.files.grid.cell(self.files.grid.check_key(key, "cell")).model_dump_json()
 
     def built(self, wildcards: Wildcards) -> list[str]:
-        """What the target ``bases`` makes: every base model that the config's scales and seeds draw."""
+        """What the target ``bases`` makes: every base model that the config's usual scales and seeds draw."""
         config = self.files.grid.config
         last = "check.json" if config.check_bases else "base.json"
-        drawn = [scale for scale, settings in config.scales.items() if settings.is_micro]
+        drawn = [scale for scale in config.usual_scales if config.scales[scale].is_micro]
         return [f"{self.files.base(scale, seed)}/{last}" for scale in drawn for seed in config.seeds]
 
     def untrained_scores(self, wildcards: Wildcards) -> list[str]:
-        """Input of the check of the bases that are used: their scores, by scale in the config's order."""
-        scales, used = list(self.files.grid.config.scales), {(key.scale, key.seed) for key in self.files.grid.wanted}
+        """Input of the check of the bases that are used and checked: their scores, by scale in the config's order."""
+        config = self.files.grid.config
+        scales = list(config.scales)
+        used = {(key.scale, key.seed) for key in self.files.grid.wanted if config.scales[key.scale].check}
         ordered = sorted(used, key=lambda one: (scales.index(one[0]), one[1]))
         return self.files.of_cells([Key(BASE, scale, DEFAULT, seed) for scale, seed in ordered], "eval/scores.json")
 

@@ -41,6 +41,7 @@ class ExhibitJob:
     reads: tuple[str, ...]  # files of each cell
     made: tuple[str, ...]  # names of the files it becomes
     reads_gradients: bool = False  # also the numbers of measured gradients
+    reads_bases: bool = False  # also what was measured of the cells' base models
 
     @property
     def rule(self) -> str:
@@ -88,7 +89,9 @@ class ExhibitJob:
         of_all = self.files.of_cells(keys, *(name for name in self.reads if name not in TRAINED_ONLY))
         of_trained = self.files.of_cells(trained(keys), *(name for name in self.reads if name in TRAINED_ONLY))
         measured = GradientJobs(self.files).products if self.reads_gradients else []
-        return of_all + of_trained + self._repeats() + measured
+        bases = dict.fromkeys((key.scale, key.seed) for key in keys) if self.reads_bases else ()
+        checks = [f"{self.files.base(*base)}/check.json" for base in bases]
+        return of_all + of_trained + self._repeats() + measured + checks
 
     def recipe(self, wildcards: Wildcards) -> str:
         """``params``: the code that makes it, how its cells were evaluated and its gradients were measured."""
@@ -111,8 +114,8 @@ class ExhibitJob:
         grid = self.files.grid
         if self.of == "none":
             return []
-        if self.of == "all":
-            return grid.wanted
+        if self.of == "all":  # a scale for some experiments only has a question of its own
+            return [key for key in grid.wanted if key.scale in grid.config.usual_scales]
         keys = list(dict.fromkeys(key for name in self._experiments for key in grid.of_experiment(name)))
         return trained(keys) if self.of == "trained" else keys
 
@@ -140,6 +143,7 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             reads=table.reads,
             made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
             reads_gradients=table.reads_gradients,
+            reads_bases=table.reads_bases,
         )
         for name, table in TABLES.items()
     ]
@@ -160,6 +164,7 @@ def figures(files: ResultFiles) -> list[ExhibitJob]:
                 *(f"{page}.html" for page in figure.pages),
             ),
             reads_gradients=figure.reads_gradients,
+            reads_bases=figure.reads_bases,
         )
         for name, figure in FIGURES.items()
     ]

@@ -113,7 +113,7 @@ class GradientJobs:
     def _of_experiment(self, name: str) -> list[Measurement]:
         experiment, config = self._grid.experiments[name], self._grid.config
         seeds = None if config.every_seed else experiment.seeds
-        chosen = (experiment.scales or list(config.scales), config.gradients.states, seeds or config.seeds)
+        chosen = (experiment.scales or config.usual_scales, config.gradients.states, seeds or config.seeds)
         return [Measurement(*one) for one in product(*chosen)]
 
     def _trained(self, measurement: Measurement) -> Key | None:

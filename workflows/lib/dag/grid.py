@@ -90,7 +90,7 @@ class Grid:
     def of_experiment(self, name: str) -> list[Key]:
         """Cells of one experiment."""
         experiment, place = self.experiments[name], f"experiments/{name}.yaml"
-        scales = experiment.scales or list(self.config.scales)
+        scales = experiment.scales or self.config.usual_scales
         own = None if self.config.every_seed else experiment.seeds
         seeds = own or self.config.seeds
         keys = []
@@ -113,7 +113,7 @@ class Grid:
 
     @cached_property
     def rivals(self) -> list[str]:
-        """What "all methods" means: those of the config, or if it names none all that the engine can train but controls."""
+        """What "all methods" means: those of the config; if it names none, all that the engine trains but controls."""
         unserved = self.config.engine == "easyr1"
         able = [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
         return self.config.methods or able

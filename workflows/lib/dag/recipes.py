@@ -92,9 +92,9 @@ class Recipes:
         """The committed base model that was built by the present recipe; None if it is to be built."""
         return self.ready.get(self.built_base(scale, seed)) if self.config.micro.ready_made_bases else None
 
-    def checks(self) -> str:
-        """What is required of a base model."""
-        return self._recipe("methods.micro.checks", "")
+    def checks(self, required: bool = True) -> str:
+        """What is required of a base model, or only measured."""
+        return self._recipe("methods.micro.checks" if required else "methods.micro.measures.without_limits", "")
 
     def drawing(self) -> str:
         """The settings that decide data, as JSON."""
@@ -103,8 +103,9 @@ class Recipes:
     def building(self, scale: str, seed: int) -> str:
         """The settings that decide the base model of a seed, as JSON, and no others."""
         shape = self.config.scales[scale].base_model.removeprefix(MICRO)
-        micro = self.config.micro
+        micro, hints = self.config.micro, self.config.scales[scale].hint_rate
         chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": seed}
+        chosen |= {} if hints is None else {"hint_rate": hints}
         return micro.model_copy(update=chosen).model_dump_json(exclude=NOT_OF_BASES)
 
     def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:

@@ -111,13 +111,17 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
 
 
 def _was_run(experiment: Experiment, cells: Sequence[Path], measured: bool) -> bool:
-    """Whether all its arms are there, at one scale at least, evaluated as often as it asks; or what it measures is."""
+    """Whether all its arms are there, evaluated as often as it asks; or what it measures is.
+
+    At every scale that it names; if it names none, at one at least.
+    """
     if not experiment.arms or (experiment.gradients and not measured):
         return measured
     there = {_key(cell) for cell in _repeated(experiment, cells)}
     wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
     scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}
-    return any(all((method, scale, variant) in there for method, variant in wanted) for scale in scales)
+    complete = {scale for scale in scales if all((method, scale, variant) in there for method, variant in wanted)}
+    return complete >= set(experiment.scales or ()) and bool(complete)
 
 
 def main() -> None:
