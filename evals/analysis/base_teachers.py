@@ -63,8 +63,8 @@ class TeacherKnowledge:
 
     @property
     def place(self) -> str:
-        """``inline`` or ``user_turn``."""
-        return str(self.arm.options[PLACE])
+        """``inline`` or ``user_turn``; methods without a teacher stand at the place of most teachers, inline."""
+        return str(self.arm.options.get(PLACE, "inline"))
 
     @cached_property
     def _checks(self) -> list[BaseCheck]:

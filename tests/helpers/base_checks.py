@@ -32,5 +32,8 @@ def write_teachers(results: Path, seeds: tuple[int, ...] = (1,), known: Mapping[
         for seed in seeds:
             write_check(results, scale, seed, nats + seed - 1)
             skills = {"grpo": 0.4, "opsd": 0.3, "cepo": 0.4 + nats / 20, "oracle": 0.7}
-            cells += [write_cell(results / "cells", method, scale, seed, skill=skills[method]) for method in METHODS]
+            for method in METHODS:
+                changed = {"context_style": "user_turn"} if method == "opsd" else {}
+                folder = results / "cells"
+                cells.append(write_cell(folder, method, scale, seed, skill=skills[method], changed=changed))
     return cells
