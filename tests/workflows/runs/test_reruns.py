@@ -99,9 +99,9 @@ def test_evaluation_settings_train_nothing(project: Project):
 
 def test_a_new_base_model_starts_from_there(project: Project):
     project.edit("workflows/configs/smoke.yaml", "vision_steps: 4", "vision_steps: 5")
-    cells = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "untrained", "evaluate", "score")
+    cells = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "evaluate", "score")
     everything = cells | GRADIENTS | OF_GRADIENTS | AGGREGATES
-    assert project.planned() == everything | {"base_model tiny/s1"}
+    assert project.planned() == everything | {"base_model tiny/s1", "untrained tiny default 1"}
 
 
 def test_a_new_seed_draws_a_base_model_and_uses_no_other(project: Project):

@@ -113,7 +113,7 @@ class Grid:
 
     @cached_property
     def rivals(self) -> list[str]:
-        """What "all methods" means: those of the config; if it names none, all that the engine trains but controls."""
+        """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
         unserved = self.config.engine == "easyr1"
         able = [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
         return self.config.methods or able
