@@ -14,7 +14,7 @@ MACHINE = {  # what may differ, beside where the lock is
     "paper-8gpus": {"resources", "estimates", "easyr1.gpus_per_node", "evaluation.batch_size", "evaluation.vllm"},
     "paper-24gb": {
         *("resources", "estimates", "scales", "easyr1.gpu_memory_utilization", "evaluation.vllm"),
-        "engine_settings.micro_batch",
+        *("engine_settings.micro_batch", "gradients"),
     },
     "paper-smoke": {
         *("resources", "estimates", "scales", "results_dir", "options", "variants", "samplings"),
