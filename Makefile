@@ -84,7 +84,7 @@ $(READY): envs/local.txt pyproject.toml
 	@echo $(CURDIR) > $@
 
 ##@ Start here
-reproduce: $(READY) ## Table 2 in the micro world: five methods, two scales (about 15 minutes)
+reproduce: $(READY) ## Table 2 in the micro world: every method at two scales
 	@$(call RUN,table2)
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),results/micro)
 

@@ -14,9 +14,9 @@ TRAINING = ("train.jsonl", "run.json")  # files of trained cells only; the untra
 CREDIT = "credit.jsonl"  # scores of a trained cell's credit
 TRAINED_ONLY = (*TRAINING, CREDIT)
 
-Cells = Literal["experiment", "trained", "all"]
+Cells = Literal["experiment", "trained", "all", "none"]
 """Which cells are shown: those of the experiments that name the table or figure, of these only the trained ones, or
-all cells of the run, whichever experiment they belong to."""
+all cells of the run, whichever experiment they belong to, or none: then a change of cells does not make it again."""
 
 
 @dataclass(frozen=True)

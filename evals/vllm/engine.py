@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -125,6 +126,10 @@ class Replica:
         self.process.join()
 
 
+def _write(writer: AnswerWriter, reply: Reply) -> None:
+    writer.write(str(reply.seed), asdict(reply))
+
+
 def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str], answers: Path) -> None:  # noqa: ANN401
     """What a replica's process runs: report that the model is loaded, then answer until the pipe closes.
 
@@ -139,7 +144,9 @@ def _serve(pipe: Any, options: dict[str, Any], environment: dict[str, str], answ
         engine = LLM(**options)
         pipe.send(None)  # the model is loaded: CepoVllm waits for this message before it asks
         while True:
-            pipe.send(ask(engine, *pipe.recv(), lambda reply: writer.write(str(reply.seed), asdict(reply))))
+            messages, params, template, lora = pipe.recv()
+            told = partial(_write, writer)
+            pipe.send(ask(engine, messages, params, template, lora, told))
     except EOFError:
         return
     except Exception as error:

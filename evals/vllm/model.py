@@ -77,8 +77,9 @@ class CepoVllm(VLLM):
         lora = _lora(adapter)
         if adapter is not None and _update(adapter) and not moves(self.client, lora):
             raise EvalError(adapter, "the adapter changes no log-prob in vLLM", "see which of its layers vLLM knows")
-        self.longest = int(self.client.llm_engine.model_config.max_model_len)  # tokens of prompt and response
-        self.client = Engines(self.client, replicas, lora, kept.folder, self._tell)
+        engine: Any = self.client  # vLLM's LLM, as upstream made it
+        self.longest = int(engine.llm_engine.model_config.max_model_len)  # tokens of prompt and response
+        self.client = Engines(engine, replicas, lora, kept.folder, self._tell)
 
     def make_one_request(self, request: Request) -> tuple[list[dict], dict]:
         """Upstream's messages and parameters; a seed of the question's own, and the bias of barred tokens."""

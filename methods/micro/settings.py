@@ -28,7 +28,7 @@ class BaseTraining(Strict):
     vision_steps: int = Field(default=120, ge=0, description="steps of reading glyphs with a throw-away head")
     vision_batch: int = Field(default=32, gt=0, description="diagrams per vision step")
     vision_lr: float = Field(default=4e-3, gt=0)
-    steps: int = Field(default=450, ge=0, description="steps of next-token training on demonstrations")
+    steps: int = Field(default=550, ge=0, description="steps of next-token training on demonstrations")
     batch: int = Field(default=32, gt=0, description="demonstrations per step")
     calculations: int = Field(default=2, ge=0, description="rows of plain calculations per step")
     lookups: int = Field(default=2, ge=0, description="rows of plain letter finding per step")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 
 from evals.benchmarks import BENCHMARKS
-from evals.harness import REASONING_TAGS, load_tasks
+from evals.harness import REASONING_TAGS, Scoring, load_tasks
 from evals.tasks import task_config, upstream_tasks
 from tests.helpers.eval_fixtures import write_benchmarks
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
     folder = tmp_path_factory.mktemp("tasks")
-    loaded, _ = load_tasks(write_benchmarks(folder / "data", 6), folder)
-    return dict(zip(BENCHMARKS, loaded, strict=True))
+    with closing(Scoring()) as scoring:
+        loaded, _ = load_tasks(write_benchmarks(folder / "data", 6), folder, scoring)
+        yield dict(zip(BENCHMARKS, loaded, strict=True))
 
 
 def test_five_benchmarks_with_the_papers_items():

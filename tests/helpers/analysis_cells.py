@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -153,6 +154,14 @@ def write_grid(root: Path, methods: tuple[str, ...] = tuple(SKILL), seeds: tuple
         for method in methods
         for seed in seeds
     ]
+
+
+def stop_at(cell: Path, steps: int) -> None:
+    """Make a written cell one of fewer steps: its option, and the lines of its log."""
+    record = cell / "cell.json"
+    record.write_text(re.sub(r'"steps":\s*\d+', f'"steps": {steps}', record.read_text()))
+    log = cell / "train.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:steps]))
 
 
 def write_experiment(

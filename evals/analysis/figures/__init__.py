@@ -10,5 +10,7 @@ FIGURES: dict[str, Figure] = {
     "figure4": Figure(
         module="credit", files=("figure4", "figure5"), cells="trained", reads=("run.json", CREDIT), pages=("figure5",)
     ),
-    "gradient_signal": Figure(module="gradient_signal", files=("gradient_signal",), reads=(), reads_gradients=True),
+    "gradient_signal": Figure(
+        module="gradient_signal", files=("gradient_signal",), cells="none", reads=(), reads_gradients=True
+    ),
 }

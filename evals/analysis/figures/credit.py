@@ -109,8 +109,8 @@ def _explain(figure: Figure, arms: Sequence[Arm], known: dict[tuple[str, str], L
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)
     text = (
         f"{world.capitalize()} world, {provenance.seeds(arms)}. Evidence above, within and below 0.01 nats of 0, while "
-        "the teachers are asked. Bottom: AUROC of |weight \u2212 1| for decisive tokens, solid among uncertain ones "
-        "(policy's entropy above 0.2 nats), dashed among all; grey: the entropy's own among uncertain ones.\n"
+        "the teachers are asked.\nBottom: AUROC of |weight \u2212 1| for decisive tokens, solid among uncertain ones "
+        "(policy's entropy above 0.2 nats), dashed among all;\ngrey: the entropy's own among uncertain ones. "
         f"Thin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}."
     )
     figure.supxlabel(text, fontsize=6, color="#555555")

@@ -72,14 +72,14 @@ def _points(
 ) -> None:  # fmt: skip
     """One state's numbers; an arm without a number has no point."""
     scale, state, quantity, theirs = wanted
-    look = {"color": _colour(place), "marker": MARKERS[place % len(MARKERS)], "linestyle": ""}
+    colour, marker = _colour(place), MARKERS[place % len(MARKERS)]
     for row, name in enumerate(arms):
         found = measured.number(scale, state, quantity, name, theirs)
         if found is None:
             continue
-        ax.plot([found.value], [row + shift], **look)
+        ax.plot([found.value], [row + shift], color=colour, marker=marker, linestyle="")
         if found.low is not None and found.high is not None:
-            ax.plot([found.low, found.high], [row + shift] * 2, color=look["color"], linewidth=1.0)
+            ax.plot([found.low, found.high], [row + shift] * 2, color=colour, linewidth=1.0)
 
 
 def _colour(place: int) -> str:

@@ -18,6 +18,6 @@ TABLES: dict[str, Table] = {
     "noise": Table(),
     "credit": Table(cells="all", reads_credit=True),
     "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json"), reads_gradients=True),
-    "gradients": Table(reads_gradients=True),
+    "gradients": Table(cells="none", reads_gradients=True),
     "publishedcheck": Table(),
 }

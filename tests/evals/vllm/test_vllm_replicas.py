@@ -118,11 +118,13 @@ def test_a_replica_that_does_not_load_is_one_line(how: str, line: str, tmp_path:
 
 
 @pytest.mark.timeout(60)
-def test_a_replica_that_died_between_two_questions_is_one_line(stand_in: type):
-    replica = Replica.start({}, {"NAME": "second"})
+def test_a_replica_that_died_between_two_questions_is_one_line(stand_in: type, tmp_path: Path):
+    kept = AnswerFolder(tmp_path / "answers", "this")
+    replica = Replica.start({}, {"NAME": "second"}, kept.folder)
     replica.receive()
     replica.process.kill()
     replica.process.join()
     with pytest.raises(EvalError, match=r"vllm: a replica ended \(exit code -9\)"):
-        Engines(stand_in(), [replica], None, lambda done: None).chat(["a" * 10**6] * 2, [1, 2], None)
+        engines = Engines(stand_in(), [replica], None, kept.folder, lambda: None)
+        engines.chat(["a" * 10**6] * 2, [params(1), params(2)], None)
     replica.close()

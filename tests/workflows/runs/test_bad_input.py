@@ -59,7 +59,7 @@ def test_a_lock_says_how_to_unlock(project: Project):
 
 
 def test_a_failing_job_is_told_once_and_the_others_go_on(project: Project):
-    project.edit("methods/engines/local/train.py", "CHAT_BYTES = ", "CHAT_BYTES = 1 + ")
+    project.edit("methods/engines/local/prompt_length.py", "CHAT_BYTES = ", "CHAT_BYTES = 1 + ")
     line = "TrainError: cell cepo: loss is nan; lower lr"
     script = project.root / "workflows/scripts/train.py"
     script.write_text(

@@ -19,7 +19,7 @@ def test_a_plan_of_nothing_done(fresh: Project):
     before = sorted(fresh.root.rglob("results/**/*"))
     rows = plan(fresh, *CONFIG)
     assert rows["train cepo/tiny"] == rows["base model"] == rows["problems"] == ["1", "0", "0"]
-    assert rows["table"] == ["2", "0", "0"]
+    assert rows["table"] == ["3", "0", "0"]
     assert sorted(fresh.root.rglob("results/**/*")) == before
     assert fresh.ran() == set()
 
@@ -38,6 +38,8 @@ def test_a_plan_tells_the_cache_from_work(project: Project):
 
 
 def test_a_plan_of_a_thousand_cells_makes_nothing(fresh: Project):
-    rows = plan(fresh, "--config", "experiments=[table2]", f"seeds=[{','.join(map(str, range(1, 85)))}]")
+    seeds = ",".join(map(str, range(1, 85)))
+    chosen = ("experiments=[table2]", "methods=[grpo,opsd,sdpo,rlsd,cepo]", f"seeds=[{seeds}]")
+    rows = plan(fresh, "--config", *chosen)
     assert sum(int(count[0]) for kind, count in rows.items() if kind.startswith("train")) == 840
     assert Path(fresh.root, "results/micro").exists() is False

@@ -9,7 +9,9 @@ from pathlib import Path
 from tests.helpers.copies import CONFIG, Project
 
 DATA = {"problems", "benchmarks", "base_model tiny/s1"}
-AGGREGATES = {"table_table2", "table_credit", "figure_figure1", "figure_figure4", "track"}
+AGGREGATES = {"table_table2", "table_credit", "figure_figure1", "figure_figure4", "track", "track_study"}
+GRADIENTS = {"gradients tiny base 1", "gradients tiny default 1"}
+OF_GRADIENTS = {"gradient_estimates", "table_gradients", "figure_gradient_signal"}
 CEPO, GRPO = "cepo tiny default 1", "grpo tiny default 1"
 ONE = ("cell", "--config", "cell=cepo/tiny/default/s1")
 
@@ -19,8 +21,8 @@ def cell(name: str, *rules: str) -> set[str]:
 
 
 def test_first_run_does_everything_once(first_run: tuple[Project, set[str]]):
-    base = {"untrained tiny 1", "evaluate base tiny default 1", "score base tiny default 1"}
-    assert first_run[1] == DATA | base | cell(GRPO) | cell(CEPO) | AGGREGATES
+    base = {"untrained tiny default 1", "evaluate base tiny default 1", "score base tiny default 1"}
+    assert first_run[1] == DATA | base | cell(GRPO) | cell(CEPO) | GRADIENTS | OF_GRADIENTS | AGGREGATES
 
 
 def test_nothing_runs_again_for_what_decides_nothing(project: Project):
@@ -39,18 +41,20 @@ def test_an_edit_of_a_method_retrains_it_and_undoing_it_is_free(project: Project
     results = [folder / name for name in ("train.jsonl", "adapter/file", "eval/samples.parquet", "eval/lmms/file")]
     before = [path.read_text() for path in results]
     project.edit("methods/cepo.py", '= "answer"', '= "full"')
-    assert project.planned() == cell(CEPO) | AGGREGATES
-    assert project.run() == cell(CEPO) | AGGREGATES
+    again = cell(CEPO) | GRADIENTS | OF_GRADIENTS | AGGREGATES
+    assert project.planned() == again
+    assert project.run() == again
     assert not set(before) & {path.read_text() for path in results}
     project.edit("methods/cepo.py", '= "full"', '= "answer"')
-    assert project.run() == cell(CEPO, "score", "credit") | AGGREGATES  # training and evaluation come from the cache
+    # training, evaluation and gradients come from the cache
+    assert project.run() == cell(CEPO, "score", "credit") | OF_GRADIENTS | AGGREGATES
     assert [path.read_text() for path in results] == before
     assert project.planned() == set()
 
 
 def test_an_edit_of_the_engine_retrains_all(project: Project):
-    project.edit("methods/engines/local/train.py", "CHAT_BYTES = ", "CHAT_BYTES = 1 + ")
-    assert project.planned() == cell(CEPO) | cell(GRPO) | AGGREGATES
+    project.edit("methods/engines/local/prompt_length.py", "CHAT_BYTES = ", "CHAT_BYTES = 1 + ")
+    assert project.planned() == cell(CEPO) | cell(GRPO) | GRADIENTS | OF_GRADIENTS | AGGREGATES
 
 
 def test_a_new_method_adds_its_own_cells(project: Project):
@@ -80,7 +84,7 @@ def test_a_new_figure_is_one_file_and_one_line(project: Project):
 
 def test_an_option_of_a_method_retrains_it_only(project: Project):
     project.edit("workflows/configs/smoke.yaml", "options:", "options:\n  cepo: {eps_w: 0.3}")
-    assert project.planned() == cell(CEPO) | AGGREGATES
+    assert project.planned() == cell(CEPO) | GRADIENTS | OF_GRADIENTS | AGGREGATES
 
 
 def test_evaluation_settings_train_nothing(project: Project):
@@ -95,8 +99,9 @@ def test_evaluation_settings_train_nothing(project: Project):
 
 def test_a_new_base_model_starts_from_there(project: Project):
     project.edit("workflows/configs/smoke.yaml", "vision_steps: 4", "vision_steps: 5")
-    everything = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "evaluate", "score") | AGGREGATES
-    assert project.planned() == everything | {"base_model tiny/s1", "untrained tiny 1"}
+    cells = cell(CEPO) | cell(GRPO) | cell("base tiny default 1", "untrained", "evaluate", "score")
+    everything = cells | GRADIENTS | OF_GRADIENTS | AGGREGATES
+    assert project.planned() == everything | {"base_model tiny/s1"}
 
 
 def test_a_new_seed_draws_a_base_model_and_uses_no_other(project: Project):
@@ -155,7 +160,7 @@ def test_a_lost_mlflow_store_is_filled_again_and_others_runs_in_it_are_kept(proj
     store = project.root / "results/smoke/micro/mlflow.db"
     assert project.planned() == set()
     store.unlink()
-    assert project.run() == {"track"}
+    assert project.run() == {"track", "track_study"}
     store.write_text("runs of other configs")
     project.edit("workflows/configs/smoke.yaml", "limit: 4", "limit: 5")
     script = project.root / "workflows/scripts/track.py"
@@ -182,4 +187,4 @@ def test_a_failure_keeps_what_it_left_for_resuming(project: Project):
     assert (project.root / folder / "state" / "step_1").exists()
     script.write_text(whole + state + "assert state.exists()\n")
     project.ran()
-    assert project.run() == cell(CEPO) | AGGREGATES
+    assert project.run() == cell(CEPO) | AGGREGATES  # gradients were measured beside the failure

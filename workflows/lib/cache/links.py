@@ -25,4 +25,4 @@ def _symlink(_cache: OutputFileCache, path: Path, outputfile: Any, utime: bool =
 
 def use_relative_links() -> None:
     """Make Snakemake link results so, in this process."""
-    OutputFileCache.symlink = _symlink
+    OutputFileCache.symlink = _symlink  # pyright: ignore[reportAttributeAccessIssue] - its name of self is not ours

@@ -109,6 +109,8 @@ class ExhibitJob:
     @cached_property
     def _keys(self) -> Sequence[Key]:
         grid = self.files.grid
+        if self.of == "none":
+            return []
         if self.of == "all":
             return grid.wanted
         keys = list(dict.fromkeys(key for name in self._experiments for key in grid.of_experiment(name)))

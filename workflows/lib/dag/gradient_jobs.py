@@ -14,6 +14,7 @@ from workflows.lib.dag.recipes import LABELS
 from workflows.lib.dag.result_files import ResultFiles
 
 BASELINE = "grpo"  # whose rollouts all arms share, what they are compared with, and whose training leads to the states
+ENGINE = "local"  # measures gradients, whatever engine trains
 PROCESSES = 2  # more do not pay: states and scales are measured side by side
 FILES = ("gradients.json", "gradients.safetensors")
 
@@ -155,7 +156,7 @@ class GradientJobs:
             for number, arm in enumerate(self._grid.experiments[name].gradients):
                 place = f"experiments/{name}.yaml: gradients.{number}"
                 for method, variant in product(arm.methods or self._everything(), arm.variants):
-                    key = self._grid.check_key(Key(method, scale, variant, seed), place)
+                    key = self._grid.check_key(Key(method, scale, variant, seed), place, ENGINE)
                     found.setdefault(method if variant == DEFAULT else f"{method}/{variant}", key)
         return [
             GradientArm(name=name, method=key.method, options=self._grid.cell(key).options)
@@ -165,10 +166,9 @@ class GradientJobs:
     def _everything(self) -> list[str]:
         """What "all methods" means here: those of the config, and every control that this world can have."""
         grid = self._grid
-        methods = grid.config.methods or [name for name, method in grid.methods.items() if not method.control]
         controls = [name for name, method in grid.methods.items() if method.control]
         able = [name for name in controls if not grid.methods[name].labels or grid.config.world in LABELS]
-        return list(dict.fromkeys([*methods, *able]))
+        return list(dict.fromkeys([*grid.rivals, *able]))
 
 
 def _measurement(wildcards: GradientWildcards) -> Measurement:

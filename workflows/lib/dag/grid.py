@@ -101,7 +101,7 @@ class Grid:
         seeds = own or self.config.seeds
         keys = []
         for number, arm in enumerate(experiment.arms):
-            methods = arm.methods or self.config.methods or self._rivals()
+            methods = arm.methods or self.rivals
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
                 keys.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
@@ -117,6 +117,13 @@ class Grid:
             if scales >= set(e.scales or []) and variants >= {v for arm in e.arms for v in arm.variants}
         }
 
+    @cached_property
+    def rivals(self) -> list[str]:
+        """What "all methods" means: those of the config, or if it names none all that the engine can train but controls."""
+        unserved = self.config.engine == "easyr1"
+        able = [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
+        return self.config.methods or able
+
     def _suited(self, methods: list[str], variant: str) -> list[str]:
         """Those methods of an arm that may have a variant. If none may, all of them, so that a check reports it."""
         named = self.variants[variant].methods if variant in self.variants else methods
@@ -129,8 +136,12 @@ class Grid:
             raise ConfigError(place, f"'{text}' is not a cell", "write <method>/<scale>/<variant>/s<seed>")
         return self.check_key(Key(parts[0], parts[1], parts[2], int(parts[3][1:])), place)
 
-    def check_key(self, key: Key, place: str) -> Key:
-        """Return ``key`` if the config has its parts and they fit together. Raises ConfigError otherwise."""
+    def check_key(self, key: Key, place: str, engine: str | None = None) -> Key:
+        """Return ``key`` if the config has its parts and they fit together. Raises ConfigError otherwise.
+
+        ``engine``: what runs the method, if that is not the engine that trains.
+        """
+        engine = engine or self.config.engine
         known(key.scale, self.config.scales, "scale", place)
         if key.method == BASE:
             if key.variant != DEFAULT and key.variant not in self.config.samplings:
@@ -138,9 +149,9 @@ class Grid:
                 raise ConfigError(place, f"the untrained base has no variant '{key.variant}'", f"it has {ways}")
             return key
         method = self._method(key.method, place)
-        self._check_labels(method, place)
+        self._check_labels(method, engine, place)
         if method.valued:
-            check_engine_values(self.config.engine, method.name, place)
+            check_engine_values(engine, method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
@@ -225,19 +236,14 @@ class Grid:
     def _method(self, name: str, place: str) -> MethodSource:
         return self.methods[known(name, self.methods, "method", place, "; a method is a file in methods/")]
 
-    def _rivals(self) -> list[str]:
-        """What "all methods" means where the config does not say: all that the engine can train, but the controls."""
-        unserved = self.config.engine == "easyr1"
-        return [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
-
-    def _check_labels(self, method: MethodSource, place: str) -> None:
-        """Raise ConfigError if ``method`` needs labels of tokens, and this world or engine has none."""
+    def _check_labels(self, method: MethodSource, engine: str, place: str) -> None:
+        """Raise ConfigError if ``method`` needs labels of tokens, and this world or ``engine`` has none."""
         if not method.labels:
             return
         if self.config.world not in LABELS:
             cause = f"{method.name} needs labels of tokens, which world {self.config.world} does not have"
             raise ConfigError(place, cause, f"leave {method.name} out, or use world: {' or '.join(LABELS)}")
-        check_engine_labels(self.config.engine, method.name, place)
+        check_engine_labels(engine, method.name, place)
 
     def _check_section(self, section: str) -> None:
         place = self.source.place

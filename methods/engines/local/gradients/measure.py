@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,15 +86,18 @@ def report_of(task: GradientTask, batches: Sequence[GradientBatch]) -> GradientR
     """What was measured, and on what."""
     plan, facts = task.plan, [one.facts for one in batches]
     means = {name: float(np.mean([one[name] for one in facts])) for name in facts[0]}
+    planned: dict[str, Any] = plan.model_dump(include=set(GradientReport.model_fields))
     return GradientReport(
-        **plan.model_dump(include=set(GradientReport.model_fields)),
+        **planned,
         methods=[*(arm.name for arm in plan.arms), TARGET],
         digest=task.digest,
         differentiated="folded" if batches[0].folded else "adapter",
         numbers=batches[0].numbers,
-        labelled=means.pop("labelled") if task.label else None,
+        labelled=means["labelled"] if task.label else None,
         seconds=sum(one["seconds"] for one in facts),
-        **{name: means[name] for name in ("accuracy", "mixed", "tokens")},
+        accuracy=means["accuracy"],
+        mixed=means["mixed"],
+        tokens=means["tokens"],
     )
 
 

@@ -12,7 +12,7 @@ from evals.analysis.figures.curves import Curve, paper_curve, reward, validation
 from evals.analysis.figures.style import looks
 from evals.analysis.figures.training import figure1, rewards, write
 from evals.analysis.published.numbers import load
-from tests.helpers.analysis_cells import step, write_cell, write_grid
+from tests.helpers.analysis_cells import step, stop_at, write_cell, write_grid
 
 PUBLISHED = ROOT / "results" / "published"
 
@@ -75,8 +75,7 @@ def test_curve_is_the_mean_over_seeds_from_step_0(tmp_path: Path) -> None:
 
 def test_seeds_of_different_length_share_their_common_steps(tmp_path: Path) -> None:
     cells = [write_cell(tmp_path, "grpo", seed=seed) for seed in (1, 2)]
-    log = cells[1] / "train.jsonl"
-    log.write_text("\n".join(log.read_text().splitlines()[:7]) + "\n")
+    stop_at(cells[1], 7)
     curve = reward(read_arms(cells)[0])
     assert curve is not None
     assert curve.steps.tolist() == list(range(1, 8))
@@ -84,7 +83,7 @@ def test_seeds_of_different_length_share_their_common_steps(tmp_path: Path) -> N
 
 def test_no_validation_no_curve(tmp_path: Path) -> None:
     cell = write_cell(tmp_path, "grpo")
-    (cell / "train.jsonl").write_text(step(1, 0.4, 1).model_dump_json() + "\n")
+    stop_at(cell, 1)
     run = cell / "run.json"
     run.write_text(run.read_text().replace('"val_accuracy_start":0.35', '"val_accuracy_start":null'))
     (arm,) = read_arms([cell])

@@ -71,8 +71,8 @@ def test_table_5_has_the_papers_rows_and_our_length(tmp_path: Path) -> None:
         "answer / answer (default)": "*43.43*",
         "answer / whole rollout": "*42.74*",
         "whole rollout / whole rollout": "*41.99*",
-        "first 16 tokens / first 16": "*40.47*",
-        "last 16 tokens / last 16": "*40.60*",
+        "first 24 tokens / first 24": "*40.47*",
+        "last 24 tokens / last 24": "*40.60*",
     }
 
 

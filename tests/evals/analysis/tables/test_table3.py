@@ -14,7 +14,7 @@ from evals.analysis.cells import read_arms
 from evals.analysis.tables.table3 import write
 from evals.analysis.timing import timing
 from evals.statistics.ratios import ratio_of_means
-from tests.helpers.analysis_cells import write_cell, write_grid
+from tests.helpers.analysis_cells import stop_at, write_cell, write_grid
 
 PUBLISHED = ROOT / "results" / "published"
 
@@ -24,7 +24,8 @@ def texts(paths: list[Path]) -> dict[str, str]:
 
 
 def rewrite(cell: Path, seconds: dict[int, dict[str, float]], tokens: int = 1000) -> None:
-    """Give a cell steps of these seconds."""
+    """Give a cell the first steps, with these seconds."""
+    stop_at(cell, len(seconds))
     log = cell / "train.jsonl"
     steps = [TrainingStep.model_validate_json(line) for line in log.read_text().splitlines()]
     kept = [s.model_copy(update={"seconds": seconds[s.step], "tokens": tokens}) for s in steps if s.step in seconds]

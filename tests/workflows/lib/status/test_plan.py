@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workflows.lib.status.plan import NO_RECORD, Planned, Room, duration, plan_lines
+from workflows.lib.status.plan import NO_RECORD, Planned, Room, StatedTimes, duration, plan_lines
 from workflows.lib.status.previous_run import Kind, Past, read_past
 
 TWO = Room(jobs=2, gpus=None, disk=5e8)
@@ -72,10 +72,11 @@ def test_what_has_no_record_is_said_and_not_guessed(tmp_path: Path):
 def test_jobs_wait_for_gpus_and_the_paper_stands_in_for_records(tmp_path: Path):
     # 50 steps at 72 s: an hour on eight GPUs; two such jobs on eight take two hours, however many cores there are
     jobs = [Planned(TRAIN, "run", 50, gpus=8), Planned(OTHER, "run", 50, gpus=8)]
-    lines = plan_lines(jobs, Past(), Room(64, 8, 5e10), tmp_path, stated={TRAIN: 72.0, OTHER: 72.0})
+    stated = StatedTimes({TRAIN: 72.0, OTHER: 72.0})
+    lines = plan_lines(jobs, Past(), Room(64, 8, 5e10), tmp_path, stated)
     assert lines[1].split()[2:] == ["1", "0", "0", "1", "h", "00", "min", "(paper)", "1", "h", "00", "min"]
     assert "Time: about 2 h 00 min with 64 jobs at a time on 8 GPUs, by the paper's Table 3" in lines[5]
-    recorded = plan_lines(jobs, Past({TRAIN: [36.0]}, {}), Room(64, 8, 5e10), tmp_path, stated={TRAIN: 72.0})
+    recorded = plan_lines(jobs, Past({TRAIN: [36.0]}, {}), Room(64, 8, 5e10), tmp_path, stated)
     assert "30.0 min (1)" in recorded[1]  # an earlier job comes first
 
 
