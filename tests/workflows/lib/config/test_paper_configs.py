@@ -14,7 +14,7 @@ MACHINE = {  # what may differ, beside where the lock is
     "paper-8gpus": {"resources", "estimates", "easyr1.gpus_per_node", "evaluation.batch_size", "evaluation.vllm"},
     "paper-24gb": {
         *("resources", "estimates", "scales", "easyr1.gpu_memory_utilization", "evaluation.vllm"),
-        *("engine_settings.micro_batch", "gradients"),
+        *("engine_settings.micro_batch", "gradients.micro_batch"),
     },
     "paper-smoke": {
         *("resources", "estimates", "scales", "results_dir", "options", "variants", "samplings"),
@@ -30,7 +30,7 @@ def differing(one: Config, other: Config) -> set[str]:
     found = set()
     for key in Config.model_fields:
         left, right = getattr(one, key), getattr(other, key)
-        if key in ("evaluation", "engine_settings", "easyr1"):
+        if key in ("evaluation", "engine_settings", "easyr1", "gradients"):
             found |= {
                 f"{key}.{name}" for name in type(left).model_fields if getattr(left, name) != getattr(right, name)
             }
