@@ -34,9 +34,13 @@ READ_CONFIG = $(if $(CONFIG),$(BIN)/python -m workflows.lib.config.yaml_file $(C
 PROFILES = $(notdir $(patsubst %/,%,$(wildcard workflows/profiles/*/)))
 NO_PROFILE = $(error PROFILE=$(PROFILE): give one of $(PROFILES))
 PROFILE_FOLDER = --workflow-profile $(or $(wildcard workflows/profiles/$(PROFILE)),$(NO_PROFILE))
+# SDM=apptainer: every job in the image of its rule, with the GPUs, the checkout and the downloaded models.
+HF_FOLDER = $(or $(HF_HOME),$(HOME)/.cache/huggingface)
+IN_IMAGE = --nv --bind $(CURDIR) --bind $(HF_FOLDER) --env PYTHONPATH=$(CURDIR) --env HF_HOME=$(HF_FOLDER)
+DEPLOYED = $(if $(SDM),--sdm $(SDM) $(if $(filter apptainer,$(SDM)),--apptainer-args "$(IN_IMAGE)"))
 THIS_MACHINE = $(if $(filter local,$(PROFILE)),--resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS))
 FOLDERS = $(BIN)/python -m workflows.lib.machine.folders &&
-SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE)
+SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE) $(DEPLOYED)
 # SEEDS=n is seeds 1 to n; without it the config's.
 NO_SEEDS = $(error SEEDS=$(SEEDS): give a whole number from 1 up)
 SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEEDS),$(NO_SEEDS))

@@ -38,6 +38,10 @@ PRESETS = {
         "score_dtype": "bfloat16",  # logits in bfloat16; scripts: worker.actor.fsdp.torch_dtype
         "minibatch_order": "length_balanced",  # verl/trainer/ray_trainer.py:451-466; verl/workers/actor/dp_actor.py:338
         "eval_weights": "merged_bf16",  # scripts/model_merger.py:71-83
+        # An engine that cannot serve one of these leaves it out (methods/shared/limits.py).
+        "optimizer": "adamw_bf16",  # experiments/geo/cepo.sh:46-47
+        "validation_temperature": 0.6,  # examples/config.yaml:76-79
+        "validation_top_p": 0.95,
     },
 }
 
@@ -123,6 +127,7 @@ class Method:
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
 
     lr: float = 1e-6  # peak learning rate of AdamW
+    optimizer: Literal["adamw", "adamw_bf16"] = "adamw"  # adamw_bf16: weights and moments in bfloat16 (released)
     lr_schedule: Literal["cosine", "constant"] = "cosine"  # paper Table 6; released code: constant
     warmup_steps: int = 5  # rollout steps of linear warm-up; paper Table 6; released code: 0
     weight_decay: float = 0.01
@@ -136,6 +141,10 @@ class Method:
     keep_groups: bool = False  # True: a mini-batch holds whole groups; released code splits groups by length balance
     minibatch_order: Literal["random", "length_balanced"] = "random"  # unless keep_groups; released: length_balanced
     temperature: float = 1.0
+    rollout_top_p: float = 1.0  # rollouts draw from the likeliest tokens with this probability; official OPSD: 0.95
+    rollout_top_k: int = 0  # and from this many of the likeliest tokens, 0: from all; official OPSD: 20
+    validation_temperature: float = 0.0  # of the answers to validation problems, 0: that of the rollouts; released: 0.6
+    validation_top_p: float = 1.0  # released: 0.95
     max_prompt: int = 768  # tokens; longer problems are dropped
     max_response: int = 2048  # tokens
     max_model_len: int = 0  # prompt and response together, tokens; 0: no further limit; first public scripts: 2048

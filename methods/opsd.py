@@ -23,7 +23,10 @@ PRESETS = {
         # Its learning rate, 2e-4, is left to the world's config: rates do not carry over between model sizes.
         "lora_rank": 64,
         "lora_alpha": 128,
+        "optimizer": "adamw",
         "temperature": 1.1,
+        "rollout_top_p": 0.95,
+        "rollout_top_k": 20,
         "tau": 1.1,  # opsd_trainer.py:726: the sampling temperature
         "divergence": "jsd",
         "teacher_weights": "fixed",

@@ -22,6 +22,7 @@ from methods.shared.surrogate import selected
 PRESETS = {
     "released": {  # the official code, github.com/lasgroup/SDPO @0e6d510; CEPO released none
         # Its learning rate, 1e-5, is left to the world's config: rates do not carry over between model sizes.
+        "optimizer": "adamw",
         "warmup_steps": 10,  # run_sdpo_all.sh
         "minibatch_prompts": 32,  # run_sdpo_all.sh: one update per rollout batch
         "loss_avg": "sequence",  # user.yaml: token mean over micro-batches of one sequence

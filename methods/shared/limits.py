@@ -19,6 +19,10 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "group_size": (1, math.inf),
     "minibatch_prompts": (1, math.inf),
     "temperature": (1e-3, math.inf),
+    "rollout_top_p": (1e-3, 1),
+    "rollout_top_k": (0, math.inf),  # 0: no limit
+    "validation_temperature": (0, math.inf),  # 0: that of the rollouts
+    "validation_top_p": (1e-3, 1),
     "max_prompt": (1, math.inf),
     "max_response": (1, math.inf),
     "max_model_len": (0, math.inf),  # 0: no limit
@@ -46,6 +50,14 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "is_clip": (0, math.inf),
 }
 
+LOCAL_SERVES: dict[str, object] = {  # option -> the only value that the local engine can train with
+    "optimizer": "adamw",
+    "rollout_top_p": 1.0,
+    "rollout_top_k": 0,
+    "validation_temperature": 0.0,
+    "validation_top_p": 1.0,
+}
+
 
 def check_limits(options: Mapping[str, object], place: str = "") -> None:
     """Raise ConfigError for the first number outside its range. ``place``: where the options were written."""
@@ -69,11 +81,19 @@ def check_engine_values(engine: str, method: str, place: str = "") -> None:
         raise ConfigError(place or "engine", cause, "use engine: local")
 
 
+def engine_serves(engine: str, name: str, value: object) -> bool:
+    """Whether ``engine`` can train with this value of an option that only engine easyr1 has other values of."""
+    return engine != "local" or value == LOCAL_SERVES.get(name, value)
+
+
 def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:
     """Raise ConfigError for an option's value with which ``engine`` cannot train. ``place`` as above."""
     if engine == "local" and name == "lora_rank" and value == 0:
         cause = "0 trains the model's own weights, the local engine trains an adapter"
         raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or a rank of at least 1")
+    if not engine_serves(engine, name, value):
+        cause = f"the local engine does not have {value}, only {LOCAL_SERVES[name]}"
+        raise ConfigError(place or f"options.{name}", cause, "use engine: easyr1, or leave the option out")
     if engine == "easyr1" and name == "dynamic_sampling" and value:
         cause = "true draws groups again, for which easyr1 has no hook"
         raise ConfigError(place or f"options.{name}", cause, "set it to false, or use engine: local")

@@ -37,6 +37,9 @@ def main(request):
     worker.init_model()
     worker.prepare_rollout_engine()
     found = optimizer(worker) | sampling(worker, reader, job, end_tokens(config))
+    found["asked"] = {name: asked_optimizer(job, name) for name in ("adamw", "adamw_bf16")}
+    override = config.worker.rollout.val_override_config
+    found["validation_sampling"] = [override["temperature"], override["top_p"], override["top_k"]]
     found["refused"] = {
         "template": refusal(lambda: check_template(without_template(reader), load_problems(job.data)[0])),
         "no tensors": refusal(lambda: without_tensors(worker)),
@@ -46,18 +49,31 @@ def main(request):
 
 
 def optimizer(worker):
-    """Weight decay, scale of the adapter, learning rate of ten steps."""
+    """Kind and precision, weight decay, scale of the adapter, learning rate of ten steps."""
     group, rates = worker.optimizer.param_groups[0], []
+    weights = group["params"][0]
+    weights.grad = torch.zeros_like(weights)
     for _ in range(10):
         rates.append(worker.lr_scheduler.get_last_lr()[0])
         worker.optimizer.step()
         worker.lr_scheduler.step()
     layers = [m for m in worker.fsdp_module.modules() if isinstance(m, LoraLayer)]
+    moment = worker.optimizer.state[weights]["exp_avg"]
+    weights.grad = None
     return {
+        "kind": [type(worker.optimizer).__name__, str(weights.dtype), str(moment.dtype)],
         "weight_decay": group["weight_decay"],
         "rates": rates,
         "scaling": sorted({m.scaling["default"] for m in layers}),
     }
+
+
+def asked_optimizer(job, name):
+    """What EasyR1 is asked for: its name of the optimizer, and the type that trained weights are stored in."""
+    cell = job.cell.model_copy(update={"options": job.cell.options | {"optimizer": name}})
+    other = TrainingJob.model_validate(job.model_dump() | {"cell": cell.model_dump()})
+    actor = easyr1_config(other, job.base, resuming=False).worker.actor
+    return [actor.optim.strategy, actor.fsdp.torch_dtype]
 
 
 def sampling(worker, reader, job, ends):
@@ -77,6 +93,7 @@ def sampling(worker, reader, job, ends):
         "special": sorted(reader.tokenizer.all_special_ids),
         "ends": ends,
         "barred": barred,
+        "rollout_sampling": [asked[0].temperature, asked[0].top_p, asked[0].top_k],
         "seeds": [params.seed for params in asked],
         "barred_sampled": count(responses[mask], barred),
         "barred_sampled_if_wanted": count(wanted.batch["responses"][wanted.batch["response_mask"].bool()], barred),

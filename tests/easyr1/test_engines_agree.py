@@ -73,6 +73,10 @@ ELSEWHERE = {  # options that one step on given rollouts cannot show -> where th
     "student_image": "refused: tests/methods/engines/easyr1/test_easyr1_checks.py",
     "score_dtype": "tests/methods/engines/easyr1/test_easyr1_parts.py",
     "eval_weights": "the evaluation's",
+    **dict.fromkeys(
+        ("optimizer", "rollout_top_p", "rollout_top_k", "validation_temperature", "validation_top_p"),
+        "this engine's only: test_worker.py",
+    ),
 }
 
 

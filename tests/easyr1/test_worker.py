@@ -19,6 +19,7 @@ LIMIT = 60  # tokens of prompt and response; the prompts have about 36
 OPTIONS = {
     "lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 3, "weight_decay": 0.03, "lora_alpha": 24, "steps": 10,
     "prompts": 2, "minibatch_prompts": 1, "max_response": 32, "max_model_len": LIMIT, "cut_adds_end": True,
+    "optimizer": "adamw_bf16", "rollout_top_p": 0.9, "rollout_top_k": 50, "validation_temperature": 0.6,
 }  # fmt: skip
 
 
@@ -41,6 +42,8 @@ def found(bench: Bench, older_base: Path, tmp_path_factory: pytest.TempPathFacto
 def test_the_optimizer_is_the_method_s(found: dict[str, Any]):
     assert found["weight_decay"] == 0.03 and found["scaling"] == [24 / 8]
     assert found["rates"] == pytest.approx([1e-3 * lr_factor(step, 10, "constant", 3) for step in range(10)])
+    assert found["kind"] == ["AnyPrecisionAdamW", "torch.bfloat16", "torch.bfloat16"]
+    assert found["asked"] == {"adamw": ["adamw", "fp32"], "adamw_bf16": ["adamw_bf16", "bf16"]}
     assert found["rates"][0] < found["rates"][3] == found["rates"][9]
 
 
@@ -48,6 +51,11 @@ def test_image_and_special_tokens_cannot_be_sampled(found: dict[str, Any]):
     assert found["image_token"] in found["barred"]
     assert set(found["special"]) - set(found["ends"]) <= set(found["barred"])
     assert found["barred_sampled"] == 0 < found["barred_sampled_if_wanted"]
+
+
+def test_rollouts_and_validation_are_sampled_as_the_options_say(found: dict[str, Any]):
+    assert found["rollout_sampling"] == [1.0, 0.9, 50]
+    assert found["validation_sampling"] == [0.6, 1.0, -1]
 
 
 def test_rollouts_follow_their_seeds(found: dict[str, Any]):

@@ -13,6 +13,7 @@ from verl.workers.config import RewardConfig, RolloutConfig, WorkerConfig
 from contracts.records import Cell
 from methods.base import Method, load_method
 from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.rollout import rollout_sampling, validation_sampling
 from methods.engines.shared.lora import LANGUAGE_LAYERS
 from methods.shared import seeding
 
@@ -88,6 +89,7 @@ def _data(job: TrainingJob, method: Method) -> DataConfig:
 def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
     easyr1, size = job.easyr1, micro_batch(job)
     precision = {"float32": "fp32", "bfloat16": "bf16"}[job.settings.dtype]
+    stored = "bf16" if method.optimizer == "adamw_bf16" else "fp32"  # trained weights; cepo.sh:46-47
     return ActorConfig(
         global_batch_size=method.minibatch_prompts,
         micro_batch_size_per_device_for_update=size,
@@ -108,9 +110,9 @@ def _actor(job: TrainingJob, method: Method, base: Path) -> ActorConfig:
                 exclude_modules=r".*visual.*",
             ),
         ),
-        optim=OptimConfig(lr=method.lr, weight_decay=method.weight_decay),
+        optim=OptimConfig(lr=method.lr, weight_decay=method.weight_decay, strategy=method.optimizer),
         # Every rank loads the model itself and draws the same adapter from the cell's seed (worker.py).
-        fsdp=FSDPConfig(torch_dtype="fp32", mp_param_dtype=precision, enable_rank0_init=False),
+        fsdp=FSDPConfig(torch_dtype=stored, mp_param_dtype=precision, enable_rank0_init=False),
         offload=OffloadConfig(offload_params=easyr1.offload, offload_optimizer=easyr1.offload),
     )
 
@@ -130,7 +132,7 @@ def _rollout(job: TrainingJob, method: Method, validation_seed: int) -> RolloutC
     easyr1 = job.easyr1
     return RolloutConfig(
         n=method.group_size,
-        temperature=method.temperature,
+        **rollout_sampling(method),
         dtype={"float32": "fp32", "bfloat16": "bf16"}[job.settings.dtype],
         gpu_memory_utilization=easyr1.gpu_memory_utilization,
         enforce_eager=easyr1.enforce_eager,
@@ -138,7 +140,7 @@ def _rollout(job: TrainingJob, method: Method, validation_seed: int) -> RolloutC
         max_model_len=method.max_model_len or None,
         max_num_batched_tokens=easyr1.max_batched_tokens,
         disable_tqdm=True,
-        val_override_config={"n": 1, "temperature": method.temperature, "seed": validation_seed},
+        val_override_config=validation_sampling(method) | {"n": 1, "seed": validation_seed},
     )
 
 

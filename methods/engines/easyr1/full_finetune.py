@@ -56,7 +56,7 @@ def distance(module: Any, start: Shards) -> float:  # noqa: ANN401
     """Frobenius norm of the trained weights minus ``start``, over all ranks."""
     total = torch.zeros((), dtype=torch.float64, device=torch.cuda.current_device())
     for shard, kept in zip(trainable_shards(module), start, strict=True):
-        total += (shard - kept.to(shard.device)).double().square().sum().to(total.device)
+        total += (shard.float() - kept.to(shard.device).float()).double().square().sum().to(total.device)
     dist.all_reduce(total)
     return float(total.sqrt())
 

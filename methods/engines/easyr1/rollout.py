@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from methods.base import Method
 from methods.shared.vllm import BIAS
+
+ALL_TOKENS = -1  # vLLM's top_k for no limit
 
 
 class SeededEngine:
@@ -36,3 +39,15 @@ class SeededEngine:
 def logit_bias(barred: Sequence[int]) -> dict[int, float]:
     """vLLM's logit bias that keeps ``barred`` tokens out of responses: a sampled image token breaks the next pass."""
     return dict.fromkeys(barred, BIAS)
+
+
+def rollout_sampling(method: Method) -> dict[str, Any]:
+    """vLLM's sampling parameters of the rollouts, as the method's options say."""
+    top_k = method.rollout_top_k or ALL_TOKENS
+    return {"temperature": method.temperature, "top_p": method.rollout_top_p, "top_k": top_k}
+
+
+def validation_sampling(method: Method) -> dict[str, Any]:
+    """What replaces these parameters when validation problems are answered. There is no top-k then."""
+    temperature = method.validation_temperature or method.temperature
+    return {"temperature": temperature, "top_p": method.validation_top_p, "top_k": ALL_TOKENS}

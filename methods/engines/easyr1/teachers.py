@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -35,13 +36,13 @@ class ShardTeachers(TeacherSchedule[Shards]):
         super().__init__(wanted)
 
     def copy_actor(self) -> Shards:
-        """A detached copy of this rank's shards of the actor."""
-        return [shard.detach().clone() for shard in self._shards()]
+        """A copy of this rank's shards of the actor, in float32: a moving average in bfloat16 would stand still."""
+        return [shard.detach().to(torch.float32, copy=True) for shard in self._shards()]
 
     def follow_actor(self, shadow: Shards, share: float) -> None:
         """Move every shard of ``shadow`` by ``share`` of its distance to the actor's."""
         for kept, actor in zip(shadow, self._shards(), strict=True):
-            kept.lerp_(actor.to(kept.device), share)
+            kept.lerp_(actor.to(kept.device, kept.dtype), share)
 
     @contextmanager
     def using(self, weights: Weights) -> Iterator[None]:

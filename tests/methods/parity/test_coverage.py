@@ -37,6 +37,7 @@ TESTS: dict[str, dict[object, str]] = {
         "random": "methods/engines/local/test_local_train.py::test_minibatches_share_out_all_rollouts",
         "length_balanced": f"{SWITCHES}::test_length_balanced_minibatches_share_out_all_rollouts",
     },
+    "optimizer": dict.fromkeys(("adamw", "adamw_bf16"), "easyr1/test_worker.py::test_the_optimizer_is_the_method_s"),
     "cut_adds_end": {
         False: f"{SWITCHES}::test_a_total_limit_cuts_what_prompt_and_response_have_together",
         True: f"{SWITCHES}::test_a_response_cut_as_released_ends_in_one_counted_padding_token",

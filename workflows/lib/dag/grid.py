@@ -13,7 +13,13 @@ from contracts.records import Cell, OptionValue
 from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
-from methods.shared.limits import check_engine_labels, check_engine_option, check_engine_values, check_limits
+from methods.shared.limits import (
+    check_engine_labels,
+    check_engine_option,
+    check_engine_values,
+    check_limits,
+    engine_serves,
+)
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, Variant
@@ -208,7 +214,10 @@ class Grid:
         return {name: option.default for name, option in source.options.items()} | resolved
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
-        """Yield option, value and place of every override. options.all applies to methods that have the option."""
+        """Yield option, value and place of every override. options.all applies to methods that have the option.
+
+        Of a method's own preset, what the engine cannot serve is left out: the same preset is trained by both engines.
+        """
         place, options = self.source.place, self.config.options
         for name, value in options.get("all", {}).items():
             if name in source.options:
@@ -216,7 +225,8 @@ class Grid:
         for name, value in options.get(source.name, {}).items():
             yield name, value, place("options", source.name, name)
         for name, value in source.presets.get(variant, {}).items():
-            yield name, value, f"methods/{source.name}.py: preset {variant}.{name}"
+            if engine_serves(self.config.engine, name, value):
+                yield name, value, f"methods/{source.name}.py: preset {variant}.{name}"
         for name, value in self.config.presets.get(variant, {}).get(source.name, {}).items():
             yield name, value, place("presets", variant, source.name, name)
         if variant in self.variants:

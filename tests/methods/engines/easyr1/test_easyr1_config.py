@@ -21,7 +21,7 @@ def study(**more: Any) -> Study:
         "world": "micro",
         "methods": ["grpo"],
         "scales": {"small": {"base_model": "micro://small"}},
-        "experiments": ["smoke"],
+        "experiments": ["table2"],
     }
     source = ConfigSource("my.yaml", frozenset())
     return Study.of(load_config(raw | more, {}, source), source)

@@ -130,3 +130,14 @@ def test_a_resumed_fixed_teacher_is_the_base_again(tmp_path: Path):
     for weights in wanted:
         assert seen(other, base, weights) == seen(teachers, module, weights)
     assert seen(other, base, Weights("fixed")) == 12.0
+
+
+def test_a_moving_average_of_bfloat16_weights_moves():
+    """0.999 of a weight and 0.001 of another round to the weight itself in bfloat16."""
+    module, weights = Adapted().to(torch.bfloat16), Weights("ema", decay=0.999, tick="step")
+    teachers = ShardTeachers(module, {weights})
+    module.adapter.data += 1
+    for _ in range(2000):
+        teachers.moved("step")
+    assert_close(seen(teachers, module, weights), 1.0 + 3.0 - 0.999**2000, atol=0.02, rtol=0)
+    assert module.adapter.dtype == torch.bfloat16

@@ -295,3 +295,16 @@ def test_values_of_prefixes_are_refused_where_the_engine_samples_none():
     named = {"mine": {"title": "", "arms": [{"methods": ["grpo", "vineppo"]}]}}
     with pytest.raises(ConfigError, match="vineppo needs values of prefixes, which easyr1 does not sample; use engine"):
         grid(named, experiments=["mine"], engine="easyr1")
+
+
+def test_the_preset_of_the_released_code_has_on_each_engine_what_that_engine_serves():
+    easyr1, local = (
+        grid(engine=engine, experiments=["table2"]).cell(key("cepo/small/released/s1")).options
+        for engine in ("easyr1", "local")
+    )
+    assert (easyr1["optimizer"], easyr1["validation_temperature"]) == ("adamw_bf16", 0.6)
+    assert {name for name in local if local[name] != easyr1[name]} == {
+        "optimizer", "validation_temperature", "validation_top_p",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"options.grpo.optimizer: the local engine does not have adamw_bf16, only"):
+        grid(options={"grpo": {"optimizer": "adamw_bf16"}})
