@@ -94,7 +94,7 @@ class Recipes:
 
     def checks(self, required: bool = True) -> str:
         """What is required of a base model, or only measured."""
-        return self._recipe("methods.micro.checks" if required else "methods.micro.measures.without_limits", "")
+        return self._recipe("methods.micro.checks" if required else "methods.micro.without_limits", "")
 
     def drawing(self) -> str:
         """The settings that decide data, as JSON."""
