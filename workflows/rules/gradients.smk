@@ -13,11 +13,11 @@ rule gradients:
     log:
         "<results>/gradients/{scale}/{state}/s{seed}/gradients.log",
     cache: True  # Snakemake refuses benchmark: beside cache:, so the report says how long it took
-    threads: study.gradients.processes
     conda:
         conda_file("local")
     container:
         image_file("local")
+    threads: study.gradients.processes
     resources:
         gpu=study.config.resources.gradients.gpus,
         mem_mb=study.config.resources.gradients.mem_mb,
