@@ -40,7 +40,8 @@ IN_IMAGE = --nv --bind $(CURDIR) --bind $(HF_FOLDER) --env PYTHONPATH=$(CURDIR) 
 DEPLOYED = $(if $(SDM),--sdm $(SDM) $(if $(filter apptainer,$(SDM)),--apptainer-args "$(IN_IMAGE)"))
 THIS_MACHINE = $(if $(filter local,$(PROFILE)),--resources mem_mb=$(MEMORY) gpu=$(GPUS) --cores $(JOBS))
 FOLDERS = $(BIN)/python -m workflows.lib.machine.folders &&
-SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(PROFILE_FOLDER) $(THIS_MACHINE) $(DEPLOYED)
+WHERE = $(PROFILE_FOLDER) $(THIS_MACHINE) $(DEPLOYED)
+SNAKEMAKE = $(READ_CONFIG) $(FOLDERS) $(BIN)/python -m snakemake $(CONFIG_FILE) $(WHERE)
 # SEEDS=n is seeds 1 to n; without it the config's.
 NO_SEEDS = $(error SEEDS=$(SEEDS): give a whole number from 1 up)
 SEEDS_COUNT = $(if $(shell test "$(SEEDS)" -ge 1 2>/dev/null && echo yes),$(SEEDS),$(NO_SEEDS))

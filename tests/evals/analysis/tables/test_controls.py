@@ -103,8 +103,8 @@ def test_the_audit_names_what_each_arm_changes(tmp_path: Path) -> None:
     assert found["CEPO: exclude_self true (false)"] == ("CEPO (exclude_self)", "CEPO")
     assert found["RLSD: teacher_weights synced (actor), teacher_sync 10 (25), decay_steps 50 (25)"][1] == "RLSD"
     preset = {name: pair for name, pair in found.items() if name.startswith("CEPO: released (")}
-    assert list(preset) == ["CEPO: released (12 options)"]
-    assert preset["CEPO: released (12 options)"] == ("CEPO (released)", "CEPO")
+    assert list(preset) == ["CEPO: released (15 options)"]
+    assert preset["CEPO: released (15 options)"] == ("CEPO (released)", "CEPO")
     text = texts(audit.write(cells, PUBLISHED, tmp_path))["md"]
     assert "small: GRPO, default changed in" in text
 
