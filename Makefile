@@ -92,7 +92,7 @@ reproduce: $(READY) ## Table 2 in the micro world: every method at two scales
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-smoke: $(READY) ## every step of the workflow, tiny, in about a minute; its numbers mean nothing
+smoke: $(READY) ## every step of the workflow, tiny, in some minutes; its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))
 	@$(SNAKEMAKE) --configfile workflows/configs/smoke.yaml
 
