@@ -13,7 +13,7 @@ from pathlib import Path
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from cepo_bench.study_frames import StudyFrames, load
-from contracts.errors import UserError
+from contracts.errors import one_line_errors
 from contracts.files import replacing, write_text
 
 FRAMES = {
@@ -68,10 +68,8 @@ def main() -> None:
     """Write the dataset of the run named first to the folder named second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m cepo_bench.dataset_folder <results/world or archive> <folder>")
-    try:
+    with one_line_errors():
         made = write_dataset(load(sys.argv[1]), Path(sys.argv[2]))
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     print(*made, sep="\n")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """A mistake of the user, or an accident outside our code. ``str()`` is one line: ``place: cause; way out``.
@@ -34,6 +37,15 @@ class TrainError(UserError):
 
 class EvalError(UserError):
     """An evaluation whose output is missing, short or not what was asked for."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """A UserError inside ends the process with one line on stderr and status 1."""
+    try:
+        yield
+    except UserError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing, write_text
 from contracts.gradients import ESTIMATES, MEASUREMENTS
 from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
@@ -116,11 +116,9 @@ def main() -> None:
     """Pack the results folder given first into the folder given second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.archive <results/world> <folder>")
-    try:
+    with one_line_errors():
         for path in pack(Path(sys.argv[1]), Path(sys.argv[2])):
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # The checked config, and what the rules ask of it.
 from pathlib import Path
 
+from contracts.errors import one_line_errors
 from evals.benchmarks import BENCHMARKS
 from workflows.lib.status import console
 from workflows.lib.status.previous_run import PreviousRun
@@ -14,13 +15,13 @@ from workflows.lib.config.yaml_file import read_table
 console.set_up(workflow, Path(workflow.basedir))
 
 if not workflow.configfiles:  # a config given on the command line replaces this one, it is not merged into it
-    with console.one_line_errors():
+    with one_line_errors():
         read_table(Path("workflows/configs/micro.yaml"))
 
     configfile: "workflows/configs/micro.yaml"
 
 
-with console.one_line_errors():
+with one_line_errors():
     study = Study.load(workflow, config)
 committed = PreviousRun(Path("results/reference") / study.config.world, study.cells.training_steps)
 monitor = Monitor(Path(study.results), study.cells.training_steps, study.config.progress.every, committed.seconds)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from evals.analysis.rendering.terminal_verdicts import verdict_lines
 
 AVERAGE = "average"
@@ -172,7 +172,5 @@ def show(console: Console, given: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         show(Console(highlight=False), Path(sys.argv[1] if len(sys.argv) > 1 else "results/micro"))
-    except UserError as error:
-        raise SystemExit(f"{type(error).__name__}: {error}") from None

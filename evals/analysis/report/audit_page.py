@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import write_text
 from evals.analysis.cells import Arm, read_arms, trained
 from evals.analysis.comparison import by_scale
@@ -56,13 +56,11 @@ def fill(page: str, known: Mapping[str, Estimate]) -> str:
 def main() -> None:
     """``RESULTS PAGE``."""
     results, page = map(Path, sys.argv[1:])
-    try:
+    with one_line_errors():
         cells = sorted(path.parents[1] for path in results.glob(f"cells/*/{SCALE}/*/s*/eval/scores.json"))
         if not cells:
             raise DataError(str(results), f"no evaluated cells of scale {SCALE}", "run: make everything")
         write_text(page, fill(page.read_text(encoding="utf-8"), effects(cells)))
-    except UserError as error:
-        raise SystemExit(f"{type(error).__name__}: {error}") from None
 
 
 if __name__ == "__main__":

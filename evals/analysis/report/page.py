@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import write_text
 from evals.analysis.cell_texts import RECORDS, unpack_texts
 from evals.analysis.cells import CellFolder
@@ -190,10 +190,8 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m evals.analysis.report.page <results/world>")
     results = Path(sys.argv[1])
-    try:
+    with one_line_errors():
         print(write_text(results / "report" / "report.html", build(results)))
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

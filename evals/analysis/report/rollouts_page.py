@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import write_text
 from contracts.rollouts import Rollout, read_rollouts
 from evals.analysis.cells import Arm, read_arms
@@ -117,10 +117,8 @@ def main() -> None:
     if len(sys.argv) not in (2, 3) or not all(word.isdecimal() and int(word) for word in sys.argv[2:]):
         sys.exit("usage: python -m evals.analysis.report.rollouts_page <results/world> [number of steps]")
     results, steps = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else STEPS
-    try:
+    with one_line_errors():
         path = write_text(results / "report" / "rollouts.html", build(results, steps))
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 

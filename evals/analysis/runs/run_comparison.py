@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.display import listed
 from evals.analysis.rendering.cell_words import interval, percent, points
@@ -162,11 +162,8 @@ def main() -> None:
     """Compare the run named first with the one named second, on the terminal."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m evals.analysis.runs.run_comparison <results/world> <results/world or archive>")
-    try:
-        with opened(Path(sys.argv[1])) as ours, opened(Path(sys.argv[2])) as theirs:
-            found = compare_runs(ours, theirs)
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    with one_line_errors(), opened(Path(sys.argv[1])) as ours, opened(Path(sys.argv[2])) as theirs:
+        found = compare_runs(ours, theirs)
     console = Console(highlight=False)
     for part in render(found):
         console.print(part)

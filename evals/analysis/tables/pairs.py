@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from contracts.errors import DataError, UserError, nearest
+from contracts.errors import DataError, nearest, one_line_errors
 from contracts.paths import ROOT
 from evals.analysis.cells import Arm
 from evals.analysis.display import method_name
@@ -80,12 +80,9 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("usage: python -m evals.analysis.tables.pairs <results/world> [method/scale/variant ...]")
     folder, chosen, published = Path(sys.argv[1]), sys.argv[2:], ROOT / "results" / "published"
-    try:
-        with opened(folder) as cells:
-            out = folder / "tables"
-            made = write_chosen(cells, chosen, published, out) if chosen else write(cells, published, out)
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    with one_line_errors(), opened(folder) as cells:
+        out = folder / "tables"
+        made = write_chosen(cells, chosen, published, out) if chosen else write(cells, published, out)
     print(*made, sep="\n")
 
 

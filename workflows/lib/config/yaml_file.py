@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from contracts.errors import ConfigError, UserError
+from contracts.errors import ConfigError, one_line_errors
 
 EXAMPLES = "workflows/configs"
 Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -59,11 +59,9 @@ def _broken(path: Path, error: yaml.YAMLError) -> ConfigError:
 
 def main() -> None:
     """Read every file named on the command line."""
-    try:
+    with one_line_errors():
         for name in sys.argv[1:]:
             read_table(Path(name))
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

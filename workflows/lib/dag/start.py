@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contracts.errors import one_line_errors
 from workflows.lib.dag.preflight import check_confirmed, check_fetched
 from workflows.lib.dag.study import Study
 from workflows.lib.machine.facts import wanted_mb
 from workflows.lib.machine.folders import check_folders
 from workflows.lib.machine.gpus import gpus
 from workflows.lib.machine.slurm import check_accounting
-from workflows.lib.status.console import one_line_errors
 from workflows.lib.status.gpu_hours import gpu_hours, stated_times
 from workflows.lib.status.plan import Room, plan_lines, planned_jobs
 from workflows.lib.status.previous_run import read_past

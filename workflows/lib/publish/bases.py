@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing_folder
 from contracts.reading import read_record
 from workflows.lib.ready_bases import REPORT, WEIGHTS, BuiltBase, file_digest
@@ -48,11 +48,9 @@ def main() -> None:
     """Copy from the folder named first into the one named second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m workflows.lib.publish.bases <results/world> <folder>")
-    try:
+    with one_line_errors():
         for folder in publish(Path(sys.argv[1]), Path(sys.argv[2])):
             print(f"{folder}: {sum(p.stat().st_size for p in folder.rglob('*') if p.is_file()) / 1e6:.1f} MB")
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

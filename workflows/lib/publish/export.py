@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing_folder, write_text
 from contracts.records import Cell
 from evals.analysis.cells import CellFolder
@@ -72,10 +72,8 @@ def main() -> None:
     """Export the cell named first of the results folder or config named second."""
     if len(sys.argv) < 3:
         sys.exit("usage: python -m workflows.lib.publish.export <cell> <results/world or config> [merged]")
-    try:
+    with one_line_errors():
         out = export(results_folder(Path(sys.argv[2]))[0], sys.argv[1], merged="merged" in sys.argv[3:])
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     print(f"{out}: {', '.join(sorted(file.name for file in out.iterdir()))}. Nothing was uploaded.")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from contracts.errors import UserError
+from contracts.errors import one_line_errors
 from evals.analysis.cells import CellFolder
 from evals.analysis.rendering.terminal import results_folder
 from evals.analysis.runs.cell_result import CellResult, render, result_of
@@ -44,14 +44,12 @@ def where(found: CellResult, results: Path, config: str = "") -> list[str]:
 def main() -> None:
     """Print and track the cell named first, of the results folder or config named second."""
     name, given = sys.argv[1], Path(sys.argv[2])
-    try:
+    with one_line_errors():
         results, config = results_folder(given)
         with opened(results) as cells:
             found = result_of(name, cells)
         folder = results / "cells" / name
         track([folder], f"cepo-bench {CellFolder(folder).cell.world}", {}, store_of(results), results / "mlflow")
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     console = Console(highlight=False)
     for part in render(found):
         console.print(part)

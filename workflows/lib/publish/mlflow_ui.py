@@ -7,7 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
-from contracts.errors import ConfigError, UserError
+from contracts.errors import ConfigError, one_line_errors
 from workflows.lib.publish.experiment_page import KIND, address
 from workflows.lib.publish.tracking import MlflowClient, usable
 
@@ -60,7 +60,5 @@ def main(uri: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(*sys.argv[1:3])
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, UserError, one_line_errors
 from contracts.gradients import ESTIMATES
 from contracts.paths import ROOT
 from evals.analysis.archive import carry_gradients, unpack
@@ -128,10 +128,8 @@ def main() -> None:
     """Rebuild from the folder named first into the one named second; exits with 1 if a product could not be made."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m workflows.lib.publish.rebuild <archive or results folder> <folder>")
-    try:
+    with one_line_errors():
         made = list(rebuild(Path(sys.argv[1]), Path(sys.argv[2])))
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     for product, error in made:
         print(f"{product}: {'made' if error is None else error}")
     if any(error for _, error in made):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.errors import DataError, UserError
+from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing, write_text
 from contracts.records import Run
 
@@ -84,10 +84,8 @@ def _copy(source: Path, target: Path) -> Path:
 def main() -> None:
     """``FROM TO COMMAND``."""
     source, target, command = sys.argv[1:]
-    try:
+    with one_line_errors():
         written = publish(Path(source), Path(target), command)
-    except UserError as error:
-        raise SystemExit(f"{type(error).__name__}: {error}") from None
     size = sum(path.stat().st_size for path in written) / 1e6
     print(f"{len(written)} files, {size:.1f} MB in {target}")
 

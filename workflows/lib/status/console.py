@@ -7,12 +7,10 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contracts.errors import UserError
+from contracts.errors import one_line_errors
 from workflows.lib.cache.keys import use_keys
 from workflows.lib.cache.links import use_relative_links
 from workflows.lib.cache.lost_links import CACHE, make_cache
@@ -58,15 +56,6 @@ INCOMPLETE = (
     "Error: .snakemake/incomplete: a killed run left unfinished files; "
     "make goes on from there, snakemake needs --rerun-incomplete"
 )
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """A UserError inside ends the process with one line on stderr and status 1."""
-    try:
-        yield
-    except UserError as error:
-        raise SystemExit(f"{type(error).__name__}: {error}") from None
 
 
 def set_up(workflow: Workflow, root: Path) -> None:

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from contracts.errors import ConfigError, EvalError, nearest
-from workflows.lib.status.console import hush, one_line_errors, shorten
+from contracts.errors import ConfigError, EvalError, nearest, one_line_errors
+from workflows.lib.status.console import hush, shorten
 
 
 def record(text: str, level: int = logging.ERROR, event: str | None = None) -> logging.LogRecord:
