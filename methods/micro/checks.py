@@ -42,6 +42,7 @@ ORACLE = 0.6  # most rollouts that oracle credit needs where GRPO needs one
 LIMITS: dict[str, Any] = {"max_prompt": 256, "max_response": 96}  # as in workflows/configs/micro.yaml
 METHOD = Method(**LIMITS)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
+PROBLEMS = 256  # groups of rollouts that are looked at
 WAY_OUT = "change micro.training, micro.shapes, micro.slip_rate or micro.hint_rate in the config"
 
 
@@ -65,25 +66,35 @@ def check_base(base: Path, validation: Path, seed: int) -> dict[str, object]:
     }
 
 
-def check_rollouts(base: Path, validation: Path, limit: int = 256, seed: int = 0) -> dict[str, object]:
+def check_rollouts(base: Path, validation: Path, limit: int = PROBLEMS, seed: int = 0) -> dict[str, object]:
     """Roll out groups on the first ``limit`` problems of ``validation``; what was measured if all is as required."""
     problems = load_problems(validation)[:limit]
     return judge(base, rollouts(base, problems, seed))
 
 
 def judge(base: Path, rolled: Rolled) -> dict[str, object]:
-    """Accuracy, share of mixed groups, format rate and shares of entropy, if all are as required."""
-    right = np.array([m.correct for m in rolled.members]).reshape(-1, METHOD.group_size)
-    share = right.mean(1)
-    accuracy, mixed = float(share.mean()), float(((share > 0) & (share < 1)).mean())
-    boxed = float(np.mean([m.answer is not None for m in rolled.members]))
-    _require(base, "rollout accuracy", accuracy, *ACCURACY)
-    _require(base, "share of mixed groups", mixed, MIXED, 1.0)
-    _require(base, "format rate", boxed, FORMAT, 1.0)
+    """:func:`rollout_facts`, if all are as required."""
+    facts = rollout_facts(rolled)
+    _require(base, "rollout accuracy", facts["accuracy"], *ACCURACY)
+    _require(base, "share of mixed groups", facts["mixed"], MIXED, 1.0)
+    _require(base, "format rate", facts["format"], FORMAT, 1.0)
     _require(base, "share of rollouts that can be read", rolled.entropy.read, READ, 1.0)
     _require(base, "share of entropy on filler", rolled.entropy.share["filler"], FILLER, 1.0)
-    measured = {"accuracy": accuracy, "mixed": mixed, "format": boxed, "entropy": asdict(rolled.entropy)}
-    return {**measured, "problems": len(right), "group_size": METHOD.group_size}
+    return facts
+
+
+def rollout_facts(rolled: Rolled) -> dict[str, Any]:
+    """Accuracy, share of mixed groups, format rate and shares of entropy, whatever they are."""
+    right = np.array([m.correct for m in rolled.members]).reshape(-1, METHOD.group_size)
+    share = right.mean(1)
+    return {
+        "accuracy": float(share.mean()),
+        "mixed": float(((share > 0) & (share < 1)).mean()),
+        "format": float(np.mean([m.answer is not None for m in rolled.members])),
+        "entropy": asdict(rolled.entropy),
+        "problems": len(right),
+        "group_size": METHOD.group_size,
+    }
 
 
 def judge_evidence(base: Path, evidence: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
