@@ -50,6 +50,12 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "is_clip": (0, math.inf),
 }
 
+ENGINE_LACKS: dict[str, dict[str, str]] = {  # engine -> flags of methods that it cannot train with, and why
+    "easyr1": {
+        "labels": "labels of tokens, easyr1 has none",
+        "valued": "values of prefixes, which easyr1 does not sample",
+    }
+}
 LOCAL_SERVES: dict[str, object] = {  # option -> the only value that the local engine can train with
     "optimizer": "adamw",
     "rollout_top_p": 1.0,
@@ -68,22 +74,26 @@ def check_limits(options: Mapping[str, object], place: str = "") -> None:
             raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
 
 
-def check_engine_labels(engine: str, method: str, place: str = "") -> None:
-    """Raise ConfigError if ``method`` needs labels of tokens and ``engine`` cannot give them."""
-    if engine == "easyr1":
-        raise ConfigError(place or "engine", f"{method} needs labels of tokens, easyr1 has none", "use engine: local")
+def engine_gives(engine: str, need: str) -> bool:
+    """Whether methods can have ``need``, a flag of ``Method``, from ``engine``."""
+    return need not in ENGINE_LACKS.get(engine, {})
 
 
-def check_engine_values(engine: str, method: str, place: str = "") -> None:
-    """Raise ConfigError where ``engine`` gives no values of prefixes, which ``method`` needs."""
-    if engine == "easyr1":
-        cause = f"{method} needs values of prefixes, which easyr1 does not sample"
-        raise ConfigError(place or "engine", cause, "use engine: local")
+def check_engine_gives(engine: str, need: str, method: str, place: str = "") -> None:
+    """Raise ConfigError if ``method`` has the flag ``need`` and ``engine`` cannot give what it stands for."""
+    if not engine_gives(engine, need):
+        raise ConfigError(place or "engine", f"{method} needs {ENGINE_LACKS[engine][need]}", "use engine: local")
 
 
 def engine_serves(engine: str, name: str, value: object) -> bool:
     """Whether ``engine`` can train with this value of an option that only engine easyr1 has other values of."""
     return engine != "local" or value == LOCAL_SERVES.get(name, value)
+
+
+def check_engine_options(engine: str, options: Mapping[str, object]) -> None:
+    """Raise ConfigError for the first of a method's options with which ``engine`` cannot train."""
+    for name, value in options.items():
+        check_engine_option(engine, name, value)
 
 
 def check_engine_option(engine: str, name: str, value: object, place: str = "") -> None:

@@ -12,7 +12,7 @@ from contracts.errors import ConfigError
 from contracts.versions import installed
 from methods.engines.easyr1.checkout import COMMIT
 from methods.engines.easyr1.job import TrainingJob
-from methods.shared.limits import check_engine_labels, check_engine_option, check_engine_values
+from methods.shared.limits import ENGINE_LACKS, check_engine_gives, check_engine_option
 
 # sha256 of its package verl at COMMIT, see source_digest
 EASYR1_SOURCE = "728ad0238d11f45ca5ee1885fae6347f40ead81a8c4d105372c14ef9e0573cd8"
@@ -31,10 +31,8 @@ def check_job(job: TrainingJob) -> None:
     _check_lengths(job)
     _check_shares(job)
     method, easyr1 = job.method, job.easyr1
-    if method.labels:
-        check_engine_labels("easyr1", job.cell.method)
-    if method.valued:
-        check_engine_values("easyr1", job.cell.method)
+    for need in (name for name in ENGINE_LACKS["easyr1"] if getattr(method, name)):
+        check_engine_gives("easyr1", need, job.cell.method)
     if method.draws() > 1:
         check_engine_option("easyr1", "dynamic_sampling", True)
     if not method.student_image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -41,7 +41,7 @@ from methods.engines.shared.step_lines import read_steps, steps_before, write_st
 from methods.engines.shared.token_labels import with_labels
 from methods.shared import seeding
 from methods.shared.finite import check_finite
-from methods.shared.limits import check_engine_option
+from methods.shared.limits import check_engine_options
 from methods.shared.rewards import Grader
 from methods.shared.schedule import lr_factor
 
@@ -144,7 +144,7 @@ def train(
     keep_freed_memory()
     forget_products()
     method = load_method(cell.method, dict(cell.options))
-    check_engine_option("local", "lora_rank", method.lora_rank)
+    check_engine_options("local", asdict(method))
     check_finite(base, "the base model")
     state = out / "state"
     state.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,10 @@ from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
 from methods.shared.limits import (
-    check_engine_labels,
+    check_engine_gives,
     check_engine_option,
-    check_engine_values,
     check_limits,
+    engine_gives,
     engine_serves,
 )
 from workflows.lib.config.loading import ConfigSource
@@ -120,8 +120,8 @@ class Grid:
     @cached_property
     def rivals(self) -> list[str]:
         """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
-        unserved = self.config.engine == "easyr1"
-        able = [n for n, method in self.methods.items() if not method.control and not (method.valued and unserved)]
+        values = engine_gives(self.config.engine, "valued")
+        able = [n for n, method in self.methods.items() if not method.control and (values or not method.valued)]
         return self.config.methods or able
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
@@ -151,7 +151,7 @@ class Grid:
         method = self._method(key.method, place)
         self._check_labels(method, engine, place)
         if method.valued:
-            check_engine_values(engine, method.name, place)
+            check_engine_gives(engine, "valued", method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
@@ -243,7 +243,7 @@ class Grid:
         if self.config.world not in LABELS:
             cause = f"{method.name} needs labels of tokens, which world {self.config.world} does not have"
             raise ConfigError(place, cause, f"leave {method.name} out, or use world: {' or '.join(LABELS)}")
-        check_engine_labels(engine, method.name, place)
+        check_engine_gives(engine, "labels", method.name, place)
 
     def _check_section(self, section: str) -> None:
         place = self.source.place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from contracts.errors import ConfigError
@@ -11,7 +12,7 @@ from methods.base import load_method
 from methods.engines.local import train as plain
 from methods.engines.local.vllm.rollout import VllmRollouts
 from methods.engines.local.vllm.settings import LocalSettings
-from methods.shared.limits import check_engine_option
+from methods.shared.limits import check_engine_options
 
 SETTINGS = LocalSettings  # the settings that ``train`` takes
 
@@ -22,7 +23,7 @@ def train(
 ) -> None:  # fmt: skip
     """Like ``train.train``, with the same files and errors; vLLM samples the rollouts and the answers of validation."""
     method = load_method(cell.method, dict(cell.options))
-    check_engine_option("local", "lora_rank", method.lora_rank)
+    check_engine_options("local", asdict(method))
     if not method.student_image:
         cause = "vLLM counts positions of a prompt without its image otherwise than the engine"
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")
