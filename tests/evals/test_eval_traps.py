@@ -226,3 +226,26 @@ def test_a_sample_scored_twice_is_an_error(ours: dict[str, Path]):
     results["samples"]["mathvision_testmini"].append(results["samples"]["mathvision_testmini"][3])
     with pytest.raises(EvalError, match="13 samples for 12 questions"):
         collect(results, rows, model.answers, "evaluate again")
+
+
+MISREAD = {  # benchmark -> response, gold answer, right by the scorer, right by the careful reading
+    "mathvision": [
+        (r"\boxed{\frac12}", r"\frac{1}{2}", 0.0, 1.0),
+        (r"\boxed{\sqrt[3]{8}}", "2", 0.0, 1.0),
+        (r"\boxed{\text{Friday}}", "Friday", 0.0, 1.0),
+        (r"\boxed{0.001}", "0.003", 1.0, 0.0),
+        (r"So it is \boxed{4} units and the total is 6.", "6", 1.0, 0.0),
+    ],
+    "dynamath": [("<answer>Blue</answer>", "Black", 1.0, 0.0), ("The answer is -7", "-7", 0.0, 1.0)],
+    "mmmu": [("MgS", "['$MgS$', 'MgS']", 0.0, 1.0)],
+}
+
+
+@pytest.mark.parametrize("name", list(MISREAD))
+def test_what_the_page_of_second_readings_says_of_both(name: str, tmp_path: Path):
+    gold = BENCHMARKS[name].gold
+    rows = [ROWS[name](6 * i) | {gold: answer} for i, (_, answer, *_) in enumerate(MISREAD[name])]  # free answers all
+    data = {name: write_benchmark(name, rows, tmp_path / "b.parquet")}
+    replies = iter([response for response, *_ in MISREAD[name]])
+    read = {row["response"]: [row["correct"], row["careful"]] for row in ask(lambda _: next(replies), data)[name]}
+    assert read == {response: said for response, _, *said in MISREAD[name]}
