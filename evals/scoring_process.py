@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe
@@ -136,9 +137,11 @@ def _serve(
     def report(reading: str) -> None:
         reply("reading", reading)
 
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        for descriptor in (1, 2):
-            os.dup2(nowhere.fileno(), descriptor)
+    nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open as long as this process runs
+    for descriptor in (1, 2):
+        os.dup2(nowhere.fileno(), descriptor)
+    # The parent's may be a file, of which a confined process may not write a byte: a scorer that prints would fail.
+    sys.stdout = sys.stderr = nowhere
     for name, scorer in scorers.items():
         watch(name, scorer, report)
     alarm_counts_processor_time()
