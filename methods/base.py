@@ -112,6 +112,9 @@ class Rollouts:
     # For methods that ask for values: "known" (B, T) bool, "prefix" (B, T) mean reward after each known token and 0
     # elsewhere, "start" (B,) mean reward from the problem's prompt.
     values: dict[str, Tensor] = field(default_factory=dict)
+    # For methods with a prepared model: what it says. "step_scorer": scores in the layout of ``values``; "contrast":
+    # "score" (B, T), low where a token is critical, and "reference" (B, T), log-probs of the base in nats.
+    prepared: dict[str, Tensor] = field(default_factory=dict)
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
         """Log-probs in nats under the teacher ``name``; those of the student where that teacher has no reference."""
@@ -125,6 +128,7 @@ class Method:
     control: ClassVar[bool] = False  # True: a control, which does not count among "all methods"
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
+    prepared: ClassVar[str] = ""  # kind of the model that is trained from the base first; methods/shared/prepared.py
 
     lr: float = 1e-6  # peak learning rate of AdamW
     optimizer: Literal["adamw", "adamw_bf16"] = "adamw"  # adamw_bf16: weights and moments in bfloat16 (released)
@@ -181,6 +185,10 @@ class Method:
     def draws(self) -> int:
         """How often a step may draw further problems in place of groups that are all right or all wrong; 1: never."""
         return 1
+
+    def offline(self) -> bool:
+        """Whether it trains on the pairs of rollouts that its prepared model holds; then a step samples nothing."""
+        return False
 
     def shaped_reward(self, reward: Float[Tensor, " B"], length: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
         """The reward that the group advantage is computed from; ``length`` is in response tokens."""
