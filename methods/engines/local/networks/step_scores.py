@@ -54,10 +54,16 @@ class StepScores:
         size: int,
     ) -> dict[str, Tensor]:  # fmt: skip
         """Scores at the ends of lines, in [0, 1]: "known" (B, T), "prefix" (B, T), and "start" (B,), of the prompt."""
+        return self.scores(policy, contexts, responses, method.score_dtype, size)
+
+    def scores(
+        self, policy: Policy, contexts: Sequence[Prompt], responses: Responses, dtype: str, size: int
+    ) -> dict[str, Tensor]:
+        """The same for any responses; ``contexts``: the prompt of each."""
         known = scored_places(policy, responses)
         scores = torch.zeros_like(responses.mask)
         rows = torch.arange(len(scores), device=policy.device)
-        with autocast(policy, method.score_dtype), adapter_swapped(policy, self.adapter), frozen(policy):
+        with autocast(policy, dtype), adapter_swapped(policy, self.adapter), frozen(policy):
             for chunk in chunks(policy, contexts, rows, responses, size):
                 found = linear(chunk.hidden.float(), self.weight, self.bias)[..., 0].sigmoid()
                 scores[chunk.rows, : found.shape[1]] = found.to(scores.dtype)

@@ -18,7 +18,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
 from contracts.errors import DataError
 from contracts.prepared import PreparedPlan
-from methods.base import Rollouts
 from methods.engines.local.networks.step_scores import StepScores
 from methods.engines.local.passes import Chunk
 from methods.engines.local.prepared.job import Prepared, Workshop, finish, workshop
@@ -79,9 +78,7 @@ def _quality(
     rows, responses = shop.held_out, shop.collected.responses
     part = Responses(**{name: getattr(responses, name)[rows] for name in vars(responses)})
     contexts = [context for context in shop.fitter.contexts(rows) if context is not None]
-    method = shop.collector.method
-    nothing = Rollouts(part.owner, *[part.mask[:, 0]] * 3, part.tokens, part.mask, {}, {}, 0)
-    told = scores.ask(shop.policy, method, contexts, part, nothing, shop.plan.micro_batch)
+    told = scores.scores(shop.policy, contexts, part, shop.collector.method.score_dtype, shop.plan.micro_batch)
     found = pad(told["prefix"], (1, 0))[:, : part.mask.shape[1]]
     found[:, 0] = told["start"]
     marked = there[rows]
