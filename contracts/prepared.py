@@ -39,8 +39,12 @@ class PreparedPlan(Record):
     @property
     def digest(self) -> str:
         """sha256 hex of the canonical JSON of this plan."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self.model_dump(mode="json"))
+
+    @property
+    def choice(self) -> str:
+        """The beginning of the digest of its options: it names the folder."""
+        return _digest(self.options)[:8]
 
 
 class PreparedReport(Record):
@@ -77,6 +81,10 @@ class PreparedReport(Record):
             tokens=self.tokens + self.extra_tokens,
             networks=self.networks,
         )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_prepared(folder: Path) -> PreparedReport:

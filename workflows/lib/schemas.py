@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from contracts.files import write_text
 from contracts.gradients import GradientLine, GradientReport
 from contracts.paths import ROOT
+from contracts.prepared import PreparedReport
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
 from evals.analysis.claims.judged import JudgedClaims
@@ -30,6 +31,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdicts": JudgedClaims,  # tables/claims.json
     "gradients": GradientLine,  # a line of gradients/estimates.jsonl
     "measurement": GradientReport,  # a line of gradients/measurements.jsonl, and gradients.json
+    "prepared": PreparedReport,  # prepared.json
     "scores": Scores,  # eval/scores.json
 }
 

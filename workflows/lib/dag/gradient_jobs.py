@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from contracts.gradients import ESTIMATES, MEASUREMENTS, UNTRAINED, GradientArm, GradientPlan
 from workflows.lib.dag.grid import DEFAULT, Grid, Key
+from workflows.lib.dag.prepared_jobs import PreparedJobs
 from workflows.lib.dag.recipes import LABELS
 from workflows.lib.dag.result_files import ResultFiles
 
@@ -79,6 +80,11 @@ class GradientJobs:
         """Input of a measurement: the adapter of the state's GRPO cell; the untrained base has none."""
         key = self._trained(_measurement(wildcards))
         return f"{self.files.folder(key)}/adapter" if key else []
+
+    def prepared(self, wildcards: GradientWildcards) -> list[str]:
+        """Input of a measurement: records and tensors of the models that were prepared for its arms."""
+        arms, jobs = self._arm_keys(wildcards.scale, int(wildcards.seed)), PreparedJobs(self.files)
+        return list(dict.fromkeys(path for key in arms.values() for path in jobs.of_cell(key)))
 
     def plan(self, wildcards: GradientWildcards) -> str:
         """``params`` of a measurement: the complete plan, as JSON."""
@@ -150,6 +156,16 @@ class GradientJobs:
         )
 
     def _arms(self, scale: str, seed: int) -> list[GradientArm]:
+        """What is measured of each arm."""
+        return [self._arm(name, key) for name, key in self._arm_keys(scale, seed).items()]
+
+    def _arm(self, name: str, key: Key) -> GradientArm:
+        grid = self._grid
+        plan = grid.prepared(key)
+        digest = None if plan is None else plan.digest
+        return GradientArm(name=name, method=key.method, options=grid.cell(key).options, prepared=digest)
+
+    def _arm_keys(self, scale: str, seed: int) -> dict[str, Key]:
         """GRPO first, then every other arm that the experiments name."""
         found = {BASELINE: Key(BASELINE, scale, DEFAULT, seed)}
         for name in self._experiments:
@@ -158,10 +174,7 @@ class GradientJobs:
                 for method, variant in product(arm.methods or self._everything(), arm.variants):
                     key = self._grid.check_key(Key(method, scale, variant, seed), place, ENGINE)
                     found.setdefault(method if variant == DEFAULT else f"{method}/{variant}", key)
-        return [
-            GradientArm(name=name, method=key.method, options=self._grid.cell(key).options)
-            for name, key in found.items()
-        ]
+        return found
 
     def _everything(self) -> list[str]:
         """What "all methods" means here: those of the config, and every control that this world can have."""

@@ -9,6 +9,7 @@ from itertools import product
 from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
+from contracts.prepared import PreparedPlan
 from contracts.records import Cell, OptionValue
 from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
@@ -26,6 +27,7 @@ from workflows.lib.config.schema import Config, Experiment, Variant
 from workflows.lib.dag.recipes import LABELS, Recipes
 
 BASE = "base"  # the untrained model, as a method
+NEEDS = ("valued", "prepared")  # what a method may need besides rollouts, and not every engine gives
 DEFAULT = "default"
 
 
@@ -120,8 +122,12 @@ class Grid:
     @cached_property
     def rivals(self) -> list[str]:
         """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
-        values = engine_gives(self.config.engine, "valued")
-        able = [n for n, method in self.methods.items() if not method.control and (values or not method.valued)]
+        lacking = [need for need in NEEDS if not engine_gives(self.config.engine, need)]
+        able = [
+            name
+            for name, method in self.methods.items()
+            if not method.control and not any(getattr(method, need) for need in lacking)
+        ]
         return self.config.methods or able
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
@@ -150,8 +156,9 @@ class Grid:
             return key
         method = self._method(key.method, place)
         self._check_labels(method, engine, place)
-        if method.valued:
-            check_engine_gives(engine, "valued", method.name, place)
+        for need in NEEDS:
+            if getattr(method, need):
+                check_engine_gives(engine, need, method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
@@ -170,8 +177,16 @@ class Grid:
     def _cells(self) -> dict[Key, Cell]:
         return {}
 
+    def prepared(self, key: Key) -> PreparedPlan | None:
+        """The model that is to be trained from the base before this cell; None if it needs none."""
+        kind = "" if key.method == BASE else self.methods[key.method].prepared
+        if not kind:
+            return None
+        return self.recipes.prepared(kind, key.scale, key.seed, self._options_of(key.method, key.variant))
+
     def _cell(self, key: Key) -> Cell:
-        config = self.config
+        config, prepared = self.config, self.prepared(key)
+        digests = self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method))
         return Cell(
             world=config.world,
             engine=config.engine,
@@ -182,7 +197,7 @@ class Grid:
             seed=key.seed,
             model_name=config.model_name(key.scale),
             options=self._options_of(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
+            digests=digests | ({} if prepared is None else {"prepared": prepared.digest}),
             control=key.method != BASE and self.methods[key.method].control,
         )
 

@@ -19,6 +19,7 @@ USERS = {
     "problems",
     "benchmarks",
     "base_model",
+    "prepare",
     "train",
     "gradients",
 }  # rules that need models, data or the checkout of EasyR1
