@@ -28,6 +28,8 @@ ENTRIES = {
     "evaluate": ("evals.run",),
     "evaluate with vLLM": ("evals.vllm.run",),
     "measure gradients": (METHOD, "methods.engines.local.gradients.measure", "methods.micro.labels"),
+    "prepare a step scorer": ("methods.engines.local.prepared.step_scorer",),
+    "prepare contrast models": ("methods.engines.local.prepared.contrast",),
     "estimate gradients": ("evals.gradient_estimates",),
     "score": ("evals.scores",),
     "score credit": ("evals.credit_scores", "methods.micro.labels"),
