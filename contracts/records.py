@@ -119,7 +119,9 @@ class Run(Record):
     val_accuracy_start: float | None = None
     adapter_step: int | None = Field(None, description="rollout step after which the saved adapter was taken")
     val_problems: int | None = Field(None, description="validation problems, answered once each per validation")
-    prepared: PreparedCost | None = Field(None, description="the model that was prepared for this cell, if it needs one")
+    prepared: PreparedCost | None = Field(
+        None, description="the model that was prepared for this cell, if it needs one"
+    )
 
 
 class BenchScore(Record):

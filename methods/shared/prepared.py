@@ -26,7 +26,7 @@ class PreparedOptions:
     prepared_rollouts: int = 8  # responses to each
     prepared_lr: float = 1e-4  # peak learning rate of AdamW; 10 % warm-up, then cosine
     prepared_epochs: int = 1  # passes over the examples
-    prepared_batch: int = 32  # rollouts in an update
+    prepared_batch: int = 16  # rollouts in an update
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ContrastOptions(PreparedOptions):
 
     prepared: ClassVar[str] = "contrast"
     prepared_lr: float = 3e-4  # src/configs/train_config.py:29
+    prepared_batch: int = 6  # src/configs/train_config.py:30
     prepared_wrong_share: float = 0.5  # share of a problem's wrong answers to learn from; src/configs/data_config.py:89
     contrast_weight: float = 1.0  # beta: a token's score is softmax((1 + beta) log p - beta log q); src/pipeline.py:228
 

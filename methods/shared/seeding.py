@@ -6,7 +6,18 @@ import zlib
 
 import numpy as np
 
-STREAMS = ("data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "prepare")
+STREAMS = (
+    "data",
+    "init",
+    "rollout",
+    "reference",
+    "minibatch",
+    "validation",
+    "hook",
+    "redraw",
+    "continuation",
+    "prepare",
+)
 
 
 def stream(seed: int, name: str, step: int = 0) -> int:

@@ -89,7 +89,7 @@ class Gatherer:
                 rollouts, sampled = service.ask(*asked, rollouts, seeding.stream(seed, "continuation", step))
                 extra = (extra or 0) + sampled
         if self.networks is not None:
-            with clock.phase("prepared"):
+            with clock.phase("networks"):
                 told = self.networks.ask(policy, method, contexts, responses, rollouts, self.size)
                 rollouts = replace(rollouts, prepared=told)
         if method.matches_distributions or method.needs_teachers(step):

@@ -105,7 +105,7 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("base_model", scale), _number(_json(base / "base.json").get("seconds"))
         yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
     for record in _prepared(results):
-        yield Kind("prepare", _subject(results, record)), _number(_json(record).get("wall_seconds"))
+        yield Kind("prepare", _subject(results, record)), _all_phases(_json(record))
     for line in _text(results / "gradients" / "measurements.jsonl").splitlines():
         report = _fields(line)
         yield Kind("gradients", f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
@@ -119,6 +119,8 @@ def _packed_times(archive: Path) -> Iterator[tuple[Kind, float | None]]:
 
         for cell, texts in read_texts(archive, TIMED).items():
             subject = "/".join(cell.split("/")[:2])
+            if cost := _fields(texts.get(TIMED[1], "")).get("prepared"):
+                yield Kind("prepare", f"{cost.get('kind')}/{cell.split('/')[1]}"), _number(cost.get("seconds"))
             yield from _cell_times(subject, *(texts.get(file, "") for file in TIMED))
 
 
@@ -157,6 +159,12 @@ def _bases(results: Path) -> list[tuple[Path, str]]:
 def _prepared(results: Path) -> list[Path]:
     """Records of all prepared models."""
     return sorted(results.glob("prepared/*/*/*/s*/prepared.json"))
+
+
+def _all_phases(record: dict[str, Any]) -> float | None:
+    """Seconds of all phases of a record that has some."""
+    phases = record.get("seconds")
+    return sum(phases.values()) if phases else None
 
 
 def _subject(results: Path, record: Path) -> str:

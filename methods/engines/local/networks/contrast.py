@@ -53,7 +53,7 @@ class ContrastModels:
         self, policy: Policy, method: Method, contexts: Sequence[Prompt], responses: Responses, rollouts: Rollouts,
         size: int,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """"score" (B, T), in [0, 1], and "reference" (B, T), the base's log-probs in nats; 0 without an advantage."""
+        """ "score" (B, T), in [0, 1], and "reference" (B, T), the base's log-probs in nats; 0 without an advantage."""
         score, reference = torch.zeros_like(responses.mask), torch.zeros_like(responses.mask)
         rows = (rollouts.advantage != 0).nonzero()[:, 0]
         asked = (policy, contexts, rows, responses, size)

@@ -114,7 +114,9 @@ def _quality(shop: Workshop, models: ContrastModels) -> dict[str, float]:
     quality: dict[str, float] = {}
     for kind, which in (("right", rows[right[rows]]), ("wrong", rows[~right[rows]])):
         if len(which):
-            quality |= {f"{name}_on_{kind}": float(logp[which].sum() / lengths[which].sum()) for name, logp in found.items()}
+            quality |= {
+                f"{name}_on_{kind}": float(logp[which].sum() / lengths[which].sum()) for name, logp in found.items()
+            }
     area = auroc((found["positive"] - found["negative"])[rows], right[rows])
     return quality | ({} if area is None else {"auroc": area})
 

@@ -33,9 +33,7 @@ def prepare(plan: PreparedPlan, base: Path, data: Path, out: Path) -> None:
         finish(shop, _trained(shop), out, started)
 
 
-def labels(
-    values: dict[str, Tensor], hard: bool, width: int
-) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+def labels(values: dict[str, Tensor], hard: bool, width: int) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """The label of the prefix before each token, and 1 where there is one: before the first, and after known tokens.
 
     ``values``: shares of right continuations in the layout of ``Rollouts.values``; ``width``: T.
