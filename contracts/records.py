@@ -90,7 +90,7 @@ class TrainingStep(Record):
 
 
 class PreparedCost(Record):
-    """What was spent on a model that was trained from the base before a cell; cells that share it each name all of it."""
+    """What was spent on a model that was trained from the base before a cell; cells that share it each name all."""
 
     kind: str = Field(description="what was prepared, such as step_scorer")
     digest: str = Field(description="of all that decides it")

@@ -1,15 +1,16 @@
 """cDPO: preference optimisation in which tokens of the wrong rollout count by how critical they are.
 
 Paper: arXiv:2411.19943, section 3. Official code: github.com/chenzhiling9954/Critical-Tokens-Matter @228991e,
-src/train/train_cdpo.py (loss), src/configs/train_config.py (options). A positive and a negative model are fine-tuned on right
-and on wrong rollouts of the base (methods/engines/local/prepared/contrast.py); a token's score s is low where the negative
-one likes it and the positive one does not. The loss of a pair is
+src/train/train_cdpo.py (loss), src/configs/train_config.py (options). A positive and a negative model are fine-tuned on
+right and on wrong rollouts of the base (methods/engines/local/prepared/contrast.py); a token's score s is low where the
+negative one likes it and the positive one does not. The loss of a pair is
 -log sigmoid(scale * sum log-ratio(right) - scale * sum (1 - s) log-ratio(wrong)); the reference policy is the base.
 
 The paper sums over the tokens within the sigmoid. The released code compares the tokens of both rollouts place by place
 (train_cdpo.py:148-165): preset ``released``. Departures: a step makes one update of ``prompts`` pairs, in a cell's
-schedule of learning rate, instead of three epochs in updates of eight pairs; where places are compared, the mean is over the
-places of the longer rollout, in the released code also over those of the prompt and of padding, which have no gradient.
+schedule of learning rate, instead of three epochs in updates of eight pairs; where places are compared, the mean is
+over the places of the longer rollout, in the released code also over those of the prompt and of padding, which have no
+gradient.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 The model: Math-Shepherd, arXiv:2312.08935 (methods/engines/local/prepared/step_scorer.py); no code for its training is
 public. From scores to advantages of tokens there are two published recipes:
 
-- ``scores``: GRPO with process supervision, DeepSeekMath (arXiv:2402.03300), section 4.1.3. The scores of all steps of a
-  group are normalised, and a token gets the sum of those of the steps that end at it or later.
+- ``scores``: GRPO with process supervision, DeepSeekMath (arXiv:2402.03300), section 4.1.3. The scores of all steps of
+  a group are normalised, and a token gets the sum of those of the steps that end at it or later.
 - ``progress``: advantages of progress, Setlur et al. (arXiv:2410.08146), section 3. A token gets the advantage of its
   rollout's outcome and ``progress_weight`` times the difference of the scores after and before its step.
 
-Departures: steps are lines. The last step has no score of its own: the verified reward stands for it, which is what its label
-would be. The prover of the progress is the base, not best-of-K of a base. No KL term to the base, as for every method here.
+Departures: steps are lines. The last step has no score of its own: the verified reward stands for it, which is what its
+label would be. The prover of the progress is the base, not best-of-K of a base. No KL term to the base, as for every
+method here.
 """
 
 from __future__ import annotations

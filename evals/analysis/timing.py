@@ -18,9 +18,7 @@ PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the o
 class StepTiming:
     """Times of one arm, averaged over the steps of all its seeds."""
 
-    phases: dict[
-        str, float
-    ]  # seconds per step; "prepare": what was spent on a prepared model, shared out over the steps
+    phases: dict[str, float]  # seconds per step; "prepare": its share of what was spent on a prepared model
     step: float  # seconds per step, all phases
     deciles: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
     tokens: float  # response tokens per step

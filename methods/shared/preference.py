@@ -33,8 +33,8 @@ def preference_credit(
     """Credit whose policy gradient is that of a token-weighted DPO loss, averaged over tokens as surrogates are.
 
     The loss of a right and a wrong rollout of one group is -log sigmoid(scale * (m_right - m_wrong)), where m sums
-    ``weight`` times ``log_ratio`` (nats, policy over reference) over the tokens. With ``pairing="position"`` tokens at the
-    same place are compared, each place a loss of its own, and a pair has the mean over the places of the longer one.
+    ``weight`` times ``log_ratio`` (nats, policy over reference) over the tokens. With ``pairing="position"`` tokens at
+    the same place are compared, each place a loss of its own; a pair has the mean over the places of the longer one.
     Groups have the mean over all their pairs, a batch the mean over groups with pairs. ``weight`` counts as a constant.
     """
     terms = scale * selected_terms(log_ratio, weight, mask)

@@ -7,17 +7,8 @@ import zlib
 import numpy as np
 
 STREAMS = (
-    "data",
-    "init",
-    "rollout",
-    "reference",
-    "minibatch",
-    "validation",
-    "hook",
-    "redraw",
-    "continuation",
-    "prepare",
-)
+    "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "prepare",
+)  # fmt: skip
 
 
 def stream(seed: int, name: str, step: int = 0) -> int:

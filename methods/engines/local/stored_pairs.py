@@ -46,5 +46,5 @@ def _rows(stored: Responses, rows: torch.Tensor) -> Responses:
     """These rows, cut to the longest of them; two belong to each prompt."""
     length = max(1, int(stored.mask[rows].sum(1).max()))
     owner = torch.arange(len(rows) // 2, device=rows.device).repeat_interleave(2)
-    own = (getattr(stored, name)[rows, :length] for name in ("tokens", "mask", "logp", "entropy"))
-    return Responses(*own, owner, stored.truncated[rows])
+    own = {name: getattr(stored, name)[rows, :length] for name in ("tokens", "mask", "logp", "entropy")}
+    return Responses(**own, owner=owner, truncated=stored.truncated[rows])

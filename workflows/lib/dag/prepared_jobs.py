@@ -1,4 +1,4 @@
-"""Inputs and ``params`` of the rule that prepares models for methods, and which model a cell needs. Imports no torch."""
+"""Inputs and ``params`` of the rule that prepares models for methods; which model a cell needs. Imports no torch."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ class Kind(NamedTuple):
     """Jobs that take about as long as each other."""
 
     rule: str
-    subject: str = ""  # method/scale of a cell, kind/scale of a prepared model, scale/state of measured gradients, scale of a base model, table's name
+    # method/scale of a cell, kind/scale of a prepared model, scale/state of gradients, scale of a base, table's name
+    subject: str = ""
 
 
 Values = dict[Kind, list[float]]

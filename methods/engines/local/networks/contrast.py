@@ -39,8 +39,8 @@ class ContrastModels:
         read = read_tensors(folder / PAIRS, policy)
         owner = torch.arange(len(read["problem"]), device=policy.device).repeat_interleave(2)
         responses = Responses(**{name: read[name] for name in FIELDS}, owner=owner)
-        adapters = (read_adapter(folder / name, policy) for name in (POSITIVE, NEGATIVE))
-        return ContrastModels(*adapters, weight, StoredPairs(read["problem"].tolist(), responses))
+        positive, negative = (read_adapter(folder / name, policy) for name in (POSITIVE, NEGATIVE))
+        return ContrastModels(positive, negative, weight, StoredPairs(read["problem"].tolist(), responses))
 
     def save(self, folder: Path) -> None:
         """Write adapters and pairs to ``folder``."""

@@ -1,4 +1,4 @@
-"""The process reward model: an adapter and a head on the base. Its score of a prefix is the chance of a right answer."""
+"""The process reward model: an adapter and a head on the base. Its score of a prefix: the chance of a right answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a prepared model learns from: rollouts of the base, verified, and values of their prefixes where it wants them.
 
-Problems are answered a few at a time. Each batch goes to a file of its own in ``state/``, so a run that was stopped goes
-on after the last one.
+Problems are answered a few at a time. Each batch goes to a file of its own in ``state/``, so that a run that was
+stopped goes on after the last one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from contracts.files import replacing
 from contracts.prepared import PreparedPlan
-from methods.base import Method, PrefixValues, Rollouts
+from methods.base import Mark, Method, PrefixValues, Rollouts
 from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer, graded
 from methods.engines.local.networks.step_scores import scored_places
@@ -68,7 +68,7 @@ class Collector:
         self.gatherer = Gatherer(policy, self.method, grader, nobody, plan.micro_batch)
 
     def collect(self, state: Path, continuations: int, note: Callable[[int, int], None]) -> Collected:
-        """All batches, those in ``state`` read and the others made. ``continuations`` from each prefix; 0: no values."""
+        """All batches: those in ``state`` are read, the others made. ``continuations`` per prefix; 0: no values."""
         numbers = range(-(-len(self.rows) // BATCH))
         done = []
         for number in numbers:
@@ -96,8 +96,11 @@ class Collector:
             tensors["extra"] = torch.tensor(sampled)
         return tensors
 
-    def _marked(self, responses: Responses) -> Callable[[Rollouts], Tensor]:
-        return lambda rollouts: scored_places(self.policy, responses)
+    def _marked(self, responses: Responses) -> Mark:
+        def mark(batch: Rollouts) -> Tensor:
+            return scored_places(self.policy, responses)
+
+        return mark
 
     def _joined(self, batches: Sequence[dict[str, Tensor]]) -> Collected:
         responses = stacked([Responses(**{name: one[name] for name in RESPONSE_FIELDS}) for one in batches])

@@ -1,10 +1,10 @@
 """Fine-tune a positive and a negative model on right and wrong rollouts of the base, and keep pairs of these rollouts.
 
-arXiv:2411.19943, section 3; github.com/chenzhiling9954/Critical-Tokens-Matter @228991e, src/pipeline.py (which rollouts)
-and src/train/train_sft.py (how both models are trained).
+arXiv:2411.19943, section 3; github.com/chenzhiling9954/Critical-Tokens-Matter @228991e, src/pipeline.py (which
+rollouts) and src/train/train_sft.py (how both models are trained).
 
-Departures: both adapters have the cells' shape (all linear layers of the language model, their rank) where the released one
-has rank 8 on the MLPs; sampling has the cells' temperature; the checkpoint is the last one, not the best of the run.
+Departures: both adapters have the cells' shape (all linear layers of the language model, the cells' rank) where the
+released ones have rank 8 on the MLPs; sampling has the cells' temperature; the last checkpoint is kept, not the best.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def _trained(shop: Workshop) -> Prepared:
     if not right or not wrong or not any(_is_pair(one) for one in choices):
         cause = f"{len(right)} right and {len(wrong)} wrong rollouts of the base to learn from"
         raise DataError("prepared model", cause, "use a base that is sometimes right and sometimes wrong")
-    adapters, updates = [], []
+    adapters, updates = list[Adapter](), []
     with shop.clock.phase("fit"):
         for number, rows in enumerate((right, wrong)):
             updates.append(_fine_tuned(shop, rows, number))
             adapters.append(shop.fitter.adapter())
         shop.fitter.restart()
     weight = float(shop.plan.options["contrast_weight"])
-    models = ContrastModels(*adapters, weight, _pairs(shop, choices))
+    models = ContrastModels(adapters[0], adapters[1], weight, _pairs(shop, choices))
     with shop.clock.phase("measure"):
         quality = _quality(shop, models)
     named = ("positive", "negative")
@@ -114,9 +114,8 @@ def _quality(shop: Workshop, models: ContrastModels) -> dict[str, float]:
     quality: dict[str, float] = {}
     for kind, which in (("right", rows[right[rows]]), ("wrong", rows[~right[rows]])):
         if len(which):
-            quality |= {
-                f"{name}_on_{kind}": float(logp[which].sum() / lengths[which].sum()) for name, logp in found.items()
-            }
+            tokens = lengths[which].sum()
+            quality |= {f"{name}_on_{kind}": float(logp[which].sum() / tokens) for name, logp in found.items()}
     area = auroc((found["positive"] - found["negative"])[rows], right[rows])
     return quality | ({} if area is None else {"auroc": area})
 

@@ -56,7 +56,7 @@ class Fitter:
         self, rows: Tensor, loss: Callable[[Chunk], Float[Tensor, "b T"]], weight: Float[Tensor, "B T"],
         fitting: Fitting, head: Sequence[torch.nn.Parameter] = (),
     ) -> int:  # fmt: skip
-        """Train from a new adapter on ``rows``; returns the number of updates. The policy's adapter is then the trained.
+        """Train from a new adapter on ``rows``; returns the number of updates. The policy then has what was trained.
 
         The loss of an update is the mean of ``loss`` with ``weight`` over its tokens. TrainError if it is no number.
         """

@@ -1,10 +1,10 @@
 """Train a process reward model from automatic labels.
 
-Labels: Math-Shepherd (arXiv:2312.08935), section 3: a line is as good as what the base makes of it. ``hard``: 1 if one of
-the continuations is right; ``soft``: the share of right ones. The loss is the cross-entropy of the score.
+Labels: Math-Shepherd (arXiv:2312.08935), section 3: a line is as good as what the base makes of it. ``hard``: 1 if one
+of the continuations is right; ``soft``: the share of right ones. The loss is the cross-entropy of the score.
 
-Departures: the base itself completes, and an adapter on it is trained, not another model; the prompt is scored too, because
-advantages of progress need the value before the first line.
+Departures: the base itself completes, and an adapter on it is trained, not another model; the prompt is scored too,
+because advantages of progress need the value before the first line.
 """
 
 from __future__ import annotations

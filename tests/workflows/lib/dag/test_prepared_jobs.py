@@ -95,9 +95,9 @@ def test_measured_gradients_wait_for_the_models_of_their_arms():
     made = GradientJobs(ResultFiles(grid(one, experiments=["one"])))
     inputs = made.prepared(at("base"))
     assert [path.split("/")[3] for path in inputs] == ["step_scorer", "step_scorer", "contrast", "contrast"]
-    arms = {arm.name: arm.prepared for arm in GradientPlan.model_validate_json(made.plan(at("base"))).arms}
-    assert arms["grpo"] is None
-    assert arms["prm"] == arms["prm/progress"] != arms["cdpo"]
+    found = {arm.name: arm.prepared for arm in GradientPlan.model_validate_json(made.plan(at("base"))).arms}
+    assert found["grpo"] is None
+    assert found["prm"] == found["prm/progress"] != found["cdpo"]
 
 
 def test_every_kind_has_options_and_code():

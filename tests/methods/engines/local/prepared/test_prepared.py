@@ -204,7 +204,7 @@ def test_without_its_model_a_method_is_refused_in_one_line(policy, models, tmp_p
     method = load_method("prm", OPTIONS)
     with pytest.raises(ConfigError, match="prepared: Prm needs a prepared model of kind step_scorer; prepare it first"):
         load_networks(method, None, policy)
-    with pytest.raises(ConfigError, match="a prepared model of kind contrast in .*, not step_scorer"):
+    with pytest.raises(ConfigError, match=r"a prepared model of kind contrast in .*, not step_scorer"):
         load_networks(method, models["cdpo"], policy)
     with pytest.raises(DataError, match=r"prepared\.json"):
         load_networks(method, tmp_path, policy)
@@ -213,5 +213,5 @@ def test_without_its_model_a_method_is_refused_in_one_line(policy, models, tmp_p
 
 def test_a_base_that_is_never_right_cannot_be_contrasted(tiny_base, micro_data, tmp_path, monkeypatch):
     monkeypatch.setattr("tests.helpers.prepared_models.BASE", tiny_base)
-    with pytest.raises(DataError, match="0 right and .* use a base that is sometimes right and sometimes wrong"):
+    with pytest.raises(DataError, match=r"0 right and .* use a base that is sometimes right and sometimes wrong"):
         prepare(plan("cdpo", max_response=8), micro_data, tmp_path)
