@@ -151,7 +151,8 @@ def train(
 
     ``sampler`` draws the responses of training and of validation. ``prepared``: folder of the model that was prepared
     for the method, if it needs one. Checkpoints are in ``out/state/``; a run that was stopped continues from there and
-    ends with the same bits. Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken inputs) and ConfigError (an option that this engine cannot train with).
+    ends with the same bits. Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken
+    inputs) and ConfigError (an option that this engine cannot train with).
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()

@@ -13,15 +13,17 @@ from numpy.random import Generator
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenRollouts:
     """Places among the rollouts of one problem."""
 
     right: int | None = None  # a rollout with the most frequent right answer
     wrong: list[int] = field(default_factory=list)  # one for each frequent wrong answer
-    rejected: int | None = None  # the first of these, or of the rarer wrong answers: it makes a pair with ``right``
+    rejected: int | None = None  # the first of these: it makes a pair with ``right``
 
 
-def choose(answers: Sequence[str | None], correct: Sequence[bool], wrong_share: float, rng: Generator) -> Choice:
+def choose(
+    answers: Sequence[str | None], correct: Sequence[bool], wrong_share: float, rng: Generator
+) -> ChosenRollouts:
     """Choose among the rollouts of one problem, by their answers; those without an answer are left out.
 
     Answers come in order of how often they were given, ties by chance; of each a rollout is drawn. Wrong answers count
@@ -42,4 +44,4 @@ def choose(answers: Sequence[str | None], correct: Sequence[bool], wrong_share: 
         if needed > 0 and (not wrong or len(places) > 1):
             wrong.append(drawn)
             needed -= len(places)
-    return Choice(right, wrong, rejected)
+    return ChosenRollouts(right, wrong, rejected)

@@ -21,7 +21,7 @@ from contracts.prepared import PreparedPlan
 from methods.engines.local.networks.contrast import ContrastModels
 from methods.engines.local.networks.protocol import StoredPairs
 from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
-from methods.engines.local.prepared.choices import Choice, choose
+from methods.engines.local.prepared.choices import ChosenRollouts, choose
 from methods.engines.local.prepared.job import HELD_OUT, Prepared, Workshop, finish, workshop
 from methods.engines.local.teacher_weights import Adapter, adapter_swapped, frozen
 from methods.engines.shared.responses import Responses
@@ -75,7 +75,7 @@ def _fine_tuned(shop: Workshop, rows: Sequence[int], number: int) -> int:
     return shop.fitter.fit(chosen, loss, shop.collected.responses.mask, shop.fitting(number))
 
 
-def _choices(shop: Workshop) -> list[Choice]:
+def _choices(shop: Workshop) -> list[ChosenRollouts]:
     """The choice among the rollouts of each problem, with random numbers of its own."""
     collected, size = shop.collected, shop.collector.method.group_size
     texts = shop.policy.processor.tokenizer.batch_decode(collected.responses.every_id(), skip_special_tokens=True)
@@ -88,11 +88,11 @@ def _choices(shop: Workshop) -> list[Choice]:
     return found
 
 
-def _is_pair(choice: Choice) -> bool:
+def _is_pair(choice: ChosenRollouts) -> bool:
     return choice.right is not None and choice.rejected is not None
 
 
-def _pairs(shop: Workshop, choices: Sequence[Choice]) -> StoredPairs:
+def _pairs(shop: Workshop, choices: Sequence[ChosenRollouts]) -> StoredPairs:
     """A right and a wrong rollout of each problem that has both."""
     collected, size = shop.collected, shop.collector.method.group_size
     paired = [group for group, one in enumerate(choices) if _is_pair(one)]
