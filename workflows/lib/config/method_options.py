@@ -59,6 +59,11 @@ class MethodSource:
     valued: bool = False  # needs values of prefixes, which only some engines give
     prepared: str = ""  # kind of the model that is trained from the base before it; only some engines use one
 
+    @property
+    def sampled_needs(self) -> list[str]:
+        """What an engine must give it besides rollouts, by the names of the flags of ``Method``."""
+        return [name for name in ("valued", "prepared") if getattr(self, name)]
+
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
         if name not in self.options:

@@ -27,7 +27,6 @@ from workflows.lib.config.schema import Config, Experiment, Variant
 from workflows.lib.dag.recipes import LABELS, Recipes
 
 BASE = "base"  # the untrained model, as a method
-NEEDS = ("valued", "prepared")  # what a method may need besides rollouts, and not every engine gives
 DEFAULT = "default"
 
 
@@ -122,12 +121,9 @@ class Grid:
     @cached_property
     def rivals(self) -> list[str]:
         """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
-        lacking = [need for need in NEEDS if not engine_gives(self.config.engine, need)]
-        able = [
-            name
-            for name, method in self.methods.items()
-            if not method.control and not any(getattr(method, need) for need in lacking)
-        ]
+        engine = self.config.engine
+        methods = {name: method for name, method in self.methods.items() if not method.control}
+        able = [n for n, method in methods.items() if all(engine_gives(engine, need) for need in method.sampled_needs)]
         return self.config.methods or able
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
@@ -156,9 +152,8 @@ class Grid:
             return key
         method = self._method(key.method, place)
         self._check_labels(method, engine, place)
-        for need in NEEDS:
-            if getattr(method, need):
-                check_engine_gives(engine, need, method.name, place)
+        for need in method.sampled_needs:
+            check_engine_gives(engine, need, method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)

@@ -25,10 +25,9 @@ from safetensors.torch import save_file
 
 from contracts.files import replacing
 from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
-from contracts.prepared import read_prepared
 from contracts.progress import counting
 from contracts.rollouts import Label
-from methods.base import Method, load_method
+from methods.base import load_method
 from methods.engines.local.gradients.meter import (
     GradientBatch,
     GradientMeter,
@@ -37,8 +36,7 @@ from methods.engines.local.gradients.meter import (
     load_adapter,
 )
 from methods.engines.local.memory import forget_products, keep_freed_memory
-from methods.engines.local.networks.loading import load_networks
-from methods.engines.local.networks.protocol import Networks
+from methods.engines.local.networks.loading import networks_of_arms
 from methods.engines.local.policy import Policy
 from methods.engines.shared.problems import load_problems
 from methods.shared import seeding
@@ -166,15 +164,5 @@ def _meter(task: GradientTask) -> GradientMeter:
     policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))
     if task.adapter is not None:
         load_adapter(policy, task.adapter)
-    grader, networks = Grader(plan.grade_deadline), _networks(task, methods, policy)
+    grader, networks = Grader(plan.grade_deadline), networks_of_arms(plan.arms, methods, task.prepared, policy)
     return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label, networks)
-
-
-def _networks(task: GradientTask, methods: Mapping[str, Method], policy: Policy) -> dict[str, Networks | None]:
-    """What was prepared for each arm; arms that share a model share its tensors."""
-    folders = {read_prepared(folder).digest: folder for folder in task.prepared}
-    loaded: dict[str, Networks | None] = {}
-    for arm in task.plan.arms:
-        if arm.prepared is not None and arm.prepared not in loaded:
-            loaded[arm.prepared] = load_networks(methods[arm.name], folders.get(arm.prepared), policy)
-    return {arm.name: loaded[arm.prepared] for arm in task.plan.arms if arm.prepared is not None}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from contracts.errors import ConfigError
+from contracts.gradients import GradientArm
 from contracts.prepared import MODEL, read_prepared
 from methods.base import Method
 from methods.engines.local.networks.contrast import ContrastModels
@@ -37,3 +38,15 @@ def load_networks(method: Method, folder: Path | None, policy: Policy) -> Networ
         cause = f"a prepared model of kind {plan.kind} in {folder}, not {method.prepared}"
         raise ConfigError("prepared", cause, "name the folder of the right one")
     return LOADERS[plan.kind](folder / MODEL, policy, plan.options)
+
+
+def networks_of_arms(
+    arms: Sequence[GradientArm], methods: Mapping[str, Method], folders: Sequence[Path], policy: Policy
+) -> dict[str, Networks | None]:
+    """What was prepared for each arm, by name; arms that share a model share its tensors. ``folders``: all models."""
+    there = {read_prepared(folder).digest: folder for folder in folders}
+    loaded: dict[str, Networks | None] = {}
+    for arm in arms:
+        if arm.prepared is not None and arm.prepared not in loaded:
+            loaded[arm.prepared] = load_networks(methods[arm.name], there.get(arm.prepared), policy)
+    return {arm.name: loaded[arm.prepared] for arm in arms if arm.prepared is not None}

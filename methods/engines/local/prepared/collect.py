@@ -6,6 +6,7 @@ stopped goes on after the last one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -46,6 +47,7 @@ class Collected:
     correct: Tensor  # (B,) bool
     values: dict[str, Tensor]  # as ``Rollouts.values``, of correctness; empty where none were asked for
     extra_tokens: int
+    seconds: float  # of all batches, also of those that an earlier run left
 
 
 def base_method(plan: PreparedPlan) -> Method:
@@ -76,7 +78,9 @@ class Collector:
             path = state / f"batch_{number + 1:05d}.safetensors"
             found = _read(path, self.plan.digest)
             if found is None:
+                begun = time.perf_counter()
                 found = self._batch(number, continuations)
+                found["seconds"] = torch.tensor(time.perf_counter() - begun)
                 _write(path, found, self.plan.digest)
             done.append({name: value.to(self.policy.device) for name, value in found.items()})
         return self._joined(done)
@@ -111,7 +115,8 @@ class Collector:
             if name.startswith("values/")
         }
         extra = sum(int(one["extra"]) for one in batches) if values else 0
-        return Collected(self.rows, responses, torch.cat([one["correct"] for one in batches]), values, extra)
+        correct, seconds = torch.cat([one["correct"] for one in batches]), sum(float(one["seconds"]) for one in batches)
+        return Collected(self.rows, responses, correct, values, extra, seconds)
 
 
 def _fitted(values: Tensor, width: int) -> Tensor:

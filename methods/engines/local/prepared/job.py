@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import time
@@ -78,21 +77,9 @@ def workshop(plan: PreparedPlan, base: Path, data: Path, out: Path, continuation
             seed = seeding.stream(plan.seed, "init")
             policy = Policy(base, base_method(plan), plan.device, plan.dtype, seed)
             collector = Collector(plan, policy, load_problems(data), grader)
-        with earlier(state, clock), clock.phase("collect"):
-            collected = collector.collect(state, continuations, note)
+        collected = collector.collect(state, continuations, note)
+        clock.seconds["collect"] = collected.seconds
         yield Workshop(plan, collector, collected, clock)
-
-
-@contextmanager
-def earlier(state: Path, clock: Clock) -> Iterator[None]:
-    """Add to ``collect`` the seconds of runs that were stopped, as far as their batches are kept in ``state``."""
-    path, begun = state / "seconds.json", time.time()
-    spent = json.loads(path.read_text()) if path.exists() else 0.0
-    clock.seconds["collect"] += spent
-    try:
-        yield
-    finally:
-        write_text(path, json.dumps(spent + time.time() - begun))
 
 
 def finish(shop: Workshop, made: Prepared, out: Path, started: Started) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import types
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -175,11 +175,14 @@ def test_a_method_that_needs_one_is_one_file_and_shares_it(models, micro_data, t
 def test_the_measured_gradient_of_cdpo_is_that_of_the_loss_of_all_pairs(policy, models, micro_data):
     """Against the loss as it is written, with the gradient through the log-probs of a whole pass."""
     method = load_method("cdpo", OPTIONS | OF_METHOD["cdpo"])
-    networks, settings = load_networks(method, models["cdpo"], policy), GradientSettings(2, 4, 4, 1024, 64)
+    networks, settings = load_networks(method, models["cdpo"], policy), GradientSettings(2, 2, 4, 1024, 64)
     problems = load_problems(micro_data / "train.parquet")
     with Grader() as grader:
         meter = GradientMeter(policy, {"cdpo": method}, problems, grader, settings, 1, networks={"cdpo": networks})
         asked, experience = meter.experience(0)
+        correct = torch.arange(len(experience.rollouts.mask)) % 2 == 0  # so that every group has pairs
+        mixed = replace(experience.rollouts, correct=correct, reward=correct.float())
+        experience = replace(experience, rollouts=mixed)
         found = meter.gradients(0, asked, experience)[0]
         batch = meter._own("cdpo", 0, asked, experience).rollouts
     with differentiated(policy) as weights:
