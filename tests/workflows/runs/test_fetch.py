@@ -27,10 +27,10 @@ REAL = ["fetch.py", "hub_problems.py", "hub_benchmarks.py", "base_model.py"]  # 
 MADE = ["data/train.parquet", "data/test.parquet", "benchmarks/mathvision.parquet", "models/small/base.json"]
 
 
-@pytest.fixture
-def hub(tmp_path: Path, micro_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with one model, problems in Geo3k's schema, and 304 items of MathVision-mini."""
-    root = tmp_path / "hub"
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory, micro_data: Path) -> Path:
+    """Files of a hub, not to be changed: one model, problems in Geo3k's schema, and 304 items of MathVision-mini."""
+    root = tmp_path_factory.mktemp("hub")
     model, geo, vision = root / "models" / MODEL, root / "datasets" / GEO / "data", root / "datasets" / VISION / "data"
     for folder in (model, geo, vision):
         folder.mkdir(parents=True)
@@ -46,7 +46,13 @@ def hub(tmp_path: Path, micro_data: Path, monkeypatch: pytest.MonkeyPatch) -> It
         table = pa.Table.from_pylist(rows[part::2], schema=FEATURES["mathvision"].arrow_schema)
         pq.write_table(table, vision / f"testmini-0000{part}-of-00002.parquet")
     pq.write_table(table, vision / "test-00000-of-00001.parquet")
-    with serve(root) as hub:
+    return root
+
+
+@pytest.fixture
+def hub(repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that serves a copy of those files."""
+    with serve(shutil.copytree(repositories, tmp_path / "hub")) as hub:
         monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         yield hub
