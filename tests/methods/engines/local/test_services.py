@@ -24,7 +24,7 @@ from methods.shared.rewards import Grader
 from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, run
 
 pytestmark = pytest.mark.usefixtures("kept_graders")
-VALUED = {"vineppo": {"continuations": 2}, "spo": {"continuations": 2, "cut_interval": 2}}
+VALUED = {"vineppo": {"continuations": 2}, "spo": {"continuations": 2, "cut_interval": 4}}
 
 
 def responses(*rows: tuple[int, ...], owner: list[int]) -> Responses:
