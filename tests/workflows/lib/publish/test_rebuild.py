@@ -31,7 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_experiment(folder / "cells", "table4", seeds=(1, 2), skip=("default",))
     for cell in (folder / "cells").glob("*/*/*/s*"):
         if cell.parts[-4] != "base":
-            write_credit(cell, cell.parts[-4], int(cell.name[1:]), steps=2)
+            write_credit(cell, cell.parts[-4], int(cell.name[1:]))
     write_measured(folder, states=("base", "default"))
     return folder
 
