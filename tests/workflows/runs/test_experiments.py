@@ -17,7 +17,6 @@ MADE = {
     "table5": {"table_table5", "table_credit"},
     "figure3": {"table_sweeps", "table_credit", "figure_figure3"},
     "controls": {"table_controls", "table_credit"},
-    "budgets": {"table_budgets"},
     "audit": {"table_audit", "table_credit"},
     "tuning": {"table_tuning"},
     "budgets": {"table_budgets"},
