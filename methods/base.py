@@ -93,6 +93,23 @@ class PrefixValues:
     continuations: int  # responses sampled from each prefix, and from each problem's prompt
 
 
+class MarkGroups(Protocol):
+    """Picks the problems for which a method wants privileged rollouts."""
+
+    def __call__(self, batch: Rollouts) -> Bool[Tensor, " N"]:
+        """True at the problem whose index in ``batch.group`` is n; ``batch.group`` holds 0, ..., N - 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class PrivilegedRollouts:
+    """Rollouts that are sampled by a teacher, which is shown a reference; the student learns from the right ones."""
+
+    teacher: Teacher  # what it is shown is what ``choose`` picks for the first member of the group
+    mark: MarkGroups
+    copies: int  # rollouts sampled for each problem that is marked
+
+
 @dataclass(frozen=True)
 class Rollouts:
     """What a hook is given: the B rollouts of one step, or for ``loss`` some of them. Padding is 0 in every field."""
@@ -125,6 +142,7 @@ class Method:
     control: ClassVar[bool] = False  # True: a control, which does not count among "all methods"
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
+    tutored: ClassVar[bool] = False  # True: asks for ``privileged_rollouts``, which only some engines can give
 
     lr: float = 1e-6  # peak learning rate of AdamW
     optimizer: Literal["adamw", "adamw_bf16"] = "adamw"  # adamw_bf16: weights and moments in bfloat16 (released)
@@ -178,6 +196,15 @@ class Method:
         """Values of prefixes that this method needs in ``Rollouts.values``; they cost rollouts of their own."""
         return None
 
+    def privileged_rollouts(self) -> PrivilegedRollouts | None:
+        """Rollouts of a teacher that this method learns from by ``distil``; they cost rollouts of their own."""
+        return None
+
+    def asked_teachers(self) -> list[Teacher]:
+        """Every teacher of this method: those that read its rollouts, and the one that samples privileged ones."""
+        sampling = self.privileged_rollouts()
+        return [*self.teachers().values(), *([sampling.teacher] if sampling else [])]
+
     def draws(self) -> int:
         """How often a step may draw further problems in place of groups that are all right or all wrong; 1: never."""
         return 1
@@ -194,6 +221,15 @@ class Method:
         self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
     ) -> Float[Tensor, "B T"]:
         """Return the loss of each token in nats; 0 on padding. The gradient flows through the student's logits only."""
+        raise NotImplementedError
+
+    def distil(
+        self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
+    ) -> Float[Tensor, "B T"]:
+        """Return the loss of each token of privileged rollouts, in nats; 0 on padding. The engine takes its mean.
+
+        It is added to the loss on the student's own rollouts; the gradient flows through the student's logits only.
+        """
         raise NotImplementedError
 
     @property

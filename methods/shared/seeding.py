@@ -6,7 +6,9 @@ import zlib
 
 import numpy as np
 
-STREAMS = ("data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation")
+STREAMS = (
+    "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "privileged",
+)  # fmt: skip
 
 
 def stream(seed: int, name: str, step: int = 0) -> int:

@@ -56,6 +56,12 @@ class MethodSource:
     control: bool = False  # a control, not one of "all methods"
     labels: bool = False  # needs labels of tokens, which only some worlds have
     valued: bool = False  # needs values of prefixes, which only some engines give
+    tutored: bool = False  # needs privileged rollouts, which only some engines give
+
+    @property
+    def sampled_needs(self) -> list[str]:
+        """What an engine must sample for it besides rollouts, by the names of the flags of ``Method``."""
+        return [name for name in ("valued", "tutored") if getattr(self, name)]
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
@@ -78,7 +84,7 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels", "valued"))
+        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels", "valued", "tutored"))
         method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), *flags)
         for preset, values in _preset_table(_parse(root, module)).items():
             for key, value in (method.presets[preset] | values).items():

@@ -120,8 +120,9 @@ class Grid:
     @cached_property
     def rivals(self) -> list[str]:
         """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
-        values = engine_gives(self.config.engine, "valued")
-        able = [n for n, method in self.methods.items() if not method.control and (values or not method.valued)]
+        engine = self.config.engine
+        methods = {name: method for name, method in self.methods.items() if not method.control}
+        able = [n for n, method in methods.items() if all(engine_gives(engine, need) for need in method.sampled_needs)]
         return self.config.methods or able
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
@@ -150,8 +151,8 @@ class Grid:
             return key
         method = self._method(key.method, place)
         self._check_labels(method, engine, place)
-        if method.valued:
-            check_engine_gives(engine, "valued", method.name, place)
+        for need in method.sampled_needs:
+            check_engine_gives(engine, need, method.name, place)
         if key.variant == DEFAULT or key.variant in method.presets:
             return key
         variant = known(key.variant, {DEFAULT: None} | self.variants | method.presets, "variant", place)
