@@ -85,7 +85,7 @@ class TrainingStep(Record):
     tokens: int = Field(description="response tokens of the rollouts that this step trains on")
     extra_tokens: int | None = Field(
         None,
-        description="response tokens sampled besides: groups drawn again, continuations of prefixes, privileged rollouts",
+        description="response tokens sampled besides, such as groups drawn again or continuations of prefixes",
     )
     teacher_tokens: int | None = Field(None, description="response tokens that teachers have read at this step")
     privileged: int | None = Field(

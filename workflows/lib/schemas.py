@@ -13,6 +13,7 @@ from contracts.gradients import GradientLine, GradientReport
 from contracts.paths import ROOT
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
+from contracts.truth import TruthLine, TruthReport, TruthRollout
 from evals.analysis.claims.judged import JudgedClaims
 from evals.analysis.claims.records import Claims
 from workflows.lib.config.schema import Config, Experiment
@@ -30,6 +31,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdicts": JudgedClaims,  # tables/claims.json
     "gradients": GradientLine,  # a line of gradients/estimates.jsonl
     "measurement": GradientReport,  # a line of gradients/measurements.jsonl, and gradients.json
+    "truth": TruthLine,  # a line of truth/estimates.jsonl
+    "truth_report": TruthReport,  # a line of truth/measurements.jsonl, and truth.json
+    "truth_rollout": TruthRollout,  # a line of rollouts.jsonl of a measurement, and of truth/shown.jsonl
     "scores": Scores,  # eval/scores.json
 }
 

@@ -109,6 +109,9 @@ class Experiment(Model):
     gradients: list[ExperimentArm] = Field(
         default=[], description="arms whose gradients are measured; methods: null means all of the config and controls"
     )
+    truth: list[ExperimentArm] = Field(
+        default=[], description="arms whose credit is compared with measured advantages of tokens; methods as above"
+    )
     scales: list[str] | None = Field(default=None, description="null: all of the config")
     seeds: list[int] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
@@ -120,8 +123,8 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Experiment:
-        if not self.arms and not self.gradients:
-            raise ValueError("name 'arms' to train, or 'gradients' to measure")
+        if not self.arms and not self.gradients and not self.truth:
+            raise ValueError("name 'arms' to train, or 'gradients' or 'truth' to measure")
         return self
 
 
@@ -143,6 +146,18 @@ class GradientSection(Model):
     dimension: int = Field(
         default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
     )
+
+
+class TruthSection(Model):
+    """How the advantages of tokens are measured: section ``truth`` of the config."""
+
+    prompts: int = Field(default=12, ge=1, description="problems; a right and a wrong rollout of each are measured")
+    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
+    continuations: int = Field(
+        default=16, ge=4, multiple_of=2, description="responses sampled from each prefix of a measured rollout"
+    )
+    sampled_at_once: int = Field(default=256, ge=1, description="rollouts that are sampled side by side")
+    states: list[Name] = Field(default=["base"], min_length=1, description="policies, as in section gradients")
 
 
 class Progress(Model):
@@ -221,6 +236,7 @@ class Config(Model):
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
     evaluation: Evaluation = Field(default_factory=Evaluation)
     gradients: GradientSection = Field(default_factory=GradientSection)
+    truth: TruthSection = Field(default_factory=TruthSection)
     engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")

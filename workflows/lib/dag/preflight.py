@@ -21,6 +21,7 @@ USERS = {
     "base_model",
     "train",
     "gradients",
+    "truth",
 }  # rules that need models, data or the checkout of EasyR1
 
 

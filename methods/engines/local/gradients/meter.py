@@ -114,13 +114,18 @@ class GradientMeter:
         labelled = with_labels(found.rollouts, asked, found.responses.truncated, tokenizer, self.label)
         return problems, replace(found, rollouts=labelled)
 
+    def own_experiences(self, batch: int, problems: list[Problem], experience: Experience) -> dict[str, Experience]:
+        """The experience of the 0-based ``batch`` as each method has it, with all that its hooks are given."""
+        told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
+        return {
+            name: self._own(method, batch, problems, told.get(name, experience))
+            for name, method in self.methods.items()
+        }
+
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
         """The gradients of all methods and, last, of the policy gradient."""
-        told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
-        objectives = []
-        for name, method in self.methods.items():
-            own = self._own(method, batch, problems, told.get(name, experience))
-            objectives.append(objective_of(self.policy, method, own))
+        asked = self.own_experiences(batch, problems, experience)
+        objectives = [objective_of(self.policy, self.methods[name], own) for name, own in asked.items()]
         objectives.append(policy_gradient(experience.rollouts))
         passes = (self.settings.micro_batch, self.first.temperature, self.first.score_dtype)
         found = batch_gradients(self.policy, objectives, experience, *passes)

@@ -142,7 +142,5 @@ def test_its_gradient_is_that_of_grpo_and_of_the_distillation(tiny_base, micro_d
 
 
 def test_easyr1_refuses_it_in_one_line():
-    with pytest.raises(
-        ConfigError, match=r"^engine: hdpo needs privileged rollouts, which easyr1 does not sample"
-    ):
+    with pytest.raises(ConfigError, match=r"^engine: hdpo needs privileged rollouts, which easyr1 does not sample"):
         check_engine_gives("easyr1", "tutored", "hdpo")

@@ -29,6 +29,8 @@ ENTRIES = {
     "evaluate with vLLM": ("evals.vllm.run",),
     "measure gradients": (METHOD, "methods.engines.local.gradients.measure", "methods.micro.labels"),
     "estimate gradients": ("evals.gradient_estimates",),
+    "measure truth": (METHOD, "methods.engines.local.truth.measure", "methods.micro.labels"),
+    "estimate truth": ("evals.truth_estimates",),
     "score": ("evals.scores",),
     "score credit": ("evals.credit_scores", "methods.micro.labels"),
     "draw problems": ("methods.micro.data",),
