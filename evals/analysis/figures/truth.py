@@ -87,7 +87,7 @@ def _scaled(credit: Sequence[float], length: int) -> Float[np.ndarray, " T"]:
 
 def _printable(token: str) -> str:
     """The token's text on one line, without a character that starts mathematics in matplotlib."""
-    return repr(token)[1:-1].replace("$", r"\$")
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in token).replace("$", r"\$")
 
 
 def _rank(name: str) -> tuple[int, str, bool, str]:

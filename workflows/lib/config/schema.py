@@ -154,7 +154,7 @@ class TruthSection(Model):
     prompts: int = Field(default=12, ge=1, description="problems; a right and a wrong rollout of each are measured")
     group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
     continuations: int = Field(
-        default=16, ge=4, multiple_of=2, description="responses sampled from each prefix of a measured rollout"
+        default=32, ge=4, multiple_of=2, description="responses sampled from each prefix of a measured rollout"
     )
     sampled_at_once: int = Field(default=256, ge=1, description="rollouts that are sampled side by side")
     states: list[Name] = Field(default=["base"], min_length=1, description="policies, as in section gradients")
