@@ -1,4 +1,4 @@
-"""A method that is one more file in methods/: one that needs values of prefixes, and one that needs privileged rollouts."""
+"""A method that is one more file in methods/: one that needs values, and one that needs privileged rollouts."""
 
 from __future__ import annotations
 
