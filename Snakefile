@@ -7,6 +7,7 @@ min_version("9.20")  # caching of named outputs
 include: "workflows/rules/common.smk"
 include: study.data.rules
 include: "workflows/rules/models.smk"
+include: "workflows/rules/prepare.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/evaluate.smk"
 include: "workflows/rules/gradients.smk"

@@ -27,6 +27,7 @@ class GradientArm(Record):
     name: ArmName
     method: str
     options: dict[str, OptionValue]
+    prepared: str | None = Field(None, description="digest of the model that was prepared for the method")
 
 
 class GradientPlan(Record):

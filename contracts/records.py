@@ -94,6 +94,16 @@ class TrainingStep(Record):
     val_accuracy: float | None = Field(None, description="accuracy on validation problems after this step, sampled")
 
 
+class PreparedCost(Record):
+    """What was spent on a model that was trained from the base before a cell; cells that share it each name all."""
+
+    kind: str = Field(description="what was prepared, such as step_scorer")
+    digest: str = Field(description="of all that decides it")
+    seconds: float
+    tokens: int = Field(description="response tokens sampled for it")
+    networks: int = Field(description="networks besides the policy")
+
+
 class Run(Record):
     """``run.json``: where, with what and how long a cell was trained."""
 
@@ -114,6 +124,9 @@ class Run(Record):
     val_accuracy_start: float | None = None
     adapter_step: int | None = Field(None, description="rollout step after which the saved adapter was taken")
     val_problems: int | None = Field(None, description="validation problems, answered once each per validation")
+    prepared: PreparedCost | None = Field(
+        None, description="the model that was prepared for this cell, if it needs one"
+    )
 
 
 class BenchScore(Record):

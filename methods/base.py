@@ -10,7 +10,6 @@ the paper's values. The class implements one hook: ``credit`` (token advantages 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -22,9 +21,7 @@ from methods.shared.credit import token_credit, uniform_credit
 from methods.shared.limits import check_limits
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
-
-    from methods.shared.references import Member, Reference
+    from methods.shared.references import Choose
 
 # Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code does for every method it runs
 # (github.com/ahmedheakl/CEPO @7a9655d). A method's own table adds to this one.
@@ -44,16 +41,6 @@ PRESETS = {
         "validation_top_p": 0.95,
     },
 }
-
-
-class Choose(Protocol):
-    """A function that picks what a teacher is shown. Those of the paper and the released code: shared/references.py."""
-
-    def __call__(
-        self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
-    ) -> list[Reference | None]:
-        """Return one reference per member, or None. ``others``: right answers of the other problems of this step."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -129,6 +116,9 @@ class Rollouts:
     # For methods that ask for values: "known" (B, T) bool, "prefix" (B, T) mean reward after each known token and 0
     # elsewhere, "start" (B,) mean reward from the problem's prompt.
     values: dict[str, Tensor] = field(default_factory=dict)
+    # For methods with a prepared model: what it says. "step_scorer": scores in the layout of ``values``; "contrast":
+    # "score" (B, T), low where a token is critical, and "reference" (B, T), log-probs of the base in nats.
+    prepared: dict[str, Tensor] = field(default_factory=dict)
 
     def teacher_logp(self, name: str) -> Float[Tensor, "B T"]:
         """Log-probs in nats under the teacher ``name``; those of the student where that teacher has no reference."""
@@ -143,6 +133,7 @@ class Method:
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
     tutored: ClassVar[bool] = False  # True: asks for ``privileged_rollouts``, which only some engines can give
+    prepared: ClassVar[str] = ""  # kind of the model that is trained from the base first; methods/shared/prepared.py
 
     lr: float = 1e-6  # peak learning rate of AdamW
     optimizer: Literal["adamw", "adamw_bf16"] = "adamw"  # adamw_bf16: weights and moments in bfloat16 (released)
@@ -208,6 +199,10 @@ class Method:
     def draws(self) -> int:
         """How often a step may draw further problems in place of groups that are all right or all wrong; 1: never."""
         return 1
+
+    def offline(self) -> bool:
+        """Whether it trains on the pairs of rollouts that its prepared model holds; then a step samples nothing."""
+        return False
 
     def shaped_reward(self, reward: Float[Tensor, " B"], length: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
         """The reward that the group advantage is computed from; ``length`` is in response tokens."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contracts.records import TrainingStep
-from evals.analysis.cells import Arm
+from contracts.records import Run, TrainingStep
+from evals.analysis.cells import Arm, CellFolder
 from evals.statistics.ratios import Ratio, ratio_of_means
 
 PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the order of a step; others follow by name
@@ -18,18 +18,18 @@ PHASES = ("rollout", "verify", "score", "teacher", "update", "keep")  # in the o
 class StepTiming:
     """Times of one arm, averaged over the steps of all its seeds."""
 
-    phases: dict[str, float]  # seconds per step
+    phases: dict[str, float]  # seconds per step; "prepare": its share of what was spent on a prepared model
     step: float  # seconds per step, all phases
     deciles: tuple[float, float]  # 10 % and 90 % quantile of a step's seconds
     tokens: float  # response tokens per step
-    minutes: float  # of a complete run: its steps, loading, validating and saving
+    minutes: float  # of a complete run: its steps, loading, validating and saving, and all of a prepared model
     memory_mb: float  # largest of all seeds
     over: dict[str, Ratio]  # time over GRPO's: "all steps", "teachers asked", "per token"
 
 
 def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
     """Read the times of an arm from its logs. ``over`` is empty without ``grpo`` and for GRPO itself."""
-    steps = [step for folder in arm.folders for step in folder.steps]
+    steps = [step for folder in arm.folders for step in steps_of(folder)]
     seconds = np.array([_all(step) for step in steps])
     runs = [folder.run for folder in arm.folders if folder.run is not None]
     low, high = np.quantile(seconds, [0.1, 0.9])
@@ -41,10 +41,22 @@ def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
         step=float(seconds.mean()),
         deciles=(float(low), float(high)),
         tokens=float(np.mean([step.tokens for step in steps])),
-        minutes=float(np.mean([sum(run.seconds.values()) for run in runs])) / 60,
+        minutes=float(np.mean([sum(run.seconds.values()) + prepared_seconds(run) for run in runs])) / 60,
         memory_mb=max(run.peak_memory_mb for run in runs),
         over={} if grpo is None or grpo is arm else _over(arm, grpo),
     )
+
+
+def steps_of(folder: CellFolder) -> list[TrainingStep]:
+    """The steps of a run, each with its share of what was spent on the model that was prepared for the run."""
+    spent = 0.0 if folder.run is None else prepared_seconds(folder.run)
+    share = {"prepare": spent / len(folder.steps)} if spent else {}
+    return [step.model_copy(update={"seconds": step.seconds | share}) for step in folder.steps]
+
+
+def prepared_seconds(run: Run) -> float:
+    """Seconds spent on the model that was prepared for a run; runs that share one each count all of it."""
+    return 0.0 if run.prepared is None else run.prepared.seconds
 
 
 def in_order(phases: Iterable[str]) -> list[str]:
@@ -70,8 +82,8 @@ def _over(arm: Arm, grpo: Arm) -> dict[str, Ratio]:
     pairs = [
         (step, same, run)
         for run, (one, other) in enumerate(zip(arm.folders, grpo.folders, strict=False))
-        for step in one.steps
-        for same in other.steps[step.step - 1 : step.step]
+        for step in steps_of(one)
+        for same in steps_of(other)[step.step - 1 : step.step]
     ]
     asked = [pair for pair in pairs if _asked(pair[0])]
     ratios = {"all steps": _ratio(pairs, _all), "per token": _ratio(pairs, _per_token)}

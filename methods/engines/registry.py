@@ -7,3 +7,8 @@ named here and not imported, so that the digest of one engine's code does not co
 ENGINES = {"local": "methods.engines.local.train", "easyr1": "methods.engines.easyr1.train"}
 # What samples the rollouts of the local engine (``engine_settings.rollouts``), and the module that trains with it.
 SAMPLERS = {"hf": ENGINES["local"], "vllm": "methods.engines.local.vllm.train"}
+# What trains a model of each kind of methods/shared/prepared.py; the module has a function ``prepare``.
+PREPARED = {
+    "step_scorer": "methods.engines.local.prepared.step_scorer",
+    "contrast": "methods.engines.local.prepared.contrast",
+}

@@ -49,6 +49,16 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "tau": (1e-3, math.inf),
     "token_clip": (0, math.inf),
     "top_k": (0, math.inf),
+    "prepared_problems": (8, math.inf),  # an eighth of them is held out
+    "prepared_rollouts": (2, math.inf),
+    "prepared_lr": (0, 1),
+    "prepared_epochs": (1, math.inf),
+    "prepared_batch": (1, math.inf),
+    "prepared_continuations": (1, math.inf),
+    "prepared_wrong_share": (0, 1),
+    "contrast_weight": (0, math.inf),
+    "progress_weight": (0, math.inf),
+    "preference_scale": (0, math.inf),
     "is_clip": (0, math.inf),
 }
 
@@ -57,6 +67,7 @@ ENGINE_LACKS: dict[str, dict[str, str]] = {  # engine -> flags of methods that i
         "labels": "labels of tokens, easyr1 has none",
         "valued": "values of prefixes, which easyr1 does not sample",
         "tutored": "privileged rollouts, which easyr1 does not sample",
+        "prepared": "a model prepared from the base, which easyr1 does not train",
     }
 }
 LOCAL_SERVES: dict[str, object] = {  # option -> the only value that the local engine can train with

@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 
 STREAMS = (
-    "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "privileged",
-    "truth",
+    "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "prepare",
+    "privileged", "truth",
 )  # fmt: skip
 
 

@@ -53,6 +53,23 @@ def with_values(method: Method, batch: Rollouts) -> Rollouts:
     return replace(batch, values={"known": known, "prefix": prefix, "start": start})
 
 
+def with_services(method: Method, batch: Rollouts) -> Rollouts:
+    """The batch with all that ``method`` asks the engine for: values of prefixes, and what its prepared model says."""
+    batch = with_values(method, batch)
+    g = torch.Generator().manual_seed(batch.seed + 1)
+    told: dict[str, torch.Tensor] = {}
+    if method.prepared == "step_scorer":
+        assert batch.line_ends is not None
+        known = batch.line_ends & (torch.nn.functional.pad(batch.mask, (0, 1))[:, 1:] > 0)
+        start = torch.rand(len(batch.group.unique()), generator=g)[batch.group]
+        told = {"known": known, "prefix": torch.rand(batch.mask.shape, generator=g) * known, "start": start}
+    elif method.prepared == "contrast":
+        score, reference = (torch.rand(batch.mask.shape, generator=g) * batch.mask for _ in range(2))
+        asked = batch.advantage[:, None] != 0
+        told = {"score": score * asked, "reference": -3 * reference * asked}
+    return replace(batch, prepared=told)
+
+
 def random_labels(mask: torch.Tensor, g: torch.Generator) -> dict[str, torch.Tensor]:
     """One label for each token, except for the last rollout, which could not be read."""
     kind = torch.randint(0, 3, mask.shape, generator=g)
@@ -64,17 +81,18 @@ def take(batch: Rollouts, rows: torch.Tensor) -> Rollouts:
     """The given rows, in the given order."""
     names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy", "line_ends")
     taken = {name: getattr(batch, name)[rows] for name in names}
-    dicts = (batch.logp, batch.has, batch.labels, batch.values)
-    logp, has, labels, values = ({k: v[rows] for k, v in d.items()} for d in dicts)
-    return replace(batch, **taken, logp=logp, has=has, labels=labels, values=values)
+    dicts = {name: getattr(batch, name) for name in ("logp", "has", "labels", "values", "prepared")}
+    return replace(batch, **taken, **{name: {k: v[rows] for k, v in d.items()} for name, d in dicts.items()})
 
 
 def pad(batch: Rollouts, extra: int) -> Rollouts:
     """The same rollouts with ``extra`` more columns of padding."""
     wider = {name: _wider(getattr(batch, name), extra) for name in ("tokens", "mask", "entropy", "line_ends")}
     logp, labels = ({k: _wider(v, extra) for k, v in d.items()} for d in (batch.logp, batch.labels))
-    values = {k: _wider(v, extra) if v.dim() == 2 else v for k, v in batch.values.items()}
-    return replace(batch, **wider, logp=logp, labels=labels, values=values)
+    values, prepared = (
+        {k: _wider(v, extra) if v.dim() == 2 else v for k, v in d.items()} for d in (batch.values, batch.prepared)
+    )
+    return replace(batch, **wider, logp=logp, labels=labels, values=values, prepared=prepared)
 
 
 def _wider(values: torch.Tensor, extra: int) -> torch.Tensor:

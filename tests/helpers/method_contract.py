@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.base import Method, Rollouts, Teacher
 from methods.shared.references import Reference
-from tests.helpers.method_batches import ALL_RIGHT, ALL_WRONG, MIXED, TOKENS, pad, random_rollouts, take, with_values
+from tests.helpers.method_batches import ALL_RIGHT, ALL_WRONG, MIXED, TOKENS, pad, random_rollouts, take, with_services
 
 STEPS = (0, 1, 1000)
 
@@ -19,7 +19,7 @@ def check_contract(method: Method) -> None:
     """Raise AssertionError where ``method`` breaks the contract of methods/base.py."""
     check_teachers(method)
     for seed in range(5):
-        batch = with_values(method, random_rollouts(seed))
+        batch = with_services(method, random_rollouts(seed))
         if method.privileged_rollouts() is not None:
             check_privileged(method, batch)
         if method.matches_distributions:
@@ -46,13 +46,13 @@ def check_chooser(teacher: Teacher) -> None:
 
 
 def check_credit(method: Method, batch: Rollouts, step: int) -> None:
-    """Padding and, without values, zero advantages get 0; neither padding nor the rollouts' order changes a value."""
+    """Padding and, without values or scores, zero advantages get 0; neither padding nor order changes a value."""
     credit = method.credit(batch, step)
     assert credit.shape == batch.mask.shape
     assert credit.isfinite().all()
     assert not credit.requires_grad
     assert (credit[batch.mask == 0] == 0).all()
-    if method.prefix_values() is None:  # values tell right from wrong within a group without a mixed outcome too
+    if method.prefix_values() is None and method.prepared != "step_scorer":  # these differ in uniform groups too
         assert (credit[batch.advantage == 0] == 0).all()
     wider = method.credit(pad(batch, 3), step)
     assert torch.equal(wider[:, : credit.shape[1]], credit)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from contracts.files import write_text
 from contracts.gradients import GradientLine, GradientReport
 from contracts.paths import ROOT
+from contracts.prepared import PreparedReport
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
 from contracts.truth import TruthLine, TruthReport, TruthRollout
@@ -34,6 +35,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "truth": TruthLine,  # a line of truth/estimates.jsonl
     "truth_report": TruthReport,  # a line of truth/measurements.jsonl, and truth.json
     "truth_rollout": TruthRollout,  # a line of rollouts.jsonl of a measurement, and of truth/shown.jsonl
+    "prepared": PreparedReport,  # prepared.json
     "scores": Scores,  # eval/scores.json
 }
 

@@ -7,6 +7,7 @@ rule gradients:
         base=study.gradients.base,
         check=study.cells.base_check,
         adapter=study.gradients.adapter,
+        prepared=study.gradients.prepared,
     output:
         report="<results>/gradients/{scale}/{state}/s{seed}/gradients.json",
         products="<results>/gradients/{scale}/{state}/s{seed}/gradients.safetensors",

@@ -8,6 +8,7 @@ rule train:
         validation="<results>/data/validation.parquet",
         base=study.cells.base,
         check=study.cells.base_check,
+        prepared=study.cells.prepared,
     output:
         cell="<cell>/cell.json",
         steps="<cell>/train.jsonl",

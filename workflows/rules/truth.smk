@@ -7,6 +7,7 @@ rule truth:
         base=study.truth.base,
         check=study.cells.base_check,
         adapter=study.truth.adapter,
+        prepared=study.truth.prepared,
     output:
         report="<results>/truth/{scale}/{state}/s{seed}/truth.json",
         rollouts="<results>/truth/{scale}/{state}/s{seed}/rollouts.jsonl",

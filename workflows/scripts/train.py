@@ -21,6 +21,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
     engine = import_module(training_module(cell.engine, settings))
     record = Path(snakemake.output.cell)
     labelled = read_methods()[cell.method].labels  # easyr1 refuses such a method: it takes no labels
+    prepared = snakemake.input.prepared  # easyr1 refuses methods that need it; record and tensors, in one folder
     engine.train(
         cell,
         data=Path(snakemake.input.data),
@@ -29,6 +30,7 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
         out=record.parent,
         settings=engine.SETTINGS.model_validate(settings),
         **({"label": import_module(LABELS[cell.world]).label} if labelled else {}),
+        **({"prepared": Path(prepared[0]).parent} if prepared else {}),
     )
     complete(record.parent / "adapter", Path(snakemake.input.base), cell)
     keep_none(record.parent / "rollouts.parquet")

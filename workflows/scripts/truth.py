@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from contracts.prepared import RECORD
 from contracts.truth import TruthPlan
 from workflows.lib.dag.recipes import LABELS
 from workflows.lib.job import job
@@ -18,6 +19,7 @@ with job(snakemake.log[0], f"truth {plan.scale}/{plan.state}/s{plan.seed}", snak
         base=Path(snakemake.input.base),
         adapter=Path(snakemake.input.adapter) if snakemake.input.adapter else None,
         data=Path(snakemake.input.data),
+        prepared=tuple(Path(file).parent for file in snakemake.input.prepared if Path(file).name == RECORD),
         label=import_module(LABELS[plan.world]).label if plan.world in LABELS else None,
     )
     measure_truth(task, Path(snakemake.output.report).parent)

@@ -119,6 +119,10 @@ def _words(arms: Sequence[Arm], published: Published) -> Words:
         "Time over GRPO's: same steps, same problems, GRPO = 1; teachers asked: only the steps at which the method's "
         "teachers looked; per token: seconds per sampled token, as answers of different length cost differently.",
         "Brackets there: 95 % intervals over runs; with one seed over its steps, whatever else the machine did then.",
+        "prepare: what was spent before on a model that the method needs, shared out over the steps; cells that share "
+        "the model each count all of it."
+        if any(folder.run and folder.run.prepared for arm in arms for folder in arm.folders)
+        else "",
         "Whole run: steps, loading, validating and saving; response tokens per step; largest memory of the process.",
         _paper(world),
         "Here teachers are asked while lambda is above 0. In the released code RLSD's looks at all 50 steps and CEPO's "

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from methods.base import Method, PrivilegedRollouts, Rollouts, Teacher
 from methods.engines.local.clock import Clock
+from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
 from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.sample import Sampler, roll_out, rollout_sampling
@@ -46,11 +47,11 @@ class Gatherer:
 
     def __init__(
         self, policy: Policy, method: Method, grader: Grader, teachers: AdapterTeachers, size: int,
-        sampler: Sampler = roll_out,
+        sampler: Sampler = roll_out, networks: Networks | None = None,
     ) -> None:  # fmt: skip
-        """``size``: rollouts in one pass; ``sampler`` draws the responses."""
+        """``size``: rollouts in one pass; ``sampler`` draws the responses; ``networks``: prepared for the method."""
         self.policy, self.method, self.grader, self.teachers, self.size = policy, method, grader, teachers, size
-        self.sampler = sampler
+        self.sampler, self.networks = sampler, networks
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
         """Sample ``group_size`` responses to each problem at 0-based ``step``, grade them and ask the teachers."""
@@ -88,6 +89,10 @@ class Gatherer:
                 asked = (wanted, drawn.problems, drawn.prompts, responses)
                 rollouts, sampled = service.ask(*asked, rollouts, seeding.stream(seed, "continuation", step))
                 extra = (extra or 0) + sampled
+        if self.networks is not None:
+            with clock.phase("networks"):
+                told = self.networks.ask(policy, method, contexts, responses, rollouts, self.size)
+                rollouts = replace(rollouts, prepared=told)
         if method.matches_distributions or method.needs_teachers(step):
             with clock.phase("teacher"):
                 asked = (drawn.problems, drawn.visions, drawn.members, responses)

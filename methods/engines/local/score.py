@@ -11,12 +11,11 @@ from torch import Tensor
 from methods.base import Method, Teacher
 from methods.engines.local.passes import autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.teacher_weights import AdapterTeachers
+from methods.engines.local.teacher_weights import AdapterTeachers, frozen
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
 
 
-@torch.no_grad()
 def student_logp(
     policy: Policy, contexts: Sequence[Prompt], responses: Responses, method: Method, size: int
 ) -> Float[Tensor, "B T"]:
@@ -26,7 +25,7 @@ def student_logp(
     the ratio of the first update would not be 1; so does the released trainer (verl/trainer/ray_trainer.py:955-957).
     """
     logp, rows = torch.zeros_like(responses.mask), torch.arange(len(responses.mask), device=policy.device)
-    with autocast(policy, method.score_dtype):
+    with autocast(policy, method.score_dtype), frozen(policy):
         for chunk in chunks(policy, contexts, rows, responses, size):
             logp[chunk.rows, : chunk.mask.shape[1]] = token_logp(policy, chunk, method.temperature)
     return logp

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from contracts.errors import ConfigError, TrainError
 from contracts.files import write_text
+from contracts.prepared import read_prepared
 from contracts.records import Cell, TrainingStep
 from contracts.rollouts import Label
 from methods.base import Method, load_method
@@ -20,13 +21,15 @@ from methods.engines.local import checkpoint
 from methods.engines.local.adapter_folder import save_adapter
 from methods.engines.local.best_adapter import keep_if_best, restore_best
 from methods.engines.local.clock import Clock
-from methods.engines.local.experience import Gatherer
+from methods.engines.local.experience import Drawn, Gatherer
 from methods.engines.local.memory import forget_products, keep_freed_memory
+from methods.engines.local.networks.loading import load_networks
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.redraw import draw_until_mixed
 from methods.engines.local.sample import Sampler, roll_out
 from methods.engines.local.step_record import step_record
+from methods.engines.local.stored_pairs import stored_rollouts
 from methods.engines.local.teacher_weights import AdapterTeachers, update_norm
 from methods.engines.local.update import MiniBatch, Update, credit_loss, distillation_loss, matching_loss, update
 from methods.engines.local.validate import Validator
@@ -53,7 +56,7 @@ class Trainer:
 
     def __init__(self, cell: Cell, method: Method, base: Path, problems: list[Problem], state: Path,
                  settings: SharedSettings, grader: Grader, sampler: Sampler = roll_out,
-                 label: Label | None = None) -> None:  # fmt: skip
+                 label: Label | None = None, prepared: Path | None = None) -> None:  # fmt: skip
         self.cell, self.method, self.state, self.settings, self.label = cell, method, state, settings, label
         self.policy = Policy(base, method, cell.device, settings.dtype, seeding.stream(cell.seed, "init"))
         limit = prompt_limit(method)
@@ -62,7 +65,9 @@ class Trainer:
             list(self.policy.trainable.values()), lr=method.lr, weight_decay=method.weight_decay
         )
         self.teachers = AdapterTeachers(self.policy, {t.weights for t in method.asked_teachers()})
-        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, settings.micro_batch, sampler)
+        self.networks = load_networks(method, prepared, self.policy)
+        size = settings.micro_batch
+        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, size, sampler, self.networks)
 
     def step(self, step: int) -> TrainingStep:
         """Run one rollout step (0-based): make its experience, then its optimizer updates."""
@@ -71,8 +76,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.teachers.start_step(step)
-        rows = step_rows(self.cell.seed, step, method.prompts, len(self.problems))
-        drawn = draw_until_mixed(self.gatherer, self.problems, rows, step, self.cell.seed, clock)
+        drawn = self._drawn(step, clock)
         problems = drawn.problems
         experience = self._labelled(self.gatherer.score(drawn, step, self.cell.seed, clock), problems)
         with clock.phase("update"):
@@ -82,6 +86,15 @@ class Trainer:
             kept, tokenizer = problems[: self.settings.kept_groups], self.policy.processor.tokenizer
             keep(self.state / "rollouts", step, kept, experience, token_values, method, tokenizer)
         return step_record(step, method, experience, updates, lr, update_norm(self.policy), dict(clock.seconds))
+
+    def _drawn(self, step: int, clock: Clock) -> Drawn:
+        """The rollouts of a step: new ones, or pairs that were prepared."""
+        method, seed = self.method, self.cell.seed
+        if method.offline():
+            pairs = None if self.networks is None else self.networks.pairs
+            return stored_rollouts(self.gatherer, pairs, self.problems, step, seed, clock)
+        rows = step_rows(seed, step, method.prompts, len(self.problems))
+        return draw_until_mixed(self.gatherer, self.problems, rows, step, seed, clock)
 
     def _labelled(self, experience: Experience, problems: list[Problem]) -> Experience:
         """Add labels of tokens if the method needs them. Raises ConfigError if this world has none."""
@@ -140,13 +153,14 @@ class Trainer:
 
 def train(
     cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: SharedSettings,
-    sampler: Sampler = roll_out, label: Label | None = None,
+    sampler: Sampler = roll_out, label: Label | None = None, prepared: Path | None = None,
 ) -> None:  # fmt: skip
     """Train ``cell`` on ``data`` from ``base``; writes adapter/, train.jsonl, rollouts.parquet and run.json to ``out``.
 
-    ``sampler`` draws the responses of training and of validation. Checkpoints are in ``out/state/``; a run that was
-    stopped continues from there and ends with the same bits. Raises TrainError (a NaN, a damaged or foreign
-    checkpoint), DataError (missing or broken inputs) and ConfigError (an option that this engine cannot train with).
+    ``sampler`` draws the responses of training and of validation. ``prepared``: folder of the model that was prepared
+    for the method, if it needs one. Checkpoints are in ``out/state/``; a run that was stopped continues from there and
+    ends with the same bits. Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken
+    inputs) and ConfigError (an option that this engine cannot train with).
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()
@@ -158,7 +172,8 @@ def train(
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
         with clock.phase("load"):
-            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler, label)
+            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler, label,
+                              prepared)  # fmt: skip
             validator = Validator(
                 trainer.policy, method, grader, load_problems(validation), settings, cell.seed, sampler
             )
@@ -173,7 +188,8 @@ def train(
         save_adapter(trainer.policy, out / "adapter")
         join(state / "rollouts", out / "rollouts.parquet", method.steps)
     validated = len(validator.problems)
-    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step)
+    cost = read_prepared(prepared).cost if prepared is not None and method.prepared else None
+    record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step, cost)
     write_text(out / "run.json", record.model_dump_json(indent=1))
     (state / "progress.jsonl").replace(out / "train.jsonl")
     shutil.rmtree(state)

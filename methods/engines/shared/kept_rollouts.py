@@ -34,16 +34,16 @@ def keep(
     """
     rollouts, responses = experience.rollouts, experience.responses
     evidence = asked_evidence(method, rollouts, step)
-    rows = []
-    for row in range(len(problems) * method.group_size):
+    rows, owner = [], rollouts.group.tolist()
+    for row in range(sum(place < len(problems) for place in owner)):
         ids = responses.ids(row)
         per_token = token_values[row, : len(ids)].tolist()
         advantage = float(rollouts.advantage[row])
         rows.append(
             {
                 "step": step + 1,
-                "problem": problems[row // method.group_size].id,
-                "member": row % method.group_size,
+                "problem": problems[owner[row]].id,
+                "member": row - owner.index(owner[row]),
                 "correct": bool(rollouts.correct[row]),
                 "advantage": advantage,
                 "truncated": bool(responses.truncated[row]),

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from contracts.paths import ROOT
-from contracts.records import Cell, Run, TrainingStep
+from contracts.records import Cell, PreparedCost, Run, TrainingStep
 from methods.shared import seeding
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "numpy")
@@ -37,11 +37,12 @@ class Started:
 
 def run_record(
     cell: Cell, steps: Sequence[TrainingStep], started: Started, outside: dict[str, float], resumed_at: Sequence[int],
-    accuracy_start: float | None, val_problems: int, adapter_step: int,
+    accuracy_start: float | None, val_problems: int, adapter_step: int, prepared: PreparedCost | None = None,
 ) -> Run:  # fmt: skip
     """Make the record of a finished run.
 
     ``outside``: seconds of phases that belong to no step, by name. ``adapter_step``: 1-based step of the adapter.
+    ``prepared``: what was spent on the model that was prepared for the cell.
     """
     seconds = dict(outside)
     for step in steps:
@@ -66,6 +67,7 @@ def run_record(
         val_accuracy_start=accuracy_start,
         val_problems=val_problems,
         adapter_step=adapter_step,
+        prepared=prepared,
     )
 
 

@@ -37,6 +37,17 @@ def test_a_plan_tells_the_cache_from_work(project: Project):
     assert project.ran() == set()
 
 
+def test_cells_that_need_the_same_model_have_it_prepared_once(fresh: Project):
+    default, progress, grpo = (
+        {job for job in fresh.planned("cell", "--config", f"cell={cell}/s1") if job.startswith("prepare ")}
+        for cell in ("prm/tiny/default", "prm/tiny/progress", "grpo/tiny/default")
+    )
+    (job,) = default
+    assert job.split()[:3] == ["prepare", "step_scorer", "tiny"]
+    assert progress == default
+    assert grpo == set()
+
+
 def test_a_plan_of_a_thousand_cells_makes_nothing(fresh: Project):
     seeds = ",".join(map(str, range(1, 85)))
     chosen = ("experiments=[table2]", "methods=[grpo,opsd,sdpo,rlsd,cepo]", f"seeds=[{seeds}]")

@@ -25,6 +25,7 @@ NOT_DECIDING = {
     "contracts.errors": "kinds and texts of errors: a job that raises one leaves no result",
     "contracts.files": "writes a file completely or not at all; what is written comes from the caller",
     "contracts.paths": "where this checkout lies on the disk",
+    "contracts.prepared": "the plan and the record of a prepared model: names and types; the plan is a part of digests",
     "contracts.progress": "how far a running job is, for the status lines",
     "contracts.reading": "reads a record back as it was written, or raises an error",
     "contracts.records": "names, types and descriptions of fields of result files; values come from the caller",

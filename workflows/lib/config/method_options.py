@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from contracts.errors import ConfigError, nearest
 from contracts.paths import ROOT
@@ -15,6 +16,7 @@ from contracts.records import OptionValue
 
 ROOT_CLASS = ("methods.base", "Method")
 PRESETS = "PRESETS"  # name of a method file's table of presets: preset -> {option: value}
+FLAGS = ("control", "labels", "valued", "tutored", "prepared")  # class variables of ``Method`` that the workflow reads
 KINDS: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 
@@ -57,11 +59,12 @@ class MethodSource:
     labels: bool = False  # needs labels of tokens, which only some worlds have
     valued: bool = False  # needs values of prefixes, which only some engines give
     tutored: bool = False  # needs privileged rollouts, which only some engines give
+    prepared: str = ""  # kind of the model that is trained from the base before it; only some engines use one
 
     @property
     def sampled_needs(self) -> list[str]:
-        """What an engine must sample for it besides rollouts, by the names of the flags of ``Method``."""
-        return [name for name in ("valued", "tutored") if getattr(self, name)]
+        """What an engine must give it besides rollouts, by the names of the flags of ``Method``."""
+        return [name for name in ("valued", "tutored", "prepared") if getattr(self, name)]
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
@@ -84,8 +87,12 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        flags = (_flag(root, module, classes[0], name) for name in ("control", "labels", "valued", "tutored"))
-        method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), *flags)
+        said = {
+            name: _said(root, module, classes[0], name)
+            for name in ("control", "labels", "valued", "tutored", "prepared")
+        }
+        flags = {name: value for name, value in said.items() if value is not None}
+        method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), **flags)
         for preset, values in _preset_table(_parse(root, module)).items():
             for key, value in (method.presets[preset] | values).items():
                 place = f"methods/{path.name}: {PRESETS}.{preset}.{key}"
@@ -176,12 +183,13 @@ def _options(root: Path, module: str, node: ast.ClassDef) -> Iterator[Option]:
             yield _option(field, field.target.id, f"{_parse(root, module).path}:{field.lineno}")
 
 
-def _flag(root: Path, module: str, node: ast.ClassDef, name: str) -> bool:
-    """The class variable ``name``, which the class or one it inherits from sets to True or False."""
+def _said(root: Path, module: str, node: ast.ClassDef, name: str) -> Any:  # noqa: ANN401 - a literal of any type
+    """The literal that the class, or the first one it inherits from, gives its class variable ``name``; else None."""
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == name and _is_class_variable(field):
-            return isinstance(field.value, ast.Constant) and field.value.value is True
-    return any(_flag(root, where, base, name) for where, base in _bases(root, module, node))
+            return field.value.value if isinstance(field.value, ast.Constant) else None
+    said = (_said(root, where, base, name) for where, base in _bases(root, module, node))
+    return next((value for value in said if value is not None), None)
 
 
 def _is_class_variable(field: ast.AnnAssign) -> bool:

@@ -208,6 +208,9 @@ class Estimates(Model):
 
     train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
     evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
+    prepare: dict[Name, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="scale -> minutes of one model that is prepared for methods"
+    )
 
 
 class Config(Model):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from contracts.errors import ConfigError
 from contracts.records import Cell
 from workflows.lib.dag.grid import BASE, Key
+from workflows.lib.dag.prepared_jobs import PreparedJobs
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 
 
@@ -39,6 +40,10 @@ class CellJobs:
         """Input of training: the report that the base model is fit for it, where the config asks for that."""
         checked = self.files.grid.config.check_bases
         return [f"{self.files.base(wildcards.scale, int(wildcards.seed))}/check.json"] if checked else []
+
+    def prepared(self, wildcards: Wildcards) -> list[str]:
+        """Input of training: record and tensors of the model that was prepared for the cell, if it needs one."""
+        return PreparedJobs(self.files).of_cell(self.files.key(wildcards))
 
     def adapter(self, wildcards: Wildcards) -> str | list[str]:
         """Input of evaluation: the trained adapter; the untrained base has none."""

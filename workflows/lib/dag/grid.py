@@ -9,6 +9,7 @@ from itertools import product
 from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
+from contracts.prepared import PreparedPlan
 from contracts.records import Cell, OptionValue
 from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
@@ -171,8 +172,16 @@ class Grid:
     def _cells(self) -> dict[Key, Cell]:
         return {}
 
+    def prepared(self, key: Key) -> PreparedPlan | None:
+        """The model that is to be trained from the base before this cell; None if it needs none."""
+        kind = "" if key.method == BASE else self.methods[key.method].prepared
+        if not kind:
+            return None
+        return self.recipes.prepared(kind, key.scale, key.seed, self._options_of(key.method, key.variant))
+
     def _cell(self, key: Key) -> Cell:
-        config = self.config
+        config, prepared = self.config, self.prepared(key)
+        digests = self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method))
         return Cell(
             world=config.world,
             engine=config.engine,
@@ -183,7 +192,7 @@ class Grid:
             seed=key.seed,
             model_name=config.model_name(key.scale),
             options=self._options_of(key.method, key.variant),
-            digests=self.recipes.cell_digests(key.method, key.scale, key.seed, self._labelled(key.method)),
+            digests=digests | ({} if prepared is None else {"prepared": prepared.digest}),
             control=key.method != BASE and self.methods[key.method].control,
         )
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 from contracts.gradients import UNTRAINED, GradientArm
 from workflows.lib.config.schema import ExperimentArm
 from workflows.lib.dag.grid import DEFAULT, Grid, Key
+from workflows.lib.dag.prepared_jobs import PreparedJobs
 from workflows.lib.dag.recipes import LABELS
 from workflows.lib.dag.result_files import ResultFiles
 
@@ -64,6 +65,11 @@ class PolicyJobs:
         key = self._trained(measurement_of(wildcards))
         return f"{self.files.folder(key)}/adapter" if key else []
 
+    def prepared(self, wildcards: PolicyWildcards) -> list[str]:
+        """Input of a measurement: records and tensors of the models that were prepared for its arms."""
+        arms, jobs = self._arm_keys(wildcards.scale, int(wildcards.seed)), PreparedJobs(self.files)
+        return list(dict.fromkeys(path for key in arms.values() for path in jobs.of_cell(key)))
+
     @property
     def _grid(self) -> Grid:
         return self.files.grid
@@ -93,6 +99,14 @@ class PolicyJobs:
 
     def _arms(self, scale: str, seed: int) -> list[GradientArm]:
         """GRPO first, then every other arm that the experiments name."""
+        return [self._arm(name, key) for name, key in self._arm_keys(scale, seed).items()]
+
+    def _arm(self, name: str, key: Key) -> GradientArm:
+        plan = self._grid.prepared(key)
+        digest = None if plan is None else plan.digest
+        return GradientArm(name=name, method=key.method, options=self._grid.cell(key).options, prepared=digest)
+
+    def _arm_keys(self, scale: str, seed: int) -> dict[str, Key]:
         found = {BASELINE: Key(BASELINE, scale, DEFAULT, seed)}
         for name in self._experiments:
             for number, arm in enumerate(self._asked(name)):
@@ -100,10 +114,7 @@ class PolicyJobs:
                 for method, variant in product(arm.methods or self._everything(), arm.variants):
                     key = self._grid.check_key(Key(method, scale, variant, seed), place, ENGINE)
                     found.setdefault(method if variant == DEFAULT else f"{method}/{variant}", key)
-        return [
-            GradientArm(name=name, method=key.method, options=self._grid.cell(key).options)
-            for name, key in found.items()
-        ]
+        return found
 
     def _everything(self) -> list[str]:
         """What "all methods" means here: those of the config, and every control that this world can have."""

@@ -19,6 +19,7 @@ USERS = {
     "problems",
     "benchmarks",
     "base_model",
+    "prepare",
     "train",
     "gradients",
     "truth",

@@ -12,9 +12,11 @@ from functools import cached_property
 from pathlib import Path
 
 from contracts.paths import ROOT
-from contracts.records import Cell
+from contracts.prepared import PreparedPlan
+from contracts.records import Cell, OptionValue
 from evals.settings import EvalSettings
-from methods.engines.registry import ENGINES, SAMPLERS
+from methods.engines.registry import ENGINES, PREPARED, SAMPLERS
+from methods.shared.prepared import deciding
 from workflows.lib.cache.digest import canonical, code_digest, lock_digest, value_digest
 from workflows.lib.config.schema import MICRO, Config
 from workflows.lib.ready_bases import ReadyBase, ready_bases
@@ -134,6 +136,27 @@ class Recipes:
             "code": code_digest(f"methods.{method}", trainer, *([LABELS[self.config.world]] if labels else [])),
             "engine": value_digest(self._engine_settings()),
         }
+
+    def prepared(self, kind: str, scale: str, seed: int, options: Mapping[str, OptionValue]) -> PreparedPlan:
+        """How the model of a kind is prepared for a method with these options: the local engine trains it."""
+        settings = self.config.engine_settings
+        return PreparedPlan(
+            world=self.config.world,
+            kind=kind,
+            scale=scale,
+            seed=seed,
+            device=self.config.device,
+            dtype=settings.dtype,
+            micro_batch=settings.micro_batch,
+            grade_deadline=settings.grade_deadline,
+            options=deciding(kind, options),
+            digests={
+                "base": self._base_digest(scale, seed),
+                "data": value_digest(self.problems()),
+                "code": code_digest(PREPARED[kind]),
+                "env": self.env,
+            },
+        )
 
     def _base_digest(self, scale: str, seed: int) -> str:
         if (scale, seed) not in self._bases:

@@ -65,7 +65,7 @@ def plan(workflow: Workflow, study: Study) -> list[str]:
     """Lines of the plan. The last one names the GPU-hours; it is empty if no job that will run uses a GPU."""
     config = study.config
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
-    reserved |= {"train": config.resources.train.gpus}
+    reserved |= dict.fromkeys(("prepare", "train"), config.resources.train.gpus)
     reserved |= dict.fromkeys(("gradients", "truth"), config.resources.gradients.gpus)
     reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
     jobs, past = planned_jobs(workflow, study.cells.training_steps, reserved), read_past(Path(study.results))

@@ -21,6 +21,7 @@ from workflows.lib.dag.exhibit_jobs import ExhibitJob
 from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.grid import Grid
 from workflows.lib.dag.missing import MissingNeed, missing
+from workflows.lib.dag.prepared_jobs import PreparedJobs
 from workflows.lib.dag.recipes import Recipes
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 from workflows.lib.dag.tracking_jobs import TrackingJobs
@@ -103,6 +104,11 @@ class Study:
     def cells(self) -> CellJobs:
         """For the rules that train, evaluate and score."""
         return CellJobs(self.files)
+
+    @cached_property
+    def prepared(self) -> PreparedJobs:
+        """For the rule that prepares models for methods."""
+        return PreparedJobs(self.files)
 
     @cached_property
     def gradients(self) -> GradientJobs:

@@ -123,6 +123,9 @@ def _step(step: TrainingStep) -> Iterator[tuple[str, float]]:
 def _run(run: Run) -> Iterator[tuple[str, float]]:
     yield from (("wall_seconds", run.wall_seconds), ("peak_memory_mb", run.peak_memory_mb))
     yield from ((f"seconds/{key}", value) for key, value in run.seconds.items())
+    if run.prepared is not None:
+        spent = run.prepared.model_dump(include={"seconds", "tokens", "networks"})
+        yield from ((f"prepared/{key}", float(value)) for key, value in spent.items())
     if run.val_accuracy_start is not None:
         yield "val_accuracy_start", run.val_accuracy_start
 

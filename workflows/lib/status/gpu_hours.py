@@ -57,7 +57,7 @@ def gpu_hours(jobs: Iterable[Planned], past: Past, stated: StatedTimes) -> GpuHo
 
 def stated_times(config: Config, kinds: Iterable[Kind]) -> StatedTimes:
     """Times of jobs of which none has finished: the config's estimates, else the paper's on as many GPUs as it used."""
-    minutes = {"train": config.estimates.train, "evaluate": config.estimates.evaluate}
+    minutes = config.estimates.model_dump()
     minutes["repeat"] = minutes["evaluate"]
     known = {
         kind: 60 * minutes[kind.rule][scale]

@@ -34,10 +34,12 @@ class WatchedJob:
 
     @property
     def subject(self) -> str:
-        """What the job is about: a cell, a state of the policy, a base model, or a table."""
+        """What the job is about: a cell, a state of the policy, a base model, a prepared model, or a table."""
         w = self.wildcards
         if "state" in w:
             return f"{w['scale']}/{w['state']}/s{w['seed']}"
+        if "kind" in w:
+            return f"{w['kind']}/{w['scale']}/{w['options']}/s{w['seed']}"
         if "seed" in w:
             return f"{w.get('method', 'base')}/{w['scale']}/{w.get('variant', 'default')}/s{w['seed']}"
         return " ".join(w.values())
@@ -155,6 +157,7 @@ class Monitor(logging.Handler):
         paths = {
             "evaluate": cell / "eval" / "progress.json",
             "gradients": self.results / "gradients" / job.subject / "progress.json",
+            "prepare": self.results / "prepared" / job.subject / "progress.json",
             "base_model": self.results / "models" / job.subject / "progress.jsonl",
         }
         record = last_record(paths[job.rule]) if job.rule in paths else None

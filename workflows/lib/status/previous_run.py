@@ -18,7 +18,8 @@ class Kind(NamedTuple):
     """Jobs that take about as long as each other."""
 
     rule: str
-    subject: str = ""  # method/scale of a cell, scale/state of measured gradients, scale of a base model, table's name
+    # method/scale of a cell, kind/scale of a prepared model, scale/state of gradients, scale of a base, table's name
+    subject: str = ""
 
 
 Values = dict[Kind, list[float]]
@@ -42,6 +43,8 @@ def kind_of(rule: str, wildcards: dict[str, str]) -> Kind:
     """The kind of a job with these wildcards."""
     if "state" in wildcards:
         return Kind(rule, f"{wildcards['scale']}/{wildcards['state']}")
+    if "kind" in wildcards:
+        return Kind(rule, f"{wildcards['kind']}/{wildcards['scale']}")
     if "seed" in wildcards:
         return Kind(rule, f"{wildcards.get('method', 'base')}/{wildcards['scale']}")
     if "base" in wildcards:
@@ -102,6 +105,8 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
     for base, scale in _bases(results):
         yield Kind("base_model", scale), _number(_json(base / "base.json").get("seconds"))
         yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
+    for record in _prepared(results):
+        yield Kind("prepare", _subject(results, record)), _all_phases(_json(record))
     for kind in ("gradients", "truth"):
         for line in _text(results / kind / "measurements.jsonl").splitlines():
             report = _fields(line)
@@ -116,6 +121,8 @@ def _packed_times(archive: Path) -> Iterator[tuple[Kind, float | None]]:
 
         for cell, texts in read_texts(archive, TIMED).items():
             subject = "/".join(cell.split("/")[:2])
+            if cost := _fields(texts.get(TIMED[1], "")).get("prepared"):
+                yield Kind("prepare", f"{cost.get('kind')}/{cell.split('/')[1]}"), _number(cost.get("seconds"))
             yield from _cell_times(subject, *(texts.get(file, "") for file in TIMED))
 
 
@@ -133,6 +140,8 @@ def _sizes(results: Path) -> Iterator[tuple[Kind, float]]:
             yield Kind("train", subject), size_of(cell) - answers
     for base, scale in _bases(results):
         yield Kind("base_model", scale), size_of(base / "model")
+    for record in _prepared(results):
+        yield Kind("prepare", _subject(results, record)), size_of(record.parent)
     yield Kind("problems"), size_of(results / "data")
     yield Kind("benchmarks"), size_of(results / "benchmarks")
 
@@ -147,6 +156,22 @@ def _bases(results: Path) -> list[tuple[Path, str]]:
     """Folders of all base models, ``<scale>`` or ``<scale>/s<seed>``, with the scale."""
     reports = sorted(results.glob("models/**/base.json"))
     return [(report.parent, report.relative_to(results / "models").parts[0]) for report in reports]
+
+
+def _prepared(results: Path) -> list[Path]:
+    """Records of all prepared models."""
+    return sorted(results.glob("prepared/*/*/*/s*/prepared.json"))
+
+
+def _all_phases(record: dict[str, Any]) -> float | None:
+    """Seconds of all phases of a record that has some."""
+    phases = record.get("seconds")
+    return sum(phases.values()) if phases else None
+
+
+def _subject(results: Path, record: Path) -> str:
+    """``kind/scale`` of a prepared model."""
+    return "/".join(record.relative_to(results).parts[1:3])
 
 
 def _kind_of_log(name: str) -> Kind:

@@ -36,6 +36,7 @@ from methods.engines.local.gradients.meter import (
     load_adapter,
 )
 from methods.engines.local.memory import forget_products, keep_freed_memory
+from methods.engines.local.networks.loading import networks_of_arms
 from methods.engines.local.policy import Policy
 from methods.engines.shared.problems import load_problems
 from methods.shared import seeding
@@ -53,6 +54,7 @@ class GradientTask:
     adapter: Path | None  # None: untrained
     data: Path  # problems
     label: Label | None  # None: the world has no labels of tokens
+    prepared: tuple[Path, ...] = ()  # folders of the models that were prepared for the arms
 
     @property
     def plan(self) -> GradientPlan:
@@ -162,5 +164,5 @@ def _meter(task: GradientTask) -> GradientMeter:
     policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))
     if task.adapter is not None:
         load_adapter(policy, task.adapter)
-    grader = Grader(plan.grade_deadline)
-    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label)
+    grader, networks = Grader(plan.grade_deadline), networks_of_arms(plan.arms, methods, task.prepared, policy)
+    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label, networks)

@@ -32,6 +32,7 @@ from methods.engines.local.gradients.batch import (
     policy_gradient,
 )
 from methods.engines.local.gradients.shared_teachers import SharedTeachers
+from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
 from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.prompt_length import prompt_length
@@ -83,8 +84,10 @@ class GradientMeter:
     def __init__(
         self, policy: Policy, methods: Mapping[str, Method], problems: Sequence[Problem], grader: Grader,
         settings: GradientSettings, seed: int, label: Label | None = None,
+        networks: Mapping[str, Networks | None] | None = None,
     ) -> None:  # fmt: skip
-        """ConfigError where a method needs labels of tokens and ``label`` is None."""
+        """``networks``: what was prepared, by method. ConfigError where one needs labels and ``label`` is None."""
+        self.networks = networks or {}
         self.policy, self.grader, self.settings, self.seed, self.label = policy, grader, settings, seed, label
         self.methods = on_same_rollouts(methods, settings)
         needing = [name for name, method in self.methods.items() if method.labels]
@@ -117,10 +120,7 @@ class GradientMeter:
     def own_experiences(self, batch: int, problems: list[Problem], experience: Experience) -> dict[str, Experience]:
         """The experience of the 0-based ``batch`` as each method has it, with all that its hooks are given."""
         told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
-        return {
-            name: self._own(method, batch, problems, told.get(name, experience))
-            for name, method in self.methods.items()
-        }
+        return {name: self._own(name, batch, problems, told.get(name, experience)) for name in self.methods}
 
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
         """The gradients of all methods and, last, of the policy gradient."""
@@ -150,15 +150,21 @@ class GradientMeter:
             folded=is_folded(self.policy, self.first.score_dtype),
         )
 
-    def _own(self, method: Method, batch: int, problems: list[Problem], experience: Experience) -> Experience:
-        """The experience with the method's own advantages and, where it asks for them, values of prefixes."""
-        rollouts, responses = experience.rollouts, experience.responses
+    def _own(self, name: str, batch: int, problems: list[Problem], experience: Experience) -> Experience:
+        """The experience with the method's own advantages and what else it asks for: values, prepared networks.
+
+        A method that trains offline is shown these rollouts too: its gradient is that of the pairs among them.
+        """
+        method, rollouts, responses = self.methods[name], experience.rollouts, experience.responses
         rollouts = replace(rollouts, advantage=advantage_of(method, rollouts.reward, responses, rollouts.correct))
         if (wanted := method.prefix_values()) is not None:
             service = ValueService(self.policy, method, self.grader, roll_out, self.settings.sampled_at_once)
             prompts = experience.contexts[:: self.settings.group_size]
             seed = seeding.stream(self.seed, "continuation", batch)
             rollouts, _ = service.ask(wanted, problems, prompts, responses, rollouts, seed)
+        if (networks := self.networks.get(name)) is not None:
+            asked = (self.policy, method, experience.contexts, responses, rollouts, self.settings.micro_batch)
+            rollouts = replace(rollouts, prepared=networks.ask(*asked))
         return replace(experience, rollouts=rollouts)
 
     def _privileged(

@@ -18,6 +18,7 @@ from contracts.truth import ArmFacts, TruthPlan, TruthReport, TruthRollout, writ
 from methods.base import Method, load_method
 from methods.engines.local.gradients.meter import GradientMeter, GradientSettings, load_adapter
 from methods.engines.local.memory import forget_products, keep_freed_memory
+from methods.engines.local.networks.loading import networks_of_arms
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import roll_out
 from methods.engines.local.truth.advantages import TokenAdvantages, chosen_rollouts, token_advantages
@@ -34,6 +35,7 @@ from methods.shared.rewards import Grader
 
 DIGITS = 5  # after the point, of a number in a file
 TESTED = (8, 16)  # rollouts and tokens on which a method's hooks are tested for a leak
+PREPARED_NETWORKS = {"step_scorer": 1, "contrast": 2}  # in a prepared model of a kind
 SAME = 1e-6  # of the largest credit: neighbours that differ by less are equal
 
 
@@ -46,6 +48,7 @@ class TruthTask:
     adapter: Path | None  # None: untrained
     data: Path  # problems
     label: Label | None  # None: the world has no labels of tokens
+    prepared: tuple[Path, ...] = ()  # folders of the models that were prepared for the arms
 
     @property
     def plan(self) -> TruthPlan:
@@ -100,7 +103,8 @@ def _meter(task: TruthTask, plan: TruthPlan, grader: Grader) -> GradientMeter:
     settings = GradientSettings(
         batches=1, **plan.model_dump(include={"prompts", "group_size", "micro_batch", "sampled_at_once"})
     )
-    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label)
+    networks = networks_of_arms(plan.arms, methods, task.prepared, policy)
+    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label, networks)
 
 
 def _credits(meter: GradientMeter, method: Method, experience: Experience, rows: Sequence[int]) -> Float[Tensor, "R T"]:
@@ -118,8 +122,14 @@ def _facts(
         privileged=bool(asked) or method.labels,
         leak=leak(method, slice_rollouts(experience.rollouts, where, length), seed),
         values=_changes(credit, experience.rollouts.mask[torch.tensor(rows, device=credit.device)]),
-        networks=len({teacher.weights for teacher in asked if teacher.weights.source in ("ema", "synced")}),
+        networks=extra_networks(method),
     )
+
+
+def extra_networks(method: Method) -> int:
+    """Sets of weights that it keeps besides the policy's: copies for teachers, and those that were prepared for it."""
+    copies = {teacher.weights for teacher in method.asked_teachers() if teacher.weights.source in ("ema", "synced")}
+    return len(copies) + PREPARED_NETWORKS.get(method.prepared, 0)
 
 
 def _changes(credit: Float[Tensor, "R T"], mask: Float[Tensor, "R T"]) -> float | None:

@@ -19,7 +19,7 @@ SETTINGS = LocalSettings  # the settings that ``train`` takes
 
 def train(
     cell: Cell, data: Path, validation: Path, base: Path, out: Path, settings: LocalSettings,
-    label: Label | None = None,
+    label: Label | None = None, prepared: Path | None = None,
 ) -> None:  # fmt: skip
     """Like ``train.train``, with the same files and errors; vLLM samples the rollouts and the answers of validation."""
     method = load_method(cell.method, dict(cell.options))
@@ -29,4 +29,4 @@ def train(
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")
     longest = method.max_prompt
     with VllmRollouts(base, settings.vllm, settings.dtype, cell.device, method.lora_rank, longest) as sampler:
-        plain.train(cell, data, validation, base, out, settings, sampler, label)
+        plain.train(cell, data, validation, base, out, settings, sampler, label, prepared)

@@ -18,7 +18,7 @@ from methods.engines.local.truth.advantages import all_values, chosen_rollouts, 
 from methods.engines.local.truth.leak import exchanged, leak
 from methods.engines.local.truth.measure import TruthTask, measure_truth
 from methods.engines.local.verify import read_members
-from tests.helpers.method_batches import random_rollouts, with_values
+from tests.helpers.method_batches import random_rollouts, with_services
 from workflows.lib.config.method_options import read_methods
 
 LEAKING = {"opsd", "sdpo", "hdpo"}  # CEPO's paper, Table 1: not leak-free
@@ -27,7 +27,7 @@ LEAKING = {"opsd", "sdpo", "hdpo"}  # CEPO's paper, Table 1: not leak-free
 @pytest.mark.parametrize("name", sorted(read_methods()))
 def test_only_methods_that_match_distributions_leak(name):
     method = load_method(name, {})
-    found = leak(method, with_values(method, random_rollouts(3)), seed=0)
+    found = leak(method, with_services(method, random_rollouts(3)), seed=0)
     assert found is not None
     assert (found > 1e-6) == (name in LEAKING)
 

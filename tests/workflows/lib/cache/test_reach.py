@@ -28,6 +28,8 @@ ENTRIES = {
     "evaluate": ("evals.run",),
     "evaluate with vLLM": ("evals.vllm.run",),
     "measure gradients": (METHOD, "methods.engines.local.gradients.measure", "methods.micro.labels"),
+    "prepare a step scorer": ("methods.engines.local.prepared.step_scorer",),
+    "prepare contrast models": ("methods.engines.local.prepared.contrast",),
     "estimate gradients": ("evals.gradient_estimates",),
     "measure truth": (METHOD, "methods.engines.local.truth.measure", "methods.micro.labels"),
     "estimate truth": ("evals.truth_estimates",),

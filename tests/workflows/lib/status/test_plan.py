@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workflows.lib.status.plan import NO_RECORD, Planned, Room, StatedTimes, duration, plan_lines
-from workflows.lib.status.previous_run import Kind, Past, read_past
+from workflows.lib.status.previous_run import Kind, Past, kind_of, read_past
 
 TWO = Room(jobs=2, gpus=None, disk=5e8)
 TRAIN, OTHER = Kind("train", "cepo/small"), Kind("train", "opsd/large")
@@ -34,6 +34,20 @@ def test_records_are_read_per_method_and_scale(tmp_path: Path):
     assert past.seconds[Kind("score", "cepo/small")] == [2.5, 2.5]
     assert [round(size, -3) for size in past.size[TRAIN]] == [1000.0, 3000.0]
     assert OTHER not in past.seconds
+
+
+def test_prepared_models_are_jobs_of_their_own(tmp_path: Path):
+    folder = tmp_path / "prepared/step_scorer/small/0a1b2c3d/s1"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "head").write_bytes(b"0" * 5000)
+    (folder / "prepared.json").write_text(json.dumps({"seconds": {"collect": 50.0, "fit": 10.0}}))
+    past, kind = read_past(tmp_path), Kind("prepare", "step_scorer/small")
+    assert past.seconds[kind] == [60.0]
+    assert round(past.size[kind][0], -3) == 5000
+    wildcards = {"kind": "step_scorer", "scale": "small", "options": "0a1b2c3d", "seed": "1"}
+    assert kind_of("prepare", wildcards) == kind
+    row = plan_lines([Planned(kind, "run"), Planned(kind, "done")], past, TWO, tmp_path)[1]
+    assert row.split()[:6] == ["prepare", "step", "scorer/small", "1", "0", "1"]
 
 
 def test_broken_records_are_passed_by(tmp_path: Path):

@@ -211,6 +211,16 @@ def test_measured_gradients_are_named_for_their_policy_and_show_their_batches(tm
     assert usual.seconds("gradients", policy | {"state": "base"}) is None
 
 
+def test_prepared_models_show_how_far_they_are(tmp_path: Path):
+    model = {"kind": "contrast", "scale": "small", "options": "0a1b2c3d", "seed": "1"}
+    jobs = {1: WatchedJob("prepare", model)}
+    monitor = Monitor(tmp_path, lambda wildcards: 50, every=0, stream=io.StringIO(), jobs=jobs)
+    monitor.jobs[1].started = 0.0
+    with counting(tmp_path / "prepared/contrast/small/0a1b2c3d/s1/progress.json") as note:
+        note(3, 16)
+        assert "running: prepare contrast/small/0a1b2c3d/s1, 3 of 16" in monitor.lines(10.0)[1]
+
+
 def test_the_thread_prints_and_stops(tmp_path: Path):
     class Dag:
         def needrun_jobs(self) -> list[object]:

@@ -1,0 +1,93 @@
+"""Train a process reward model from automatic labels.
+
+Labels: Math-Shepherd (arXiv:2312.08935), section 3: a line is as good as what the base makes of it. ``hard``: 1 if one
+of the continuations is right; ``soft``: the share of right ones. The loss is the cross-entropy of the score.
+
+Departures: the base itself completes, and an adapter on it is trained, not another model; the prompt is scored too,
+because advantages of progress need the value before the first line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, pad
+
+from contracts.errors import DataError
+from contracts.prepared import PreparedPlan
+from methods.engines.local.networks.step_scores import StepScores
+from methods.engines.local.passes import Chunk
+from methods.engines.local.prepared.job import Prepared, Workshop, finish, workshop
+from methods.engines.shared.responses import Responses
+from methods.engines.shared.run_record import Started
+from methods.shared.discrimination import auroc
+
+
+def prepare(plan: PreparedPlan, base: Path, data: Path, out: Path) -> None:
+    """Leave ``prepared.json`` and the network in ``out``. DataError for broken inputs or rollouts without lines."""
+    started = Started.now()
+    with workshop(plan, base, data, out, int(plan.options["prepared_continuations"])) as shop:
+        finish(shop, _trained(shop), out, started)
+
+
+def labels(values: dict[str, Tensor], hard: bool, width: int) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """The label of the prefix before each token, and 1 where there is one: before the first, and after known tokens.
+
+    ``values``: shares of right continuations in the layout of ``Rollouts.values``; ``width``: T.
+    """
+    share = pad(values["prefix"], (1, 0))[:, :width]
+    there = pad(values["known"].float(), (1, 0))[:, :width]
+    share[:, 0], there[:, 0] = values["start"], 1.0
+    return ((share > 0).float() if hard else share) * there, there
+
+
+def _trained(shop: Workshop) -> Prepared:
+    responses, values = shop.collected.responses, shop.collected.values
+    if not bool(values["known"].any()):
+        raise DataError("prepared model", "no response has a second line to score", "use a base that writes lines")
+    wanted, there = labels(values, shop.plan.options["prepared_labels"] == "hard", responses.mask.shape[1])
+    head = torch.nn.Linear(shop.policy.head.in_features, 1).to(shop.policy.device)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
+
+    def loss(chunk: Chunk) -> Float[Tensor, "b T"]:
+        logits = head(chunk.hidden.float())[..., 0]
+        return binary_cross_entropy_with_logits(
+            logits, wanted[chunk.rows, : logits.shape[1]], reduction="none"
+        )  # fmt: skip
+
+    with shop.clock.phase("fit"):
+        updates = shop.fitter.fit(shop.learned, loss, there, shop.fitting(), list(head.parameters()))
+        scores = StepScores(shop.fitter.adapter(), head.weight.detach(), head.bias.detach())
+        shop.fitter.restart()
+    with shop.clock.phase("measure"):
+        quality = _quality(shop, scores, wanted, there.bool())
+    examples = int(there[shop.learned].sum())
+    return Prepared(scores, {"scorer": examples}, {"scorer": updates}, quality)
+
+
+def _quality(
+    shop: Workshop, scores: StepScores, wanted: Float[Tensor, "B T"], there: Bool[Tensor, "B T"]
+) -> dict[str, float]:
+    """How well the scores tell the labels of held-out problems: accuracy, AUROC, and what a constant would get."""
+    rows, responses = shop.held_out, shop.collected.responses
+    part = Responses(**{name: getattr(responses, name)[rows] for name in vars(responses)})
+    contexts = [context for context in shop.fitter.contexts(rows) if context is not None]
+    told = scores.scores(shop.policy, contexts, part, shop.collector.method.score_dtype, shop.plan.micro_batch)
+    found = pad(told["prefix"], (1, 0))[:, : part.mask.shape[1]]
+    found[:, 0] = told["start"]
+    marked = there[rows]
+    score, label = found[marked], wanted[rows][marked]
+    right = label >= 0.5
+    share = float(right.float().mean())
+    quality = {
+        "prefixes": float(marked.sum()),
+        "accuracy": float(((score >= 0.5) == right).float().mean()),
+        "accuracy_of_a_constant": max(share, 1 - share),
+        "brier": float((score - label).square().mean()),
+    }
+    area = auroc(score, right)
+    return quality | ({} if area is None else {"auroc": area})
