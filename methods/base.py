@@ -21,7 +21,7 @@ from methods.shared.credit import token_credit, uniform_credit
 from methods.shared.limits import check_limits
 
 if TYPE_CHECKING:
-    from methods.shared.references import Choose
+    from methods.shared.chooser import Choose
 
 # Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code does for every method it runs
 # (github.com/ahmedheakl/CEPO @7a9655d). A method's own table adds to this one.

@@ -14,8 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Rollouts, Teacher, TokenCredit
+from methods.shared.chooser import Choose
 from methods.shared.credit import shuffled
-from methods.shared.references import Choose, other_problem, right_answer, right_rollout, wrong_answer, wrong_rollout
+from methods.shared.references import other_problem, right_answer, right_rollout, wrong_answer, wrong_rollout
 
 PRESETS = {
     "released": {

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal
 
 from numpy.random import Generator
 
@@ -39,16 +39,6 @@ class Reference:
 
     text: str | None = None
     tokens: tuple[int, ...] | None = None
-
-
-class Choose(Protocol):
-    """A function that picks what a teacher is shown. Those of the paper and the released code follow."""
-
-    def __call__(
-        self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
-    ) -> list[Reference | None]:
-        """Return one reference per member, or None. ``others``: right answers of the other problems of this step."""
-        ...
 
 
 def right_answer(
