@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import DataError
 from contracts.paths import ROOT
-from contracts.records import TrainingStep
+from contracts.records import PreparedCost, Run, TrainingStep
 from evals.analysis.cells import read_arms
 from evals.analysis.tables.table3 import write
 from evals.analysis.timing import timing
@@ -98,6 +98,22 @@ def test_timing_by_hand(tmp_path: Path) -> None:
     assert found.over["per token"].value == pytest.approx(2 * 9 / 6)
     assert found.over["teachers asked"].low is None  # one step only
     assert timing(theirs, theirs).over == {}
+
+
+def test_what_was_prepared_counts_in_every_step_and_in_the_run(tmp_path: Path) -> None:
+    grpo, prm = (write_cell(tmp_path, name) for name in ("grpo", "prm"))
+    for cell in (grpo, prm):
+        rewrite(cell, {1: {"rollout": 2.0}, 2: {"rollout": 2.0}})
+    cost = PreparedCost(kind="step_scorer", digest="d", seconds=8.0, tokens=100, networks=1)
+    run = Run.model_validate_json((prm / "run.json").read_text())
+    (prm / "run.json").write_text(run.model_copy(update={"prepared": cost}).model_dump_json())
+    ours, theirs = (next(arm for arm in read_arms([grpo, prm]) if arm.method == name) for name in ("prm", "grpo"))
+    found = timing(ours, theirs)
+    assert found.phases == {"rollout": 2.0, "prepare": 4.0}
+    assert found.over["all steps"].value == pytest.approx(12 / 4)
+    assert found.minutes == pytest.approx((sum(run.seconds.values()) + 8) / 60)
+    text = texts(write([grpo, prm], PUBLISHED, tmp_path / "out"))["md"]
+    assert "what was spent before on a model that the method needs" in text
 
 
 def test_the_paper_stands_beside_its_scale_as_another_world(tmp_path: Path) -> None:
