@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from contracts.records import OptionValue
 from evals.benchmarks import BENCHMARKS
@@ -12,16 +12,11 @@ from evals.vllm.settings import Evaluation
 from methods.engines.easyr1.settings import EasyR1Settings
 from methods.engines.local.vllm.settings import LocalSettings
 from methods.micro.settings import MicroSettings
+from workflows.lib.config.measuring import GradientSection, TruthSection
+from workflows.lib.config.strict_model import Model, Name
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
 Options = dict[str, OptionValue]
 MICRO = "micro://"  # base models that this project builds itself
-
-
-class Model(BaseModel):
-    """Strict base: an unknown key or a wrong type is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ScaleSettings(Model):
@@ -126,38 +121,6 @@ class Experiment(Model):
         if not self.arms and not self.gradients and not self.truth:
             raise ValueError("name 'arms' to train, or 'gradients' or 'truth' to measure")
         return self
-
-
-class GradientSection(Model):
-    """How gradients are measured: section ``gradients`` of the config."""
-
-    batches: int = Field(default=32, ge=2, description="batches of fresh rollouts at each state, K")
-    prompts: int = Field(default=8, ge=1, description="problems of a batch")
-    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
-    states: list[Name] = Field(
-        default=["base"],
-        min_length=1,
-        description="policies: 'base' is untrained, any other is a variant of GRPO, at the end of its training",
-    )
-    micro_batch: int | None = Field(
-        default=None, ge=1, description="rollouts in one forward and backward pass; null: that of engine_settings"
-    )
-    sampled_at_once: int = Field(default=64, ge=1, description="rollouts that are sampled side by side")
-    dimension: int = Field(
-        default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
-    )
-
-
-class TruthSection(Model):
-    """How the advantages of tokens are measured: section ``truth`` of the config."""
-
-    prompts: int = Field(default=12, ge=1, description="problems; a right and a wrong rollout of each are measured")
-    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
-    continuations: int = Field(
-        default=32, ge=4, multiple_of=2, description="responses sampled from each prefix of a measured rollout"
-    )
-    sampled_at_once: int = Field(default=256, ge=1, description="rollouts that are sampled side by side")
-    states: list[Name] = Field(default=["base"], min_length=1, description="policies, as in section gradients")
 
 
 class Progress(Model):
