@@ -11,7 +11,6 @@ from contracts.gradients import UNTRAINED, GradientArm
 from workflows.lib.config.schema import ExperimentArm
 from workflows.lib.dag.grid import DEFAULT, Grid, Key
 from workflows.lib.dag.prepared_jobs import PreparedJobs
-from workflows.lib.dag.recipes import LABELS
 from workflows.lib.dag.result_files import ResultFiles
 
 BASELINE = "grpo"  # whose rollouts all arms share, what they are compared with, and whose training leads to the states
@@ -119,9 +118,8 @@ class PolicyJobs:
     def _everything(self) -> list[str]:
         """What "all methods" means here: those of the config, and every control that this world can have."""
         grid = self._grid
-        controls = [name for name, method in grid.methods.items() if method.control]
-        able = [name for name in controls if not grid.methods[name].labels or grid.config.world in LABELS]
-        return list(dict.fromkeys([*grid.rivals, *able]))
+        controls = grid.with_labels([name for name, method in grid.methods.items() if method.control], ENGINE)
+        return list(dict.fromkeys([*grid.rivals, *controls]))
 
     def _digests(self, measurement: Measurement, arms: Sequence[GradientArm], module: str) -> dict[str, str]:
         """Digests of what decides a measurement by ``module`` besides the arms' options and its settings."""
