@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
 
 from contracts.errors import ConfigError, nearest
 from contracts.prepared import PreparedPlan
@@ -24,24 +23,8 @@ from methods.shared.limits import (
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, ExperimentArm, Variant
+from workflows.lib.dag.cell_key import BASE, DEFAULT, Key
 from workflows.lib.dag.recipes import LABELS, Recipes
-
-BASE = "base"  # the untrained model, as a method
-DEFAULT = "default"
-
-
-class Key(NamedTuple):
-    """The name of a cell. It is also its folder and the wildcards of its rules."""
-
-    method: str
-    scale: str
-    variant: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """``method/scale/variant/s<seed>``."""
-        return f"{self.method}/{self.scale}/{self.variant}/s{self.seed}"
 
 
 @dataclass(frozen=True)
