@@ -72,7 +72,8 @@ help:
 	@echo "  YES=1             consent to the GPU-hours that a run of the paper world takes"
 	@echo "  PROFILE=slurm     on a cluster"
 	@echo
-	@echo "Experiments: $(subst $(comma), ,$(EVERYTHING))" | fold -s -w 98
+	@echo "Experiments:"
+	@echo "  $(subst $(comma), ,$(EVERYTHING))" | fold -s -w 98
 	@echo "make $(firstword $(ALIASES)) is short for make run EXPERIMENT=$(firstword $(ALIASES)); so are the other names."
 
 comma := ,

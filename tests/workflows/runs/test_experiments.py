@@ -19,6 +19,7 @@ MADE = {
     "controls": {"table_controls", "table_credit"},
     "audit": {"table_audit", "table_credit"},
     "tuning": {"table_tuning"},
+    "budgets": {"table_budgets"},
     "noise": {"table_noise"},
     "gradients": {"table_gradients", "figure_gradient_signal"},
     "truth": {"table_truth", "figure_truth"},
@@ -51,7 +52,7 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
 def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(fresh: Project):
     planned = plan_of(fresh.root, "gradients")
     assert {job for job in planned if job.startswith(("table_", "figure_"))} == MADE["gradients"]
-    states = ("base", "default", "steps=20")
+    states = ("base", "default", "steps=8")
     measured = {f"gradients {scale} {state} 1" for scale in ("small", "large") for state in states}
     assert measured | {"gradient_estimates", "track"} <= planned
     trained = {f"train grpo {scale} {variant} 1" for scale in ("small", "large") for variant in states[1:]}
