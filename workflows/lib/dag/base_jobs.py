@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from contracts.errors import ConfigError
 from contracts.paths import ROOT
-from workflows.lib.dag.grid import BASE, DEFAULT, Key, known
+from workflows.lib.dag.grid import BASE, DEFAULT
+from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 
 

@@ -16,7 +16,7 @@ from evals.analysis.registry import TRAINED_ONLY, Cells
 from evals.analysis.tables import TABLES
 from workflows.lib.config.schema import Experiment
 from workflows.lib.dag.gradient_jobs import GradientJobs
-from workflows.lib.dag.grid import Key, known
+from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
 from workflows.lib.dag.truth_jobs import TruthJobs
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from contracts.errors import ConfigError, nearest
+from contracts.errors import ConfigError
 from contracts.prepared import PreparedPlan
 from contracts.records import Cell, OptionValue
 from evals.analysis.display import listed
@@ -23,8 +23,11 @@ from methods.shared.limits import (
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
 from workflows.lib.config.schema import Config, Experiment, ExperimentArm, Variant
-from workflows.lib.dag.cell_key import BASE, DEFAULT, Key
+from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.recipes import LABELS, Recipes
+
+BASE = "base"  # the untrained model, as a method
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -281,11 +284,3 @@ class Grid:
 def _same_options(one: Variant, other: Variant) -> bool:
     """Whether two variants are for the same methods and set the same options, to whatever values."""
     return set(one.methods) == set(other.methods) and one.set.keys() == other.set.keys()
-
-
-def known(name: str, names: Mapping[str, object], kind: str, place: str, hint: str = "") -> str:
-    """Return ``name`` if it is one of ``names``. ConfigError names all of them, and the nearest, otherwise."""
-    if name not in names:
-        cause = f"no {kind} '{name}'; there is {', '.join(sorted(names)) or 'none'}{hint}"
-        raise ConfigError(place, cause, nearest(name, list(names)))
-    return name

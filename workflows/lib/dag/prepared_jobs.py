@@ -9,7 +9,8 @@ from typing import Protocol
 from contracts.errors import ConfigError
 from contracts.prepared import PreparedPlan
 from methods.shared.prepared import KINDS
-from workflows.lib.dag.grid import DEFAULT, Key, known
+from workflows.lib.dag.grid import DEFAULT
+from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from contracts.errors import DataError
 from contracts.files import replacing_folder, write_text
 from contracts.paths import ROOT
 from contracts.prepared import MODEL, RECORD, PreparedPlan, PreparedReport
@@ -43,7 +44,7 @@ class Prepared:
     quality: dict[str, float]
 
 
-class Workshop:
+class Preparation:
     """The base model, its rollouts, and what trains on them."""
 
     def __init__(self, plan: PreparedPlan, collector: Collector, collected: Collected, clock: Clock) -> None:
@@ -62,7 +63,7 @@ class Workshop:
 
 
 @contextmanager
-def workshop(plan: PreparedPlan, base: Path, data: Path, out: Path, continuations: int) -> Iterator[Workshop]:
+def preparation(plan: PreparedPlan, base: Path, data: Path, out: Path, continuations: int) -> Iterator[Preparation]:
     """Load the base and let it answer problems; from each end of a line ``continuations`` times more.
 
     A run that was stopped goes on in ``out/state``. Raises DataError for missing or broken inputs.
@@ -77,20 +78,23 @@ def workshop(plan: PreparedPlan, base: Path, data: Path, out: Path, continuation
             seed = seeding.stream(plan.seed, "init")
             policy = Policy(base, base_method(plan), plan.device, plan.dtype, seed)
             collector = Collector(plan, policy, load_problems(data), grader)
+        if len(collector.rows) < HELD_OUT:
+            cause = f"{len(collector.rows)} training problems are short enough, and one in {HELD_OUT} is held out"
+            raise DataError(str(data), cause, f"it takes at least {HELD_OUT}")
         collected = collector.collect(state, continuations, note)
         clock.seconds["collect"] = collected.seconds
-        yield Workshop(plan, collector, collected, clock)
+        yield Preparation(plan, collector, collected, clock)
 
 
-def finish(shop: Workshop, made: Prepared, out: Path, started: Started) -> None:
+def finish(prep: Preparation, made: Prepared, out: Path, started: Started) -> None:
     """Write the model and ``prepared.json`` to ``out``, and remove the state."""
     with replacing_folder(out / MODEL) as temporary:
         made.model.save(temporary)
         check_finite(temporary, "the prepared model")
-    collected, (sha, dirty) = shop.collected, git_state(ROOT)
+    collected, (sha, dirty) = prep.collected, git_state(ROOT)
     report = PreparedReport(
-        plan=shop.plan,
-        digest=shop.plan.digest,
+        plan=prep.plan,
+        digest=prep.plan.digest,
         problems=len(collected.problems),
         rollouts=len(collected.correct),
         right=float(collected.correct.float().mean()),
@@ -103,11 +107,11 @@ def finish(shop: Workshop, made: Prepared, out: Path, started: Started) -> None:
         git_sha=sha,
         git_dirty=dirty,
         versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        machine=machine(shop.plan.device),
+        machine=machine(prep.plan.device),
         threads=torch.get_num_threads(),
         started=started.utc,
         wall_seconds=time.perf_counter() - started.counter,
-        seconds=dict(shop.clock.seconds),
+        seconds=dict(prep.clock.seconds),
         peak_memory_mb=peak_memory_mb(),
     )
     write_text(out / RECORD, report.model_dump_json(indent=1))

@@ -20,7 +20,7 @@ from contracts.errors import DataError
 from contracts.prepared import PreparedPlan
 from methods.engines.local.networks.step_scores import StepScores
 from methods.engines.local.passes import Chunk
-from methods.engines.local.prepared.job import Prepared, Workshop, finish, workshop
+from methods.engines.local.prepared.job import Preparation, Prepared, finish, preparation
 from methods.engines.shared.responses import Responses
 from methods.engines.shared.run_record import Started
 from methods.shared.discrimination import auroc
@@ -29,8 +29,8 @@ from methods.shared.discrimination import auroc
 def prepare(plan: PreparedPlan, base: Path, data: Path, out: Path) -> None:
     """Leave ``prepared.json`` and the network in ``out``. DataError for broken inputs or rollouts without lines."""
     started = Started.now()
-    with workshop(plan, base, data, out, int(plan.options["prepared_continuations"])) as shop:
-        finish(shop, _trained(shop), out, started)
+    with preparation(plan, base, data, out, int(plan.options["prepared_continuations"])) as prep:
+        finish(prep, _trained(prep), out, started)
 
 
 def labels(values: dict[str, Tensor], hard: bool, width: int) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
@@ -44,39 +44,37 @@ def labels(values: dict[str, Tensor], hard: bool, width: int) -> tuple[Float[Ten
     return ((share > 0).float() if hard else share) * there, there
 
 
-def _trained(shop: Workshop) -> Prepared:
-    responses, values = shop.collected.responses, shop.collected.values
+def _trained(prep: Preparation) -> Prepared:
+    responses, values = prep.collected.responses, prep.collected.values
     if not bool(values["known"].any()):
         raise DataError("prepared model", "no response has a second line to score", "use a base that writes lines")
-    wanted, there = labels(values, shop.plan.options["prepared_labels"] == "hard", responses.mask.shape[1])
-    head = torch.nn.Linear(shop.policy.head.in_features, 1).to(shop.policy.device)
+    wanted, there = labels(values, prep.plan.options["prepared_labels"] == "hard", responses.mask.shape[1])
+    head = torch.nn.Linear(prep.policy.head.in_features, 1).to(prep.policy.device)
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.zeros_(head.bias)
 
     def loss(chunk: Chunk) -> Float[Tensor, "b T"]:
         logits = head(chunk.hidden.float())[..., 0]
-        return binary_cross_entropy_with_logits(
-            logits, wanted[chunk.rows, : logits.shape[1]], reduction="none"
-        )  # fmt: skip
+        return binary_cross_entropy_with_logits(logits, wanted[chunk.rows, : logits.shape[1]], reduction="none")
 
-    with shop.clock.phase("fit"):
-        updates = shop.fitter.fit(shop.learned, loss, there, shop.fitting(), list(head.parameters()))
-        scores = StepScores(shop.fitter.adapter(), head.weight.detach(), head.bias.detach())
-        shop.fitter.restart()
-    with shop.clock.phase("measure"):
-        quality = _quality(shop, scores, wanted, there.bool())
-    examples = int(there[shop.learned].sum())
+    with prep.clock.phase("fit"):
+        updates = prep.fitter.fit(prep.learned, loss, there, prep.fitting(), list(head.parameters()))
+        scores = StepScores(prep.fitter.adapter(), head.weight.detach(), head.bias.detach())
+        prep.fitter.restart()
+    with prep.clock.phase("measure"):
+        quality = _quality(prep, scores, wanted, there.bool())
+    examples = int(there[prep.learned].sum())
     return Prepared(scores, {"scorer": examples}, {"scorer": updates}, quality)
 
 
 def _quality(
-    shop: Workshop, scores: StepScores, wanted: Float[Tensor, "B T"], there: Bool[Tensor, "B T"]
+    prep: Preparation, scores: StepScores, wanted: Float[Tensor, "B T"], there: Bool[Tensor, "B T"]
 ) -> dict[str, float]:
     """How well the scores tell the labels of held-out problems: accuracy, AUROC, and what a constant would get."""
-    rows, responses = shop.held_out, shop.collected.responses
+    rows, responses = prep.held_out, prep.collected.responses
     part = Responses(**{name: getattr(responses, name)[rows] for name in vars(responses)})
-    contexts = [context for context in shop.fitter.contexts(rows) if context is not None]
-    told = scores.scores(shop.policy, contexts, part, shop.collector.method.score_dtype, shop.plan.micro_batch)
+    contexts = [context for context in prep.fitter.contexts(rows) if context is not None]
+    told = scores.scores(prep.policy, contexts, part, prep.collector.method.score_dtype, prep.plan.micro_batch)
     found = pad(told["prefix"], (1, 0))[:, : part.mask.shape[1]]
     found[:, 0] = told["start"]
     marked = there[rows]
