@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from methods.micro.settings import BaseTraining, MicroSettings
+from tests.helpers.kept_graders import kept_processes
 
 torch.set_num_threads(1)
 # A busy machine is no reason for a test to fail: properties are about values, not about time.
@@ -17,6 +19,30 @@ settings.load_profile("no clock")
 
 UNTRAINED = BaseTraining(vision_steps=0, steps=0)
 TINY = MicroSettings(train=64, validation=16, test=16, training={"small": UNTRAINED, "large": UNTRAINED})
+
+# Files whose tests take long, the longest first; those that share a run of Snakemake are neighbours. A process starts
+# with its first test and is given others' tests from the end, so that what is left at last is short.
+LONG = (
+    *("workflows/runs/test_reruns", "workflows/runs/test_bad_input", "workflows/runs/test_planning"),
+    *("workflows/runs/test_experiments", "workflows/runs/test_fetch", "workflows/lib/publish/test_rebuild"),
+    *("methods/engines/local/test_local_train", "methods/engines/local/test_services", "evals/test_eval_run"),
+    *("evals/test_eval_traps", "methods/engines/shared/test_kept_rollouts", "methods/test_switches"),
+    *("workflows/lib/cache/test_reach", "methods/shared/test_rewards", "methods/micro/test_micro_checks"),
+    *("methods/engines/local/test_gradients", "evals/analysis/tables/test_credit_table"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of LONG in front; the order within a file stays."""
+    place = {Path(__file__).parent / f"{name}.py": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(scope="module")
+def kept_graders() -> Iterator[None]:
+    """For files that train many cells: the processes of their graders are started once."""
+    with kept_processes():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from contracts.paths import ROOT
+from tests.conftest import LONG
 
 PACKAGES = ("cepo_bench", "contracts", "methods", "evals", "workflows")
 MODULES, LINES, FUNCTION = 25, 300, 60  # at most: modules in a folder, lines of a file, lines of a function
@@ -101,3 +102,7 @@ def _functions(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{path.relative_to(ROOT)}:{node.lineno}", node.end_lineno - node.lineno + 1
+
+
+def test_the_files_that_run_first_exist():
+    assert not [name for name in LONG if not (ROOT / "tests" / f"{name}.py").exists()]

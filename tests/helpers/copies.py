@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.paths import ROOT
-from tests.helpers.snakemake_server import run_snakemake
+from tests.helpers.snakemake_server import FORKED, run_snakemake
 
 COPIED = ["Snakefile", "workflows", "contracts", "methods", "evals", "envs", "results/published"]
 OPTIONS = ["--workflow-profile", "workflows/profiles/local", "--cores", "4"]
 CONFIG = ["--configfile", "workflows/configs/smoke.yaml"]
-STAND_IN = """
+STAND_IN = f"""
+{FORKED}
 from pathlib import Path
 
 name = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])

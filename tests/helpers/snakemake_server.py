@@ -3,11 +3,15 @@
 Only Snakemake and what it needs are imported before the fork: itself, its plugins, and the libraries that it imports
 only when it reads a workflow. This project's modules are imported after it, from the
 folder that the call names, so every call sees its own copy of the project, as a new process would.
+
+Scripts of jobs that contain the line :data:`FORKED` run in a fork too, since what they need is imported already. All
+other scripts run as they do everywhere, in a new Python.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import importlib
 import json
@@ -15,14 +19,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 OWN = ("workflows", "contracts", "methods", "evals", "tests")  # packages that no call may find imported already
+FORKED = "# runs in a fork of Snakemake's process"  # a line of scripts that import nothing of this project
 # Libraries that Snakemake or the workflow imports late, in every call.
 LIBRARIES = (
     *("docutils.core", "filelock", "jsonschema", "nbformat", "numpy", "pydantic", "pygments.formatters", "requests"),
-    *("smart_open", "snakemake.report", "snakemake.storage", "statistics", "yaml", "yte"),
+    *("smart_open", "snakemake.report", "snakemake.storage", "statistics", "yaml", "yte", "difflib", "graphlib"),
+    *("jaxtyping", "numpy.typing", "rich.live", "rich.terminal_theme", "safetensors.numpy"),
 )
 
 
@@ -80,9 +87,51 @@ def _become(call: dict[str, str]) -> None:
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
     sys.argv = ["snakemake", *call["arguments"]]
     sys.path[0] = call["folder"]  # in place of this file's folder
+    sys.dont_write_bytecode = False  # a copy of the project is read by many calls, and by copies of it
+    _fork_scripts()
     if Path("sitecustomize.py").exists():
         sys.modules.pop("sitecustomize", None)
         import sitecustomize  # noqa: F401 - a new process would import it at its start
+
+
+def _fork_scripts() -> None:
+    """Let Snakemake run a script with the line FORKED in a fork of this process."""
+    from snakemake.benchmark import benchmarked
+    from snakemake.script import PythonScript
+
+    start = PythonScript.execute_script
+
+    def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
+        source = Path(fname).read_text()
+        if FORKED not in source.splitlines():
+            return start(script, fname, edit)
+        child = os.fork()
+        if child == 0:
+            os._exit(_run(source, fname))
+        measured = benchmarked(child, script.bench_record) if script.bench_record else contextlib.nullcontext()
+        with measured:
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:  # as Snakemake's shell() says it
+            command = f"set -euo pipefail;  {sys.executable} {fname}"
+            raise subprocess.CalledProcessError(status, command)
+        return None
+
+    PythonScript.execute_script = execute_script
+
+
+def _run(source: str, name: str) -> int:
+    """Run a script as the main module, with output streams that no thread of the parent holds; returns its status."""
+    with open(1, "w", closefd=False) as sys.stdout, open(2, "w", closefd=False) as sys.stderr:
+        try:
+            exec(compile(source, name, "exec"), {"__name__": "__main__", "__file__": name})  # noqa: S102 - our own text
+        except SystemExit as end:
+            if not isinstance(end.code, int | None):
+                print(end.code, file=sys.stderr)
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

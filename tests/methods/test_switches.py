@@ -23,6 +23,7 @@ from methods.engines.shared.problems import load_problems
 from methods.engines.shared.responses import Responses
 from methods.engines.shared.settings import SharedSettings
 
+pytestmark = pytest.mark.usefixtures("kept_graders")
 OPTIONS = {"reward": "accuracy_format", "lr": 1e-2, "steps": 2, "prompts": 4, "group_size": 4, "max_response": 16}
 OPTIONS |= {"minibatch_prompts": 2, "warmup_steps": 0, "temperature": 1.0}
 SETTINGS = SharedSettings(checkpoint_every=2, validate_every=1, validation_problems=4)

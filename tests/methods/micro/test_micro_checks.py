@@ -29,6 +29,7 @@ from methods.micro.measures.oracle_ratio import oracle_ratio
 from methods.micro.settings import MicroSettings
 from methods.shared.references import Member
 
+pytestmark = pytest.mark.usefixtures("kept_graders")
 FAIR = {"dynamath": 0.3, "logicvista": 0.5, "wemath": 0.5, "mathvision": 0.3, "mmmu": 0.6}
 
 

@@ -27,10 +27,10 @@ REAL = ["fetch.py", "hub_problems.py", "hub_benchmarks.py", "base_model.py"]  # 
 MADE = ["data/train.parquet", "data/test.parquet", "benchmarks/mathvision.parquet", "models/small/base.json"]
 
 
-@pytest.fixture
-def hub(tmp_path: Path, micro_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with one model, problems in Geo3k's schema, and 304 items of MathVision-mini."""
-    root = tmp_path / "hub"
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory, micro_data: Path) -> Path:
+    """Files of a hub, not to be changed: one model, problems in Geo3k's schema, and 304 items of MathVision-mini."""
+    root = tmp_path_factory.mktemp("hub")
     model, geo, vision = root / "models" / MODEL, root / "datasets" / GEO / "data", root / "datasets" / VISION / "data"
     for folder in (model, geo, vision):
         folder.mkdir(parents=True)
@@ -46,7 +46,13 @@ def hub(tmp_path: Path, micro_data: Path, monkeypatch: pytest.MonkeyPatch) -> It
         table = pa.Table.from_pylist(rows[part::2], schema=FEATURES["mathvision"].arrow_schema)
         pq.write_table(table, vision / f"testmini-0000{part}-of-00002.parquet")
     pq.write_table(table, vision / "test-00000-of-00001.parquet")
-    with serve(root) as hub:
+    return root
+
+
+@pytest.fixture
+def hub(repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that serves a copy of those files."""
+    with serve(shutil.copytree(repositories, tmp_path / "hub")) as hub:
         monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         yield hub
@@ -109,9 +115,13 @@ def test_fetch_once_then_offline(project: Project, hub: Hub, monkeypatch: pytest
     assert "Missing" not in paper(project, "-n")[1]
 
 
-def fetch(lock: Path, revision: str | None = None, repo: str = MODEL) -> str:
-    """What fetching the model in a process of its own says: the hub's address is read when its library is imported."""
+def fetch(lock: Path, revision: str | None = None, repo: str = MODEL, first: str = "") -> str:
+    """What fetching the model in a process of its own says: the hub's address is read when its library is imported.
+
+    ``first``: Python that the process runs before anything else.
+    """
     code = f"""
+{first}
 from pathlib import Path
 from workflows.lib.hub import fetch
 from contracts.errors import DataError
@@ -183,7 +193,8 @@ def test_mistakes_are_one_line(hub: Hub, tmp_path: Path, repo: str, revision: st
 def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_ENDPOINT", nobody())
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    said = fetch(tmp_path / "x.lock.json", "1" * 40)
+    at_once = "import time; time.sleep = lambda seconds: None"  # the library waits 23 s in all between its tries
+    said = fetch(tmp_path / "x.lock.json", "1" * 40, first=at_once)
     assert re.search(r"^owner/model@1{40} \(scales.small\): cannot be fetched \(.*\); check the network", said)
 
 

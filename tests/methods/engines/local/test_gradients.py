@@ -35,6 +35,7 @@ from methods.shared.rewards import Grader
 from methods.shared.surrogate import token_weights
 from tests.helpers.method_batches import random_rollouts
 
+pytestmark = pytest.mark.usefixtures("kept_graders")
 OPTIONS = {"max_response": 16}
 NAMES = ("grpo", "rlsd", "cepo", "cepo_lam1", "opsd", "sdpo", "oracle", "anti_oracle", "entropy")
 ARMS = {"cepo_lam1": ("cepo", OPTIONS | {"lam": 1.0})}  # a combination of GRPO's and CEPO's credit

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -38,6 +40,8 @@ OPTIONS = {"reward": "accuracy_format"} | SMALL
 SETTINGS = SharedSettings(checkpoint_every=2, validate_every=2, validation_problems=4)
 METHODS = ["grpo", "rlsd", "cepo", "opsd", "sdpo"]
 
+pytestmark = pytest.mark.usefixtures("kept_graders")
+
 
 def make_cell(method: str, **options) -> Cell:
     return Cell(
@@ -55,6 +59,23 @@ def make_cell(method: str, **options) -> Cell:
 def run(cell: Cell, base: Path, data: Path, out: Path) -> dict[str, torch.Tensor]:
     """Train and return the adapter's tensors."""
     train(cell, data / "train.parquet", data / "validation.parquet", base, out, SETTINGS)
+    return adapter_of(out)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base, micro_data, tmp_path_factory) -> Callable[[str], Path]:
+    """The folder of a method's finished cell, not to be changed; each method is trained once for all tests."""
+
+    @cache
+    def folder(method: str) -> Path:
+        out = tmp_path_factory.mktemp(method)
+        run(make_cell(method), tiny_base, micro_data, out)
+        return out
+
+    return folder
+
+
+def adapter_of(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "adapter" / "adapter_model.safetensors")
 
 
@@ -77,34 +98,33 @@ def test_training_without_an_adapter_is_refused_at_once(rollouts: str, tmp_path:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_cell_leaves_its_contract_files(method, tiny_base, micro_data, tmp_path):
-    adapter = run(make_cell(method), tiny_base, micro_data, tmp_path)
-    assert any(v.abs().max() > 0 for k, v in adapter.items() if "lora_B" in k)
-    steps = [TrainingStep.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+def test_a_cell_leaves_its_contract_files(method, trained):
+    out = trained(method)
+    assert any(v.abs().max() > 0 for k, v in adapter_of(out).items() if "lora_B" in k)
+    steps = [TrainingStep.model_validate_json(line) for line in (out / "train.jsonl").read_text().splitlines()]
     assert [s.step for s in steps] == [1, 2, 3, 4, 5]
     assert [s.val_accuracy is not None for s in steps] == [False, True, False, True, True]
     assert {"rollout", "verify", "update"} <= steps[0].seconds.keys()
-    record = Run.model_validate_json((tmp_path / "run.json").read_text())
+    record = Run.model_validate_json((out / "run.json").read_text())
     assert record.cell == f"{method}/small/default/s1"
     assert record.resumed_at == []
-    assert not (tmp_path / "state").exists()
+    assert not (out / "state").exists()
 
 
-def test_adapter_loads_with_peft_alone(tiny_base, micro_data, tmp_path):
-    adapter = run(make_cell("opsd"), tiny_base, micro_data, tmp_path)
-    model = PeftModel.from_pretrained(load_base(tiny_base, "float32"), tmp_path / "adapter")
+def test_adapter_loads_with_peft_alone(tiny_base, trained):
+    adapter, folder = adapter_of(trained("opsd")), trained("opsd") / "adapter"
+    model = PeftModel.from_pretrained(load_base(tiny_base, "float32"), folder)
     loaded = {k.replace(".default", ""): v for k, v in model.state_dict().items() if "lora_" in k}
     assert same_bits(adapter, loaded)
-    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    config = json.loads((folder / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (16, 32, 0.0)
     assert not any("visual" in name for name in adapter)
 
 
-def test_the_same_cell_gives_the_same_bits(tiny_base, micro_data, tmp_path):
-    first = run(make_cell("cepo"), tiny_base, micro_data, tmp_path / "a")
-    second = run(make_cell("cepo"), tiny_base, micro_data, tmp_path / "b")
-    assert same_bits(first, second)
-    assert decisive(tmp_path / "a" / "train.jsonl") == decisive(tmp_path / "b" / "train.jsonl")
+def test_the_same_cell_gives_the_same_bits(trained, tiny_base, micro_data, tmp_path):
+    second = run(make_cell("cepo"), tiny_base, micro_data, tmp_path)
+    assert same_bits(adapter_of(trained("cepo")), second)
+    assert decisive(trained("cepo") / "train.jsonl") == decisive(tmp_path / "train.jsonl")
 
 
 KILLED = """
@@ -122,10 +142,8 @@ train(Cell.model_validate_json(cell), Path(data) / "train.parquet", Path(data) /
 
 
 @pytest.mark.parametrize("method", ["cepo", "sdpo"])  # sdpo's ema teacher has weights of its own to bring back
-def test_killed_and_started_again_ends_with_the_same_bits(method, tiny_base, micro_data, tmp_path):
-    cell = make_cell(method)
-    unbroken = run(cell, tiny_base, micro_data, tmp_path / "unbroken")
-    out = tmp_path / "killed"
+def test_killed_and_started_again_ends_with_the_same_bits(method, trained, tiny_base, micro_data, tmp_path):
+    cell, unbroken, out = make_cell(method), trained(method), tmp_path / "killed"
     arguments = [cell.model_dump_json(), SETTINGS.model_dump_json(), str(micro_data), str(tiny_base), str(out)]
     process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"})
     lines = out / "state" / "progress.jsonl"
@@ -137,9 +155,9 @@ def test_killed_and_started_again_ends_with_the_same_bits(method, tiny_base, mic
     process.send_signal(signal.SIGKILL)
     process.wait()
     resumed = run(cell, tiny_base, micro_data, out)
-    assert same_bits(resumed, unbroken)
-    assert decisive(out / "train.jsonl") == decisive(tmp_path / "unbroken" / "train.jsonl")
-    assert read_rollouts(out / "rollouts.parquet") == read_rollouts(tmp_path / "unbroken" / "rollouts.parquet")
+    assert same_bits(resumed, adapter_of(unbroken))
+    assert decisive(out / "train.jsonl") == decisive(unbroken / "train.jsonl")
+    assert read_rollouts(out / "rollouts.parquet") == read_rollouts(unbroken / "rollouts.parquet")
     assert Run.model_validate_json((out / "run.json").read_text()).resumed_at[0] in (2, 4)
 
 

@@ -23,7 +23,8 @@ from methods.shared.references import Member
 from methods.shared.rewards import Grader
 from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, run
 
-VALUED = {"vineppo": {"continuations": 2}, "spo": {"continuations": 2, "cut_interval": 2}}
+pytestmark = pytest.mark.usefixtures("kept_graders")
+VALUED = {"vineppo": {"continuations": 2}, "spo": {"continuations": 2, "cut_interval": 4}}
 
 
 def responses(*rows: tuple[int, ...], owner: list[int]) -> Responses:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from methods.engines.local.train import train
 from methods.engines.shared.settings import SharedSettings
 from tests.methods.engines.local.test_local_train import SETTINGS, make_cell, same_bits
 
+pytestmark = pytest.mark.usefixtures("kept_graders")
+
 
 def trained(cell: Cell, base: Path, data: Path, out: Path, kept_groups: int = 2) -> list[Rollout]:
     settings = SharedSettings(**SETTINGS.model_dump() | {"kept_groups": kept_groups})
@@ -25,14 +29,25 @@ def trained(cell: Cell, base: Path, data: Path, out: Path, kept_groups: int = 2)
     return read_rollouts(out / "rollouts.parquet")
 
 
+@pytest.fixture(scope="module")
+def rows_of(tiny_base, micro_data, tmp_path_factory) -> Callable[[str], list[Rollout]]:
+    """What a method keeps; each is trained once for all tests. RLSD and CEPO weigh tokens in their first 3 steps."""
+
+    @cache
+    def rows(method: str) -> list[Rollout]:
+        options = {"lam": 0.5, "decay_steps": 3} if method in ("rlsd", "cepo") else {}
+        return trained(make_cell(method, **options), tiny_base, micro_data, tmp_path_factory.mktemp(method))
+
+    return rows
+
+
 def test_the_model_of_a_row_has_the_columns_of_the_file():
     assert list(Rollout.model_fields) == SCHEMA.names
 
 
 @pytest.mark.parametrize("method", ["grpo", "rlsd", "cepo", "opsd", "sdpo"])
-def test_every_method_leaves_what_its_tokens_got(method, tiny_base, micro_data, tmp_path):
-    rows = trained(make_cell(method, lam=0.5, decay_steps=3) if method in ("rlsd", "cepo") else make_cell(method),
-                   tiny_base, micro_data, tmp_path)  # fmt: skip
+def test_every_method_leaves_what_its_tokens_got(method, rows_of, micro_data):
+    rows = rows_of(method)
     assert [r.step for r in rows] == [step for step in range(1, 6) for _ in range(8)]  # 2 groups of 4
     assert [r.member for r in rows[:8]] == [0, 1, 2, 3, 0, 1, 2, 3]
     ids = set(pq.read_table(micro_data / "train.parquet", columns=["id"])["id"].to_pylist())
@@ -51,8 +66,9 @@ def test_every_method_leaves_what_its_tokens_got(method, tiny_base, micro_data, 
             assert row.advantage != 0
 
 
-def test_grpo_gives_every_token_the_advantage_of_its_rollout(tiny_base, micro_data, tmp_path):
-    for row in trained(make_cell("grpo"), tiny_base, micro_data, tmp_path):
+def test_grpo_gives_every_token_the_advantage_of_its_rollout(rows_of):
+    assert rows_of("grpo")
+    for row in rows_of("grpo"):
         assert row.credit == [row.advantage] * len(row.tokens)
 
 
