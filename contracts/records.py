@@ -84,7 +84,12 @@ class TrainingStep(Record):
     seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update, keep")
     tokens: int = Field(description="response tokens of the rollouts that this step trains on")
     extra_tokens: int | None = Field(
-        None, description="response tokens sampled besides: groups drawn again and continuations of prefixes"
+        None,
+        description="response tokens sampled besides, such as groups drawn again or continuations of prefixes",
+    )
+    teacher_tokens: int | None = Field(None, description="response tokens that teachers have read at this step")
+    privileged: int | None = Field(
+        None, description="privileged rollouts that were right, for methods that learn from them"
     )
     val_accuracy: float | None = Field(None, description="accuracy on validation problems after this step, sampled")
 

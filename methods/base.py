@@ -10,7 +10,6 @@ the paper's values. The class implements one hook: ``credit`` (token advantages 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -22,9 +21,7 @@ from methods.shared.credit import token_credit, uniform_credit
 from methods.shared.limits import check_limits
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
-
-    from methods.shared.references import Member, Reference
+    from methods.shared.chooser import Choose
 
 # Presets: ``paper`` is the defaults; ``released`` is what CEPO's released code does for every method it runs
 # (github.com/ahmedheakl/CEPO @7a9655d). A method's own table adds to this one.
@@ -44,16 +41,6 @@ PRESETS = {
         "validation_top_p": 0.95,
     },
 }
-
-
-class Choose(Protocol):
-    """A function that picks what a teacher is shown. Those of the paper and the released code: shared/references.py."""
-
-    def __call__(
-        self, members: Sequence[Member], truth: str, rng: Generator, others: Sequence[str] = ()
-    ) -> list[Reference | None]:
-        """Return one reference per member, or None. ``others``: right answers of the other problems of this step."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -93,6 +80,23 @@ class PrefixValues:
     continuations: int  # responses sampled from each prefix, and from each problem's prompt
 
 
+class MarkGroups(Protocol):
+    """Picks the problems for which a method wants privileged rollouts."""
+
+    def __call__(self, batch: Rollouts) -> Bool[Tensor, " N"]:
+        """True at the problem whose index in ``batch.group`` is n; ``batch.group`` holds 0, ..., N - 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class PrivilegedRollouts:
+    """Rollouts that are sampled by a teacher, which is shown a reference; the student learns from the right ones."""
+
+    teacher: Teacher  # what it is shown is what ``choose`` picks for the first member of the group
+    mark: MarkGroups
+    copies: int  # rollouts sampled for each problem that is marked
+
+
 @dataclass(frozen=True)
 class Rollouts:
     """What a hook is given: the B rollouts of one step, or for ``loss`` some of them. Padding is 0 in every field."""
@@ -128,6 +132,7 @@ class Method:
     control: ClassVar[bool] = False  # True: a control, which does not count among "all methods"
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
+    tutored: ClassVar[bool] = False  # True: asks for ``privileged_rollouts``, which only some engines can give
     prepared: ClassVar[str] = ""  # kind of the model that is trained from the base first; methods/shared/prepared.py
 
     lr: float = 1e-6  # peak learning rate of AdamW
@@ -182,6 +187,15 @@ class Method:
         """Values of prefixes that this method needs in ``Rollouts.values``; they cost rollouts of their own."""
         return None
 
+    def privileged_rollouts(self) -> PrivilegedRollouts | None:
+        """Rollouts of a teacher that this method learns from by ``distil``; they cost rollouts of their own."""
+        return None
+
+    def asked_teachers(self) -> list[Teacher]:
+        """Every teacher of this method: those that read its rollouts, and the one that samples privileged ones."""
+        sampling = self.privileged_rollouts()
+        return [*self.teachers().values(), *([sampling.teacher] if sampling else [])]
+
     def draws(self) -> int:
         """How often a step may draw further problems in place of groups that are all right or all wrong; 1: never."""
         return 1
@@ -202,6 +216,15 @@ class Method:
         self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
     ) -> Float[Tensor, "B T"]:
         """Return the loss of each token in nats; 0 on padding. The gradient flows through the student's logits only."""
+        raise NotImplementedError
+
+    def distil(
+        self, student_logits: Float[Tensor, "B T V"], teacher_logits: Float[Tensor, "B T V"], batch: Rollouts
+    ) -> Float[Tensor, "B T"]:
+        """Return the loss of each token of privileged rollouts, in nats; 0 on padding. The engine takes its mean.
+
+        It is added to the loss on the student's own rollouts; the gradient flows through the student's logits only.
+        """
         raise NotImplementedError
 
     @property

@@ -13,7 +13,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.base import Choose, Rollouts, Teacher, TokenCredit
+from methods.base import Rollouts, Teacher, TokenCredit
+from methods.shared.chooser import Choose
 from methods.shared.credit import shuffled
 from methods.shared.references import other_problem, right_answer, right_rollout, wrong_answer, wrong_rollout
 

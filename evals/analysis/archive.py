@@ -2,10 +2,10 @@
 
 An archive holds neither models nor responses. ``answers.parquet`` has one row per question and one column per
 evaluation, each answer in five bits. ``records.parquet`` (:mod:`evals.analysis.cell_texts`) holds the text files of
-every cell; the numbers of measured gradients lie in ``gradients/`` as they are. :func:`pack` makes them from
-``results/<world>``; :func:`unpack` writes cell folders again, with ``eval/answers.parquet`` in the place of
-``samples.parquet``. Everything that reads cells reads these too: ``make rebuild`` makes all tables and figures from an
-archive (:mod:`workflows.lib.publish.rebuild`).
+every cell; the numbers of measured gradients and advantages lie in ``gradients/`` and ``truth/`` as they are.
+:func:`pack` makes them from ``results/<world>``; :func:`unpack` writes cell folders again, with
+``eval/answers.parquet`` in the place of ``samples.parquet``. Everything that reads cells reads these too: ``make
+rebuild`` makes all tables and figures from an archive (:mod:`workflows.lib.publish.rebuild`).
 
     python -m evals.analysis.archive results/micro results/reference/micro
 """
@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts import truth
 from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing, write_text
 from contracts.gradients import ESTIMATES, MEASUREMENTS
@@ -31,6 +32,10 @@ from evals.analysis.gradient_results import FOLDER
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
 QUESTION = ["benchmark", "id", "cluster", "question_hash"]
 BITS = ["correct", "parsed", "truncated", SECOND]  # in an answer's number, from the lowest bit
+MEASURED = (  # files of measurements that are carried as they are
+    *(Path(FOLDER, name) for name in (ESTIMATES, MEASUREMENTS)),
+    *(Path(truth.FOLDER, name) for name in (truth.ESTIMATES, truth.MEASUREMENTS, truth.SHOWN)),
+)
 READ_TWICE = len(BITS)  # the next bit: the answer has a second reading
 
 
@@ -54,15 +59,14 @@ def pack(results: Path, out: Path) -> list[Path]:
     return [
         _write(pa.Table.from_pylist(texts), out / RECORDS),
         _write(pa.Table.from_pandas(table.astype("UInt8").reset_index(), preserve_index=False), out / ANSWERS),
-        *carry_gradients(results, out),
+        *carry_measured(results, out),
     ]
 
 
-def carry_gradients(results: Path, out: Path) -> list[Path]:
-    """Copy the numbers of measured gradients below ``results`` to the folder ``out``; none where none were measured."""
-    files = [results / FOLDER / name for name in (ESTIMATES, MEASUREMENTS)]
-    found = [file for file in files if file.exists()]
-    return [write_text(out / FOLDER / file.name, file.read_text(encoding="utf-8")) for file in found]
+def carry_measured(results: Path, out: Path) -> list[Path]:
+    """Copy the numbers of measured gradients and advantages below ``results`` to ``out``; none where there are none."""
+    found = [results / file for file in MEASURED if (results / file).exists()]
+    return [write_text(out / file.relative_to(results), file.read_text(encoding="utf-8")) for file in found]
 
 
 def unpack(archive: Path, results: Path) -> list[Path]:
@@ -77,7 +81,7 @@ def unpack(archive: Path, results: Path) -> list[Path]:
             str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
         ) from None
     cells = unpack_texts(archive, results)
-    carry_gradients(archive, results)
+    carry_measured(archive, results)
     for name in answers.columns.drop(QUESTION):
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,19 @@ FOLDER = "gradients"  # beside the folders of tables and figures
 LEVEL = 0.95
 RATIOS = ("snr", "samples")  # quantities that are positive
 Key = tuple[str, str, str, str, str | None]  # scale, state, quantity, arm, the arm it is compared with
+
+
+class NumberLine(Protocol):
+    """A number of one seed, with its interval where that is known."""
+
+    @property
+    def quantity(self) -> str: ...  # noqa: D102
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ def read_measured(results: Path) -> MeasuredGradients:
     )
 
 
-def over_seeds(lines: Sequence[GradientLine]) -> GradientNumber | None:
+def over_seeds(lines: Sequence[NumberLine]) -> GradientNumber | None:
     """Mean over seeds with Student's interval over them; with one seed, the interval over its batches.
 
     Seeds are what is repeated. Each seed's number also holds the chance of its batches, so the interval over seeds

@@ -29,6 +29,7 @@ class Table:
     reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of tables, where it is
     others: tuple[str, ...] = ()  # names of further files that it writes
     reads_bases: bool = False  # also reads what was measured of its cells' base models
+    reads_truth: bool = False  # also reads the folder ``truth`` beside that of its files
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -47,3 +48,4 @@ class Figure:
     pages: tuple[str, ...] = ()  # names of pictures that are also written as a web page, .html
     reads_gradients: bool = False  # also reads the folder ``gradients`` beside that of figures
     reads_bases: bool = False  # also reads what was measured of its cells' base models
+    reads_truth: bool = False  # also reads the folder ``truth`` beside that of its files

@@ -41,6 +41,12 @@ def group_mix(correct: Bool[Tensor, " B"], group: Int[Tensor, " B"]) -> dict[str
     return {name: share.double().mean().item() for name, share in shares.items()}
 
 
+def all_wrong_groups(correct: Bool[Tensor, " B"], group: Int[Tensor, " B"]) -> Bool[Tensor, " N"]:
+    """True at each group, numbered 0 to N - 1 in ``group``, in which no rollout is right."""
+    size = torch.bincount(group).double()
+    return _group_sum(correct.double(), group, size) == 0
+
+
 def _group_sum(
     values: Float[Tensor, " B"], member: Int[Tensor, " B"], size: Float[Tensor, " N"]
 ) -> Float[Tensor, " N"]:

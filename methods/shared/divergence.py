@@ -89,6 +89,14 @@ def top_k_and_tail(
     return _bucketed(student, ids), _bucketed(teacher, ids)
 
 
+def only_top(logits: Float[Tensor, "*N V"], k: int) -> Float[Tensor, "*N V"]:
+    """The logits of the ``k`` likeliest tokens and -inf elsewhere: softmax renormalises them. ``k`` >= V: all."""
+    if k >= logits.shape[-1]:
+        return logits
+    kept = logits.topk(k, dim=-1)
+    return torch.full_like(logits, float("-inf")).scatter(-1, kept.indices, kept.values)
+
+
 def log_probs(logits: Float[Tensor, "*N V"], tau: float) -> Float[Tensor, "*N V"]:
     """float32 (or wider) log-probs at temperature ``tau``."""
     logits = logits if logits.dtype == torch.float64 else logits.float()

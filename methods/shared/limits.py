@@ -38,6 +38,8 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "cut_interval": (1, math.inf),
     "cut_probability": (0, 1),
     "max_draws": (1, math.inf),
+    "privileged_copies": (1, math.inf),
+    "distil_weight": (0, math.inf),
     "wrong_reward": (-math.inf, 0.999),  # below the reward of a right answer, 1
     "overlong_share": (0, 1),
     "overlong_penalty": (0, math.inf),
@@ -64,6 +66,7 @@ ENGINE_LACKS: dict[str, dict[str, str]] = {  # engine -> flags of methods that i
     "easyr1": {
         "labels": "labels of tokens, easyr1 has none",
         "valued": "values of prefixes, which easyr1 does not sample",
+        "tutored": "privileged rollouts, which easyr1 does not sample",
         "prepared": "a model prepared from the base, which easyr1 does not train",
     }
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 STREAMS = (
     "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "prepare",
+    "privileged", "truth",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from methods.engines.local.experience import Gatherer, graded, look_at, student_
 from methods.engines.local.passes import chunks
 from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import AdapterTeachers
-from methods.engines.local.update import credit_loss, matching_loss, update
+from methods.engines.local.update import MiniBatch, credit_loss, matching_loss, update
 from methods.engines.local.verify import read_members
 from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import Problem
@@ -88,7 +88,7 @@ def one_step(
         active = rows
         if method.matches_distributions:
             active = rows[torch.stack(list(rollouts.has.values())).any(0)[rows]]
-        done.append(update(policy, method, plain, contexts, responses, rows, active, loss, ALL_AT_ONCE))
+        done.append(update(policy, method, plain, MiniBatch(contexts, responses, rows, active, loss), ALL_AT_ONCE))
         result |= {f"gradient_{i}/{n}": p.grad.flatten().clone() for n, p in policy.trainable.items()}
     for name in CLIPS if "credit" in result else ():
         result[name] = torch.tensor([one.clipped[name] for one in done], dtype=torch.float64)

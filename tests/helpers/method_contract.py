@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 
-from methods.base import Method, Rollouts
+from methods.base import Method, Rollouts, Teacher
 from methods.shared.references import Reference
 from tests.helpers.method_batches import ALL_RIGHT, ALL_WRONG, MIXED, TOKENS, pad, random_rollouts, take, with_services
 
@@ -17,8 +20,10 @@ def check_contract(method: Method) -> None:
     check_teachers(method)
     for seed in range(5):
         batch = with_services(method, random_rollouts(seed))
+        if method.privileged_rollouts() is not None:
+            check_privileged(method, batch)
         if method.matches_distributions:
-            check_loss(method, batch)
+            check_loss(method.loss, batch)
         else:
             for step in STEPS:
                 check_credit(method, batch, step)
@@ -29,10 +34,15 @@ def check_teachers(method: Method) -> None:
     if not method.teachers():
         assert not any(method.needs_teachers(step) for step in STEPS)
     for teacher in method.teachers().values():
-        for members in (MIXED, ALL_RIGHT, ALL_WRONG):
-            chosen = teacher.choose(members, "5", np.random.default_rng(0), ["5", "7"])
-            assert len(chosen) == len(members)
-            assert all(r is None or isinstance(r, Reference) for r in chosen)
+        check_chooser(teacher)
+
+
+def check_chooser(teacher: Teacher) -> None:
+    """One reference or None per member, whatever the group is like."""
+    for members in (MIXED, ALL_RIGHT, ALL_WRONG):
+        chosen = teacher.choose(members, "5", np.random.default_rng(0), ["5", "7"])
+        assert len(chosen) == len(members)
+        assert all(r is None or isinstance(r, Reference) for r in chosen)
 
 
 def check_credit(method: Method, batch: Rollouts, step: int) -> None:
@@ -51,12 +61,23 @@ def check_credit(method: Method, batch: Rollouts, step: int) -> None:
     assert torch.equal(method.credit(take(batch, order), step), credit[order])
 
 
-def check_loss(method: Method, batch: Rollouts) -> None:
+def check_privileged(method: Method, batch: Rollouts) -> None:
+    """The flag is set, each problem is marked or not, the teacher picks like any, and ``distil`` is a loss."""
+    wanted = method.privileged_rollouts()
+    assert wanted is not None
+    assert method.tutored
+    marked = wanted.mark(batch)
+    assert (marked.dtype, len(marked)) == (torch.bool, len(batch.group.unique()))
+    check_chooser(wanted.teacher)
+    check_loss(method.distil, batch)
+
+
+def check_loss(loss_of: Callable[[Tensor, Tensor, Rollouts], Tensor], batch: Rollouts) -> None:
     """Padding gets 0; rollouts are independent; the gradient reaches the student's logits and not the teacher's."""
     g = torch.Generator().manual_seed(batch.seed)
     student = torch.randn(*batch.mask.shape, TOKENS, generator=g, requires_grad=True)
     teacher = torch.randn(*batch.mask.shape, TOKENS, generator=g, requires_grad=True)
-    loss = method.loss(student, teacher, batch)
+    loss = loss_of(student, teacher, batch)
     assert loss.shape == batch.mask.shape
     assert (loss[batch.mask == 0] == 0).all()
     loss.sum().backward()
@@ -65,4 +86,4 @@ def check_loss(method: Method, batch: Rollouts) -> None:
     assert student.grad.abs().sum() > 0
     assert teacher.grad is None
     rows = torch.tensor([3, 1])
-    torch.testing.assert_close(method.loss(student[rows], teacher[rows], take(batch, rows)), loss[rows])
+    torch.testing.assert_close(loss_of(student[rows], teacher[rows], take(batch, rows)), loss[rows])

@@ -14,6 +14,7 @@ from contracts.paths import ROOT
 from contracts.prepared import PreparedReport
 from contracts.records import Cell, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine, Rollout
+from contracts.truth import TruthLine, TruthReport, TruthRollout
 from evals.analysis.claims.judged import JudgedClaims
 from evals.analysis.claims.records import Claims
 from workflows.lib.config.schema import Config, Experiment
@@ -31,6 +32,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdicts": JudgedClaims,  # tables/claims.json
     "gradients": GradientLine,  # a line of gradients/estimates.jsonl
     "measurement": GradientReport,  # a line of gradients/measurements.jsonl, and gradients.json
+    "truth": TruthLine,  # a line of truth/estimates.jsonl
+    "truth_report": TruthReport,  # a line of truth/measurements.jsonl, and truth.json
+    "truth_rollout": TruthRollout,  # a line of rollouts.jsonl of a measurement, and of truth/shown.jsonl
     "prepared": PreparedReport,  # prepared.json
     "scores": Scores,  # eval/scores.json
 }

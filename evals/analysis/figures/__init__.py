@@ -13,5 +13,6 @@ FIGURES: dict[str, Figure] = {
     "gradient_signal": Figure(
         module="gradient_signal", files=("gradient_signal",), cells="none", reads=(), reads_gradients=True
     ),
+    "truth": Figure(module="truth", files=("truth",), cells="none", reads=(), reads_truth=True),
     "teacher_knowledge": Figure(module="teacher_knowledge", files=("teacher_knowledge",), reads_bases=True),
 }

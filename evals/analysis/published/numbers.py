@@ -71,7 +71,7 @@ class Sourced(Record):
     """Fields that every file has: a title, a unit, and the sources to which its numbers refer."""
 
     title: str
-    unit: Literal["percent", "minutes"]
+    unit: Literal["percent", "minutes", "ticks"]
     sources: dict[str, PublishedSource]
 
     def source_names(self) -> set[str]:
@@ -118,6 +118,31 @@ class Table2(Sourced):
         return self
 
 
+class SystemTicks(Record):
+    """One row of Table 1: what the paper says that a system has; None where we do not know the tick."""
+
+    method: str
+    source: str
+    privileged: bool | None = None
+    leak_free: bool | None = None
+    contrastive: bool | None = None
+    no_auxiliary: bool | None = None
+
+
+class Table1(Sourced):
+    """The paper's comparison of systems by ticks."""
+
+    rows: list[SystemTicks]
+
+    def source_names(self) -> set[str]:
+        """Sources of the rows."""
+        return {row.source for row in self.rows}
+
+    def row(self, method: str) -> SystemTicks | None:
+        """The row of a method; None if the paper has none."""
+        return next((row for row in self.rows if row.method == method), None)
+
+
 class Exhibit(Sourced):
     """Any other table or figure: named series of points."""
 
@@ -136,6 +161,7 @@ class Exhibit(Sourced):
 class Published(Record):
     """All of ``results/published``."""
 
+    table1: Table1
     table2: Table2
     table3: Exhibit
     table4: Exhibit
@@ -161,5 +187,7 @@ def _load(model: type[S], path: Path) -> S:
 
 def load(folder: Path) -> Published:
     """Read every file of ``results/published``; DataError naming the file and field that is wrong."""
-    exhibits = {name: _load(Exhibit, folder / f"{name}.yaml") for name in Published.model_fields if name != "table2"}
-    return Published(table2=_load(Table2, folder / "table2.yaml"), **exhibits)
+    own = ("table1", "table2")
+    exhibits = {name: _load(Exhibit, folder / f"{name}.yaml") for name in Published.model_fields if name not in own}
+    systems, main = _load(Table1, folder / "table1.yaml"), _load(Table2, folder / "table2.yaml")
+    return Published(table1=systems, table2=main, **exhibits)

@@ -48,6 +48,7 @@ FIGURES = {
     "figure3": "Figure 3: average accuracy over lambda, its decay and the clip of weights.",
     "figure4": "Figure 4: shares of tokens with evidence for, without, and against the right answer over training.",
     "gradient_signal": "Gradients: rollouts each method needs where GRPO needs one, and where its gradient points.",
+    "truth": "What each token of a response did to the probability of a right answer, and what methods gave to it.",
     "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
 }
 SECTIONS = (
@@ -55,6 +56,9 @@ SECTIONS = (
     ReportSection("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
     ReportSection("gradients", "Gradients", "Signal, noise and direction of every method's gradient on the same "
             "rollouts, measured without training.", ("gradients",), ("gradient_signal",), "gradients"),
+    ReportSection("truth", "Credit and truth", "Every method's credit beside the measured advantage of every token of "
+            "the same rollouts.", ("truth",), ("truth",), "truth"),
+    ReportSection("systems", "Systems", "What every system uses, leaks, costs and gains.", ("table1",), (), "table1"),
     ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
     ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
     ReportSection("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
@@ -72,7 +76,7 @@ SECTIONS = (
 
 def build(results: Path) -> str:
     """The whole page for ``results/<world>``; DataError if that is no results folder."""
-    if not any((results / name).is_dir() for name in ("tables", "figures", "cells", "gradients")):
+    if not any((results / name).is_dir() for name in ("tables", "figures", "cells", "gradients", "truth")):
         raise DataError(str(results), "holds no tables, figures or cells", "name a folder like results/micro")
     sections = [*SECTIONS, *_others(results)]
     with _with_cells(results) as unpacked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evals.analysis.registry import Table
 
 TABLES: dict[str, Table] = {
+    "table1": Table(reads_gradients=True, reads_truth=True),
     "table2": Table(others=("table2_main.tex",)),
     "bases": Table(),
     "table3": Table(),
@@ -20,6 +21,7 @@ TABLES: dict[str, Table] = {
     "credit": Table(cells="all", reads_credit=True),
     "claims": Table(cells="all", reads_credit=True, formats=("md", "csv", "tex", "html", "json"), reads_gradients=True),
     "gradients": Table(cells="none", reads_gradients=True),
+    "truth": Table(cells="none", reads_truth=True),
     "teachers": Table(reads_bases=True),
     "publishedcheck": Table(),
 }

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from methods.base import Method, Rollouts, Teacher
+from methods.base import Method, PrivilegedRollouts, Rollouts, Teacher
 from methods.engines.local.clock import Clock
 from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
+from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.sample import Sampler, roll_out, rollout_sampling
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
 from methods.engines.local.teacher_weights import AdapterTeachers, frozen
@@ -81,7 +82,7 @@ class Gatherer:
             with clock.phase("score"):
                 logp = student_logp(policy, contexts, responses, method, self.size)
                 rollouts = replace(rollouts, logp={"student": logp})
-        hidden, extra = torch.zeros(0), drawn.extra_tokens
+        hidden, extra, read = torch.zeros(0), drawn.extra_tokens, 0
         if (wanted := method.prefix_values()) is not None:
             with clock.phase("values"):
                 service = ValueService(policy, method, self.grader, self.sampler, self.size)
@@ -96,9 +97,23 @@ class Gatherer:
             with clock.phase("teacher"):
                 asked = (drawn.problems, drawn.visions, drawn.members, responses)
                 rollouts, hidden = self.ask_teachers(*asked, rollouts, seed, step)
+                read = tokens_read(method, rollouts)
+        privileged = None
+        if (tutored := method.privileged_rollouts()) is not None:
+            with clock.phase("privileged"):
+                privileged, sampled = self._privileged(tutored, drawn, rollouts, seed, step)
+                extra, read = (extra or 0) + sampled, read + _tokens(privileged)
         return Experience(
-            contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, drawn.other_grader, extra
-        )
+            contexts, responses, drawn.members, rollouts, hidden, drawn.timeouts, drawn.other_grader, extra, read,
+            privileged,
+        )  # fmt: skip
+
+    def _privileged(
+        self, wanted: PrivilegedRollouts, drawn: Drawn, rollouts: Rollouts, seed: int, step: int
+    ) -> tuple[Experience | None, int]:
+        service = PrivilegedService(self.policy, self.method, self.grader, self.sampler, self.teachers, self.size)
+        asked = (drawn.problems, drawn.visions, drawn.prompts, drawn.members)
+        return service.ask(wanted, *asked, rollouts, seed, step)
 
     def _other_grader(self, members: Sequence[Member], problems: Sequence[Problem]) -> int | None:
         """Rewards that the other grader would change; None if it is not installed."""
@@ -124,6 +139,17 @@ class Gatherer:
                 wanted = has[name] & (rollouts.advantage != 0)  # advantage 0: credit 0, whatever a teacher says
                 logp[name] = teacher_logp(*ask, wanted, responses, method, self.size)
         return replace(rollouts, logp=logp, has=has), hidden
+
+
+def tokens_read(method: Method, rollouts: Rollouts) -> int:
+    """Response tokens that teachers have read. For credit they read only rollouts with an advantage."""
+    lengths = rollouts.mask.sum(1)
+    counted = torch.ones_like(rollouts.correct) if method.matches_distributions else rollouts.advantage != 0
+    return int(sum(lengths[has & counted].sum() for has in rollouts.has.values()))
+
+
+def _tokens(experience: Experience | None) -> int:
+    return int(experience.responses.mask.sum()) if experience else 0
 
 
 def reference_contexts(

@@ -40,6 +40,18 @@ class AdapterTeachers(TeacherSchedule[Adapter]):
         with adapter_swapped(self.policy, self.shadows.get(weights)), frozen(self.policy, weights.source == "fixed"):
             yield
 
+    @contextmanager
+    def sampling(self, weights: Weights) -> Iterator[None]:
+        """Like :meth:`using`, with the weights in the adapter whatever they are, so that any sampler can read them.
+
+        The base model's own weights are an adapter of zeros.
+        """
+        shadow = self.shadows.get(weights)
+        if weights.source == "fixed":
+            shadow = {name: torch.zeros_like(one) for name, one in self.policy.trainable.items()}
+        with adapter_swapped(self.policy, shadow), frozen(self.policy):
+            yield
+
 
 def copy_adapter(policy: Policy) -> Adapter:
     """A detached copy of the actor's LoRA tensors."""

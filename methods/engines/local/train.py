@@ -31,7 +31,7 @@ from methods.engines.local.sample import Sampler, roll_out
 from methods.engines.local.step_record import step_record
 from methods.engines.local.stored_pairs import stored_rollouts
 from methods.engines.local.teacher_weights import AdapterTeachers, update_norm
-from methods.engines.local.update import Update, credit_loss, matching_loss, update
+from methods.engines.local.update import MiniBatch, Update, credit_loss, distillation_loss, matching_loss, update
 from methods.engines.local.validate import Validator
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.kept_rollouts import join, keep
@@ -64,7 +64,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             list(self.policy.trainable.values()), lr=method.lr, weight_decay=method.weight_decay
         )
-        self.teachers = AdapterTeachers(self.policy, {t.weights for t in method.teachers().values()})
+        self.teachers = AdapterTeachers(self.policy, {t.weights for t in method.asked_teachers()})
         self.networks = load_networks(method, prepared, self.policy)
         size = settings.micro_batch
         self.gatherer = Gatherer(self.policy, method, grader, self.teachers, size, sampler, self.networks)
@@ -120,17 +120,25 @@ class Trainer:
             moving = torch.stack(list(batch.has.values())).any(0)
             loss = matching_loss(self.policy, method, batch, experience.teacher_hidden)
         done = []
-        for rows in minibatches(method, batch.group, batch.mask.sum(1).long(), self.cell.seed, step):
+        parts = list(minibatches(method, batch.group, batch.mask.sum(1).long(), self.cell.seed, step))
+        for rows, privileged in zip(parts, self._privileged(experience, len(parts)), strict=True):
             active = rows[moving[rows]]
-            done.append(
-                update(self.policy, method, self.optimizer, experience.contexts, experience.responses, rows, active,
-                       loss, self.settings.micro_batch)
-            )  # fmt: skip
+            one = MiniBatch(experience.contexts, experience.responses, rows, active, loss)
+            done.append(update(self.policy, method, self.optimizer, one, self.settings.micro_batch, privileged))
             self._refuse_nan(done[-1], experience, step)
             self.teachers.moved("update")
             if method.matches_distributions:
                 token_values[active] = done[-1].token_loss[active]
         return done, token_values
+
+    def _privileged(self, experience: Experience, updates: int) -> list[MiniBatch | None]:
+        """The step's privileged rollouts, in order, shared out over its ``updates``; None where none are left."""
+        own = experience.privileged
+        if own is None:
+            return [None] * updates
+        loss = distillation_loss(self.policy, self.method, own.rollouts, own.teacher_hidden)
+        shares = torch.arange(len(own.members), device=self.policy.device).tensor_split(updates)
+        return [MiniBatch(own.contexts, own.responses, rows, rows, loss) if len(rows) else None for rows in shares]
 
     def _refuse_nan(self, done: Update, experience: Experience, step: int) -> None:
         for name, value in (("loss", done.loss), ("gradient norm", done.grad_norm)):

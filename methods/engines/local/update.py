@@ -18,6 +18,18 @@ from methods.engines.shared.responses import Responses
 from methods.shared.surrogate import clipped_surrogate, selected, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
+TeacherHook = Callable[[Tensor, Tensor, Rollouts], Float[Tensor, "b T"]]  # ``Method.loss`` or ``Method.distil``
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """Rollouts of one optimizer update, with the loss of each of their tokens."""
+
+    contexts: Sequence[Prompt]
+    responses: Responses
+    rows: Int[Tensor, " M"]  # those of the mini-batch
+    active: Int[Tensor, " A"]  # of these, the ones that can have a gradient; the others count in the mean, and no more
+    loss: ChunkLoss
 
 
 @dataclass(frozen=True)
@@ -47,52 +59,64 @@ def credit_loss(policy: Policy, method: Method, batch: Rollouts, credit: Float[T
 
 def matching_loss(policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]) -> ChunkLoss:
     """Return a function that computes the divergence of each token of a chunk from its teacher."""
+    return _teacher_loss(policy, method.loss, batch, teacher)
+
+
+def distillation_loss(
+    policy: Policy, method: Method, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]
+) -> ChunkLoss:
+    """Return a function that computes the loss of each token of a chunk of privileged rollouts."""
+    return _teacher_loss(policy, method.distil, batch, teacher)
+
+
+def _teacher_loss(
+    policy: Policy, hook: TeacherHook, batch: Rollouts, teacher: Float[Tensor, "B T hidden"]
+) -> ChunkLoss:
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
         with torch.no_grad():
             teacher_logits = policy.head(teacher[rows, :length]).float()
         student_logits = policy.head(chunk.hidden).float()
-        return method.loss(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
+        return hook(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
 
     return loss
 
 
 def update(
-    policy: Policy,
-    method: Method,
-    optimizer: torch.optim.Optimizer,
-    contexts: Sequence[Prompt],
-    responses: Responses,
-    rows: Int[Tensor, " M"],
-    active: Int[Tensor, " A"],
-    chunk_loss: ChunkLoss,
-    size: int,
-) -> Update:
-    """Make one optimizer update on the mini-batch ``rows``.
-
-    ``active``: those rows that can have a gradient. The other rows (advantage 0, no reference) count in the mean over
-    tokens. They are not run, because their gradient is 0.
-    """
+    policy: Policy, method: Method, optimizer: torch.optim.Optimizer, batch: MiniBatch, size: int,
+    privileged: MiniBatch | None = None,
+) -> Update:  # fmt: skip
+    """Make one optimizer update on ``batch``; the mean loss of ``privileged`` rollouts, if there are any, is added."""
     optimizer.zero_grad(set_to_none=False)
-    share = torch.zeros_like(responses.mask)
-    share[rows] = token_weights(responses.mask[rows], method.loss_avg)
-    total, clipped, token_loss = 0.0, dict[str, float](), torch.zeros_like(responses.mask)
     with autocast(policy, method.score_dtype), learning(policy):
-        for chunk in chunks(policy, contexts, active, responses, size):
-            per_token, marks = chunk_loss(chunk)
-            token_loss[chunk.rows, : chunk.mask.shape[1]] = per_token.detach()
-            per_token = selected(per_token, chunk.mask)
-            loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
-            loss.backward()
-            total += float(loss.detach())
-            for name, mark in marks.items():
-                clipped[name] = clipped.get(name, 0.0) + float((mark * chunk.mask).sum())
+        total, clipped, token_loss = _backward(policy, method, batch, size)
+        if privileged is not None:
+            total += _backward(policy, method, privileged, size)[0]
     norm = torch.nn.utils.clip_grad_norm_(list(policy.trainable.values()), method.grad_clip, error_if_nonfinite=False)
     if torch.isfinite(norm):
         optimizer.step()
-    tokens = float(responses.mask[rows].sum())
+    tokens = float(batch.responses.mask[batch.rows].sum())
     return Update(total, float(norm), {name: count / tokens for name, count in clipped.items()}, token_loss)
+
+
+def _backward(
+    policy: Policy, method: Method, batch: MiniBatch, size: int
+) -> tuple[float, dict[str, float], Float[Tensor, "B T"]]:
+    """Add the gradient of the mean loss of ``batch``. Returns that mean, tokens per clip, and each token's loss."""
+    responses, share = batch.responses, torch.zeros_like(batch.responses.mask)
+    share[batch.rows] = token_weights(responses.mask[batch.rows], method.loss_avg)
+    total, clipped, token_loss = 0.0, dict[str, float](), torch.zeros_like(responses.mask)
+    for chunk in chunks(policy, batch.contexts, batch.active, responses, size):
+        per_token, marks = batch.loss(chunk)
+        token_loss[chunk.rows, : chunk.mask.shape[1]] = per_token.detach()
+        per_token = selected(per_token, chunk.mask)
+        loss = (per_token * share[chunk.rows, : chunk.mask.shape[1]]).sum()
+        loss.backward()
+        total += float(loss.detach())
+        for name, mark in marks.items():
+            clipped[name] = clipped.get(name, 0.0) + float((mark * chunk.mask).sum())
+    return total, clipped, token_loss
 
 
 def slice_rollouts(batch: Rollouts, rows: Int[Tensor, " b"], length: int) -> Rollouts:

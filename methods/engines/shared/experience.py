@@ -30,6 +30,10 @@ class Experience:
     grade_timeouts: int
     other_grader: int | None = None  # rewards that the other grader would change; None: not asked
     extra_tokens: int | None = None  # response tokens sampled besides those of the rollouts
+    teacher_tokens: int | None = None  # response tokens that teachers have read; None: not counted
+    # Right rollouts of a teacher that was shown a reference, in the student's contexts and with the teacher's hidden
+    # states; None: the method did not ask, or there are none.
+    privileged: Experience | None = None
 
 
 def as_rollouts(

@@ -33,6 +33,15 @@ class Responses:
         return [self.ids(row) for row in range(len(self.mask))]
 
 
+def taken(responses: Responses, rows: Int[Tensor, " R"]) -> Responses:
+    """The given rows, cut to the longest of them; owners stay as they are."""
+    length = max(1, int(responses.mask[rows].sum(1).max()))
+    tokens, mask, logp, entropy = (
+        values[rows, :length] for values in (responses.tokens, responses.mask, responses.logp, responses.entropy)
+    )
+    return Responses(tokens, mask, logp, entropy, responses.owner[rows], responses.truncated[rows])
+
+
 def stacked(parts: Sequence[Responses]) -> Responses:
     """Parts put one below the other, padded to the longest response; ``owner`` goes on counting from part to part."""
     length = max(1, *(int(part.mask.sum(1).max()) for part in parts))

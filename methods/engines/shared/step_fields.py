@@ -28,7 +28,16 @@ def rollout_fields(method: Method, experience: Experience, step: int) -> dict[st
         "entropy": float(selected(responses.entropy, responses.mask).sum() / responses.mask.sum()),
         "tokens": int(lengths.sum()),
         "extra_tokens": experience.extra_tokens,
+        "teacher_tokens": experience.teacher_tokens,
+        "privileged": _privileged(method, experience),
     }
+
+
+def _privileged(method: Method, experience: Experience) -> int | None:
+    """Privileged rollouts that were right; None for a method that asks for none."""
+    if method.privileged_rollouts() is None:
+        return None
+    return len(experience.privileged.members) if experience.privileged else 0
 
 
 def _evidence(method: Method, rollouts: Rollouts, step: int) -> dict[str, float | None] | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import tensor
 from torch.testing import assert_close
 
-from methods.shared.advantage import group_advantage, group_mix
+from methods.shared.advantage import all_wrong_groups, group_advantage, group_mix
 
 REWARDS = st.lists(st.sampled_from([0.0, 0.1, 1.0]), min_size=1, max_size=24)
 
@@ -45,3 +45,8 @@ def test_neither_order_nor_names_of_groups_matter(rewards, random):
 def test_group_mix_by_hand():
     correct = tensor([True, True, True, False, False, False, True, False])
     assert group_mix(correct, tensor([0, 0, 1, 1, 2, 2, 3, 3])) == {"all_right": 0.25, "mixed": 0.5, "all_wrong": 0.25}
+
+
+def test_all_wrong_groups_are_those_without_a_right_rollout():
+    right, group = tensor([True, False, False, False, True]), tensor([2, 2, 0, 0, 1])
+    assert all_wrong_groups(right, group).tolist() == [True, False, False]

@@ -22,10 +22,12 @@ MADE = {
     "budgets": {"table_budgets"},
     "noise": {"table_noise"},
     "gradients": {"table_gradients", "figure_gradient_signal"},
+    "truth": {"table_truth", "figure_truth"},
+    "table1": {"table_table1"},
     "teachers": {"table_teachers", "figure_teacher_knowledge"},
 }
 # What trains more than the policies that are measured, from the usual bases.
-CELLS = [name for name in MADE if name not in ("gradients", "teachers")]
+CELLS = [name for name in MADE if name not in ("gradients", "truth", "table1", "teachers")]
 DEFAULT = "train cepo small default 1"
 UNTRAINED = {"bases"}
 
@@ -56,6 +58,16 @@ def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(f
     trained = {f"train grpo {scale} {variant} 1" for scale in ("small", "large") for variant in states[1:]}
     assert {job for job in planned if job.startswith("train ")} == trained
     assert not any(job.startswith(("evaluate", "check_benchmarks")) for job in planned)
+
+
+def test_truth_is_measured_without_training_and_table1_takes_all_together(fresh: Project):
+    planned = plan_of(fresh.root, "truth")
+    assert {job for job in planned if job.startswith(("table_", "figure_"))} == MADE["truth"]
+    assert {"truth small base 1", "truth large base 1", "truth_estimates"} <= planned
+    assert not any(job.startswith(("train ", "evaluate")) for job in planned)
+    planned = plan_of(fresh.root, "table1")
+    assert {job for job in planned if job.startswith(("table_", "figure_"))} == MADE["table1"]
+    assert {"gradient_estimates", "truth_estimates", "train hdpo large default 1"} <= planned
 
 
 def test_teachers_are_compared_from_three_bases_of_which_two_are_only_measured(fresh: Project):

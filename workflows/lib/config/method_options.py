@@ -16,6 +16,7 @@ from contracts.records import OptionValue
 
 ROOT_CLASS = ("methods.base", "Method")
 PRESETS = "PRESETS"  # name of a method file's table of presets: preset -> {option: value}
+FLAGS = ("control", "labels", "valued", "tutored", "prepared")  # class variables of ``Method`` that the workflow reads
 KINDS: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 
@@ -57,12 +58,13 @@ class MethodSource:
     control: bool = False  # a control, not one of "all methods"
     labels: bool = False  # needs labels of tokens, which only some worlds have
     valued: bool = False  # needs values of prefixes, which only some engines give
+    tutored: bool = False  # needs privileged rollouts, which only some engines give
     prepared: str = ""  # kind of the model that is trained from the base before it; only some engines use one
 
     @property
     def sampled_needs(self) -> list[str]:
         """What an engine must give it besides rollouts, by the names of the flags of ``Method``."""
-        return [name for name in ("valued", "prepared") if getattr(self, name)]
+        return [name for name in ("valued", "tutored", "prepared") if getattr(self, name)]
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""
@@ -85,7 +87,10 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        said = {name: _said(root, module, classes[0], name) for name in ("control", "labels", "valued", "prepared")}
+        said = {
+            name: _said(root, module, classes[0], name)
+            for name in ("control", "labels", "valued", "tutored", "prepared")
+        }
         flags = {name: value for name, value in said.items() if value is not None}
         method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), **flags)
         for preset, values in _preset_table(_parse(root, module)).items():

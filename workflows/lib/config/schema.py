@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from contracts.records import OptionValue
 from evals.benchmarks import BENCHMARKS
@@ -12,16 +12,11 @@ from evals.vllm.settings import Evaluation
 from methods.engines.easyr1.settings import EasyR1Settings
 from methods.engines.local.vllm.settings import LocalSettings
 from methods.micro.settings import MicroSettings
+from workflows.lib.config.measuring import GradientSection, TruthSection
+from workflows.lib.config.strict_model import Model, Name
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$", description="part of file names")]
 Options = dict[str, OptionValue]
 MICRO = "micro://"  # base models that this project builds itself
-
-
-class Model(BaseModel):
-    """Strict base: an unknown key or a wrong type is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ScaleSettings(Model):
@@ -112,6 +107,9 @@ class Experiment(Model):
     gradients: list[ExperimentArm] = Field(
         default=[], description="arms whose gradients are measured; methods: null means all of the config and controls"
     )
+    truth: list[ExperimentArm] = Field(
+        default=[], description="arms whose credit is compared with measured advantages of tokens; methods as above"
+    )
     scales: list[str] | None = Field(default=None, description="null: all of the config")
     seeds: list[int] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
@@ -123,29 +121,9 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Experiment:
-        if not self.arms and not self.gradients:
-            raise ValueError("name 'arms' to train, or 'gradients' to measure")
+        if not self.arms and not self.gradients and not self.truth:
+            raise ValueError("name 'arms' to train, or 'gradients' or 'truth' to measure")
         return self
-
-
-class GradientSection(Model):
-    """How gradients are measured: section ``gradients`` of the config."""
-
-    batches: int = Field(default=32, ge=2, description="batches of fresh rollouts at each state, K")
-    prompts: int = Field(default=8, ge=1, description="problems of a batch")
-    group_size: int = Field(default=8, ge=2, description="rollouts to each problem")
-    states: list[Name] = Field(
-        default=["base"],
-        min_length=1,
-        description="policies: 'base' is untrained, any other is a variant of GRPO, at the end of its training",
-    )
-    micro_batch: int | None = Field(
-        default=None, ge=1, description="rollouts in one forward and backward pass; null: that of engine_settings"
-    )
-    sampled_at_once: int = Field(default=64, ge=1, description="rollouts that are sampled side by side")
-    dimension: int = Field(
-        default=32768, ge=1024, description="numbers kept of a gradient; a product errs by about sqrt(2 / dimension)"
-    )
 
 
 class Progress(Model):
@@ -227,6 +205,7 @@ class Config(Model):
     benchmarks: list[Literal[tuple(BENCHMARKS)]] = Field(default=list(BENCHMARKS), min_length=1)  # pyright: ignore
     evaluation: Evaluation = Field(default_factory=Evaluation)
     gradients: GradientSection = Field(default_factory=GradientSection)
+    truth: TruthSection = Field(default_factory=TruthSection)
     engine_settings: LocalSettings = Field(default_factory=LocalSettings)  # pyright: ignore[reportArgumentType]
     micro: MicroSettings = Field(default_factory=MicroSettings)  # pyright: ignore[reportArgumentType]
     problems: Problems | None = Field(default=None, description="paper world: the hub's problems to train on")

@@ -18,6 +18,7 @@ from workflows.lib.config.schema import Experiment
 from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
+from workflows.lib.dag.truth_jobs import TruthJobs
 
 CAPTIONS = ROOT / "workflows" / "report"
 SHOWN = ("html", "svg")  # formats that `snakemake --report` shows
@@ -42,6 +43,7 @@ class ExhibitJob:
     made: tuple[str, ...]  # names of the files it becomes
     reads_gradients: bool = False  # also the numbers of measured gradients
     reads_bases: bool = False  # also what was measured of the cells' base models
+    reads_truth: bool = False  # also the numbers of measured advantages of tokens
 
     @property
     def rule(self) -> str:
@@ -89,6 +91,7 @@ class ExhibitJob:
         of_all = self.files.of_cells(keys, *(name for name in self.reads if name not in TRAINED_ONLY))
         of_trained = self.files.of_cells(trained(keys), *(name for name in self.reads if name in TRAINED_ONLY))
         measured = GradientJobs(self.files).products if self.reads_gradients else []
+        measured = measured + (TruthJobs(self.files).products if self.reads_truth else [])
         bases = dict.fromkeys((key.scale, key.seed) for key in keys) if self.reads_bases else ()
         checks = [f"{self.files.base(*base)}/check.json" for base in bases]
         return of_all + of_trained + self._repeats() + measured + checks
@@ -97,7 +100,8 @@ class ExhibitJob:
         """``params``: the code that makes it, how its cells were evaluated and its gradients were measured."""
         grid = self.files.grid
         made = grid.recipes.analysis(self.module, [grid.cell(key) for key in self._keys])
-        return made + (GradientJobs(self.files).shown() if self.reads_gradients else "")
+        made += GradientJobs(self.files).shown() if self.reads_gradients else ""
+        return made + (TruthJobs(self.files).shown() if self.reads_truth else "")
 
     @property
     def _made(self) -> list[str]:
@@ -144,6 +148,7 @@ def tables(files: ResultFiles) -> list[ExhibitJob]:
             made=(*(f"{name}.{suffix}" for suffix in table.formats), *table.others),
             reads_gradients=table.reads_gradients,
             reads_bases=table.reads_bases,
+            reads_truth=table.reads_truth,
         )
         for name, table in TABLES.items()
     ]
@@ -165,6 +170,7 @@ def figures(files: ResultFiles) -> list[ExhibitJob]:
             ),
             reads_gradients=figure.reads_gradients,
             reads_bases=figure.reads_bases,
+            reads_truth=figure.reads_truth,
         )
         for name, figure in FIGURES.items()
     ]

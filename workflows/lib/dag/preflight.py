@@ -22,6 +22,7 @@ USERS = {
     "prepare",
     "train",
     "gradients",
+    "truth",
 }  # rules that need models, data or the checkout of EasyR1
 
 

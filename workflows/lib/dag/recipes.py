@@ -24,6 +24,7 @@ from workflows.lib.ready_bases import ReadyBase, ready_bases
 LOCK = ROOT / "envs" / "local.txt"
 LABELS = {"micro": "methods.micro.labels"}  # worlds whose chains can be read: the code that reads them
 MEASURES_GRADIENTS = "methods.engines.local.gradients.measure"  # whatever engine trains
+MEASURES_TRUTH = "methods.engines.local.truth.measure"
 ELSEWHERE = {"checkout", "python", "ray_address"}  # where EasyR1 is; this decides no result
 # Settings of the micro world that decide no data, and those that decide no base model.
 BASE_MODEL_ONLY = {"shapes", "training", "ready_made_bases"}
@@ -217,19 +218,25 @@ class Recipes:
         """How the credit of a cell's kept rollouts is scored."""
         return canonical([cell.digest, code_digest("evals.credit_scores", "methods.micro.labels")])
 
-    def gradient_digests(self, methods: Sequence[str], scale: str, seed: int, labels: bool) -> dict[str, str]:
-        """Digests of what decides measured gradients besides the options of ``methods`` and the policy's adapter."""
+    def measuring_digests(
+        self, module: str, methods: Sequence[str], scale: str, seed: int, labels: bool
+    ) -> dict[str, str]:
+        """Digests of what decides a measurement by ``module`` besides the methods' options and the policy's adapter."""
         modules = [f"methods.{name}" for name in methods] + ([LABELS[self.config.world]] if labels else [])
         return {
             "base": value_digest(self.base(scale, seed)),
             "data": value_digest(self.problems()),
-            "code": code_digest(MEASURES_GRADIENTS, *modules),
+            "code": code_digest(module, *modules),
             "env": self.env,
         }
 
     def estimates(self, plans: Sequence[str]) -> str:
         """How numbers are made from measured gradients."""
         return canonical([code_digest("evals.gradient_estimates"), value_digest(list(plans))])
+
+    def truth_estimates(self, plans: Sequence[str]) -> str:
+        """How numbers are made from measured advantages of tokens."""
+        return canonical([code_digest("evals.truth_estimates"), value_digest(list(plans))])
 
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""

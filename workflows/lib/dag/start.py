@@ -66,7 +66,7 @@ def plan(workflow: Workflow, study: Study) -> list[str]:
     config = study.config
     reserved = {"base_model": config.resources.base.gpus, "check_rollouts": config.resources.base.gpus}
     reserved |= dict.fromkeys(("prepare", "train"), config.resources.train.gpus)
-    reserved |= {"gradients": config.resources.gradients.gpus}
+    reserved |= dict.fromkeys(("gradients", "truth"), config.resources.gradients.gpus)
     reserved |= dict.fromkeys(("evaluate", "repeat"), config.resources.evaluate.gpus)
     jobs, past = planned_jobs(workflow, study.cells.training_steps, reserved), read_past(Path(study.results))
     stated = stated_times(config, {job.kind for job in jobs})

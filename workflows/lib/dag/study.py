@@ -25,6 +25,7 @@ from workflows.lib.dag.prepared_jobs import PreparedJobs
 from workflows.lib.dag.recipes import Recipes
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
 from workflows.lib.dag.tracking_jobs import TrackingJobs
+from workflows.lib.dag.truth_jobs import TruthJobs
 from workflows.lib.hub.needs import lock_path, needs, read_lock, revision
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Study:
         grid.check()
         study = Study(grid)
         study.gradients.check()
+        study.truth.check()
         return study
 
     @property
@@ -114,6 +116,11 @@ class Study:
         return GradientJobs(self.files)
 
     @cached_property
+    def truth(self) -> TruthJobs:
+        """For the rules that measure the advantages of tokens."""
+        return TruthJobs(self.files)
+
+    @cached_property
     def tracking(self) -> TrackingJobs:
         """For the rule that copies cells into MLflow."""
         return TrackingJobs(self.files)
@@ -127,7 +134,7 @@ class Study:
         """Input of the target ``all``: tables and figures of the chosen experiments, and the check of the bases."""
         checked = self.config.check_bases and self.grid.wanted  # a run that trains no cell evaluates no base
         checks = [f"{self.results}/models/check.json"] if checked else []
-        return exhibit_jobs.wanted(self.files) + self.gradients.products + checks
+        return exhibit_jobs.wanted(self.files) + self.gradients.products + self.truth.products + checks
 
     def missing(self) -> list[MissingNeed]:
         """What this config needs and this machine lacks."""
@@ -135,7 +142,9 @@ class Study:
 
     def summary(self) -> str:
         """Where the results are; printed at the end."""
-        folders = [name for name in ("tables", "figures", "cells", "gradients") if Path(self.results, name).exists()]
+        folders = [
+            name for name in ("tables", "figures", "cells", "gradients", "truth") if Path(self.results, name).exists()
+        ]
         places = ", ".join(f"{self.results}/{name}" for name in folders) or f"none yet in {self.results}"
         tracked = all(Path(file).exists() for file in self.tracking.store_files)  # one cell alone is not tracked
         return f"Results: {places}" + (f"; MLflow: {self.tracking.store} (make ui)" if tracked else "")

@@ -17,7 +17,8 @@ from pathlib import Path
 from contracts.errors import DataError, UserError, one_line_errors
 from contracts.gradients import ESTIMATES
 from contracts.paths import ROOT
-from evals.analysis.archive import carry_gradients, unpack
+from contracts.truth import FOLDER as TRUTH
+from evals.analysis.archive import carry_measured, unpack
 from evals.analysis.cell_texts import RECORDS
 from evals.analysis.figures import FIGURES
 from evals.analysis.gradient_results import FOLDER
@@ -36,7 +37,7 @@ def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tu
     Raises DataError if ``folder`` holds neither cells nor measured gradients.
     """
     cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
-    measured = (out / FOLDER / ESTIMATES).exists()
+    measured = {name for name in (FOLDER, TRUTH) if (out / name / ESTIMATES).exists()}
     experiments = [one for one in read_experiments().values() if _was_run(one, cells, measured)]
     for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
         asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
@@ -64,7 +65,7 @@ def _cells(folder: Path, out: Path) -> list[Path]:
     if (folder / RECORDS).exists():
         return unpack(folder, out)
     cells = sorted(path.parent for path in (folder / "cells").glob("*/*/*/*/cell.json"))
-    if not carry_gradients(folder, out) and not cells:
+    if not carry_measured(folder, out) and not cells:
         raise DataError(str(folder), f"has neither {RECORDS} nor cells", "name an archive or a results folder")
     return cells
 
@@ -110,13 +111,14 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
     )
 
 
-def _was_run(experiment: Experiment, cells: Sequence[Path], measured: bool) -> bool:
+def _was_run(experiment: Experiment, cells: Sequence[Path], measured: set[str]) -> bool:
     """Whether all its arms are there, evaluated as often as it asks; or what it measures is.
 
     At every scale that it names; if it names none, at one at least.
     """
-    if not experiment.arms or (experiment.gradients and not measured):
-        return measured
+    needed = {name for name, arms in ((FOLDER, experiment.gradients), (TRUTH, experiment.truth)) if arms}
+    if not experiment.arms or not needed <= measured:
+        return needed <= measured
     there = {_key(cell) for cell in _repeated(experiment, cells)}
     wanted = {(method, variant) for arm in experiment.arms for method in arm.methods or () for variant in arm.variants}
     scales = {scale for _, scale, _ in there if scale in (experiment.scales or [scale])}

@@ -107,9 +107,10 @@ def _times(results: Path) -> Iterator[tuple[Kind, float | None]]:
         yield Kind("check_rollouts", scale), _benchmark(base / "check.time.tsv")
     for record in _prepared(results):
         yield Kind("prepare", _subject(results, record)), _all_phases(_json(record))
-    for line in _text(results / "gradients" / "measurements.jsonl").splitlines():
-        report = _fields(line)
-        yield Kind("gradients", f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
+    for kind in ("gradients", "truth"):
+        for line in _text(results / kind / "measurements.jsonl").splitlines():
+            report = _fields(line)
+            yield Kind(kind, f"{report.get('scale')}/{report.get('state')}"), _number(report.get("seconds"))
     for log in sorted(results.glob("logs/*.time.tsv")):
         yield _kind_of_log(log.name.removesuffix(".time.tsv")), _benchmark(log)
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from methods.base import Method, Rollouts
 from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
-from methods.engines.local.update import matching_loss
+from methods.engines.local.update import distillation_loss, matching_loss
 from methods.engines.shared.experience import Experience
 from methods.shared.surrogate import selected, token_weights
 
@@ -63,6 +63,14 @@ def objective_of(policy: Policy, method: Method, experience: Experience) -> Obje
     divergence = matching_loss(policy, method, rollouts, experience.teacher_hidden)
     moving = torch.stack(list(rollouts.has.values())).any(0)
     return MatchingObjective(lambda chunk: divergence(chunk)[0], share, moving)
+
+
+def distillation_of(policy: Policy, method: Method, privileged: Experience) -> MatchingObjective:
+    """Return what ``method`` minimises on privileged rollouts, beside its objective on the policy's own."""
+    rollouts = privileged.rollouts
+    loss = distillation_loss(policy, method, rollouts, privileged.teacher_hidden)
+    share = token_weights(rollouts.mask, method.loss_avg)
+    return MatchingObjective(lambda chunk: loss(chunk)[0], share, torch.ones_like(rollouts.correct))
 
 
 def policy_gradient(rollouts: Rollouts) -> CreditObjective:

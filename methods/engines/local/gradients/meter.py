@@ -23,11 +23,18 @@ from contracts.errors import ConfigError, DataError
 from contracts.rollouts import Label
 from methods.base import Method
 from methods.engines.local.clock import Clock
-from methods.engines.local.experience import Gatherer
-from methods.engines.local.gradients.batch import batch_gradients, is_folded, objective_of, policy_gradient
+from methods.engines.local.experience import Gatherer, look_at
+from methods.engines.local.gradients.batch import (
+    batch_gradients,
+    distillation_of,
+    is_folded,
+    objective_of,
+    policy_gradient,
+)
 from methods.engines.local.gradients.shared_teachers import SharedTeachers
 from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
+from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import roll_out
 from methods.engines.local.teacher_weights import AdapterTeachers
@@ -110,16 +117,24 @@ class GradientMeter:
         labelled = with_labels(found.rollouts, asked, found.responses.truncated, tokenizer, self.label)
         return problems, replace(found, rollouts=labelled)
 
+    def own_experiences(self, batch: int, problems: list[Problem], experience: Experience) -> dict[str, Experience]:
+        """The experience of the 0-based ``batch`` as each method has it, with all that its hooks are given."""
+        told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
+        return {name: self._own(name, batch, problems, told.get(name, experience)) for name in self.methods}
+
     def gradients(self, batch: int, problems: list[Problem], experience: Experience) -> Float[Tensor, "M N"]:
         """The gradients of all methods and, last, of the policy gradient."""
-        told = self.teachers.ask(problems, experience, seeding.stream(self.seed, "rollout", batch))
-        objectives = []
-        for name, method in self.methods.items():
-            own = self._own(name, batch, problems, told.get(name, experience))
-            objectives.append(objective_of(self.policy, method, own))
+        asked = self.own_experiences(batch, problems, experience)
+        objectives = [objective_of(self.policy, self.methods[name], own) for name, own in asked.items()]
         objectives.append(policy_gradient(experience.rollouts))
         passes = (self.settings.micro_batch, self.first.temperature, self.first.score_dtype)
-        return batch_gradients(self.policy, objectives, experience, *passes)
+        found = batch_gradients(self.policy, objectives, experience, *passes)
+        for place, method in enumerate(self.methods.values()):
+            own = self._privileged(method, batch, problems, experience)
+            if own is not None:
+                objective = distillation_of(self.policy, method, own)
+                found[place] += batch_gradients(self.policy, [objective], own, *passes)[0]
+        return found
 
     def measure(self, batch: int) -> GradientBatch:
         """The gradients of the 0-based ``batch``, as far as they are kept."""
@@ -151,6 +166,17 @@ class GradientMeter:
             asked = (self.policy, method, experience.contexts, responses, rollouts, self.settings.micro_batch)
             rollouts = replace(rollouts, prepared=networks.ask(*asked))
         return replace(experience, rollouts=rollouts)
+
+    def _privileged(
+        self, method: Method, batch: int, problems: list[Problem], experience: Experience
+    ) -> Experience | None:
+        """The right ones of the privileged rollouts that the method asks for; None where there are none."""
+        if (wanted := method.privileged_rollouts()) is None:
+            return None
+        size, prompts = self.settings.sampled_at_once, experience.contexts[:: self.settings.group_size]
+        service = PrivilegedService(self.policy, method, self.grader, roll_out, self.teachers.weights, size)
+        asked = (problems, look_at(self.policy, problems), prompts, experience.members)
+        return service.ask(wanted, *asked, experience.rollouts, self.seed, batch)[0]
 
     def _sketched(self, gradients: Float[Tensor, "M N"]) -> Float[Tensor, "M D"]:
         if self._sketch is None:

@@ -31,6 +31,8 @@ ENTRIES = {
     "prepare a step scorer": ("methods.engines.local.prepared.step_scorer",),
     "prepare contrast models": ("methods.engines.local.prepared.contrast",),
     "estimate gradients": ("evals.gradient_estimates",),
+    "measure truth": (METHOD, "methods.engines.local.truth.measure", "methods.micro.labels"),
+    "estimate truth": ("evals.truth_estimates",),
     "score": ("evals.scores",),
     "score credit": ("evals.credit_scores", "methods.micro.labels"),
     "draw problems": ("methods.micro.data",),

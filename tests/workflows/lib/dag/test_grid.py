@@ -281,7 +281,7 @@ def test_lock_is_part_of_every_recipe(tmp_path: Path):
 
 def test_controls_are_cells_but_not_among_all_methods():
     made = grid(methods=None)
-    rivals = {"grpo", "opsd", "sdpo", "rlsd", "cepo", "dapo", "vineppo", "spo", "prm", "cdpo"}
+    rivals = {"grpo", "opsd", "sdpo", "rlsd", "cepo", "dapo", "vineppo", "spo", "hdpo", "prm", "cdpo"}
     assert {k.method for k in made.wanted} == rivals | {"base", "oracle"}  # table2.yaml names the oracle
     named = {"mine": {"title": "", "arms": [{"methods": ["oracle", "anti_oracle", "entropy"]}]}}
     assert len(grid(named, experiments=["mine"]).wanted) == 3 * 2 * 2
