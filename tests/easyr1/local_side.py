@@ -75,7 +75,7 @@ def one_step(
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(0):
             gatherer = Gatherer(policy, method, grader, teachers, ALL_AT_ONCE)
-            rollouts, hidden = gatherer._ask_teachers(problems, visions, members, responses, rollouts, seed, 0)
+            rollouts, hidden = gatherer.ask_teachers(problems, visions, members, responses, rollouts, seed, 0)
     result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": responses.entropy}
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
     if method.matches_distributions:

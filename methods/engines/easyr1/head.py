@@ -39,14 +39,17 @@ class Head:
 
         return in_chunks(of_chunk, hidden, tokens)
 
-    def logp_and_entropy(
+    def scores(
         self, hidden: Float[Tensor, "N hidden"], tokens: Int[Tensor, " N"], temperature: float
-    ) -> Float[Tensor, "N 2"]:
-        """Return the log-probs of ``tokens`` and the entropies of their distributions, both in nats."""
+    ) -> Float[Tensor, "N 3"]:
+        """Return log-probs of ``tokens``, entropies of their distributions, log-probs at temperature 1; all in nats."""
 
         def of_chunk(part: Tensor, chosen: Tensor) -> Tensor:
-            logp = (self.logits(part) / temperature).log_softmax(-1)
-            return torch.stack([logp.gather(1, chosen[:, None])[:, 0], -(logp.exp() * logp).sum(-1)], dim=-1)
+            logits, at = self.logits(part), chosen[:, None]
+            logp = (logits / temperature).log_softmax(-1)
+            own = logp.gather(1, at)[:, 0]
+            plain = own if temperature == 1 else logits.gather(1, at)[:, 0] - logits.logsumexp(-1)
+            return torch.stack([own, -(logp.exp() * logp).sum(-1), plain], dim=-1)
 
         return in_chunks(of_chunk, hidden, tokens)
 
