@@ -41,7 +41,7 @@ def scored(policy: Policy, contexts: list[Prompt], tokens: Tensor, mask: Tensor,
     responses = Responses(tokens, mask, empty.clone(), empty.clone(), owner, torch.zeros(len(tokens)))
     with torch.no_grad():
         for chunk in chunks(policy, contexts, torch.arange(len(tokens)), responses, ALL_AT_ONCE):
-            logp = (policy.head(chunk.hidden) / method.temperature).log_softmax(-1)
+            logp = (policy.logits(chunk.hidden) / method.temperature).log_softmax(-1)
             length = chunk.mask.shape[1]
             chosen = logp.gather(2, chunk.tokens[..., None])[..., 0]
             responses.logp[chunk.rows, :length] = chosen * chunk.mask

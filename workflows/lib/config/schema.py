@@ -272,6 +272,14 @@ class Config(Model):
         return self
 
     @model_validator(mode="after")
+    def _settings_of_the_local_engine(self) -> Config:
+        for name in ("rollout_batch", "min_pixels", "max_pixels"):
+            if self.engine != "local" and getattr(self.engine_settings, name) is not None:
+                other = "vLLM batches rollouts by itself" if name == "rollout_batch" else f"set easyr1.{name}"
+                raise ValueError(f"engine_settings.{name} is for engine local; {other}")
+        return self
+
+    @model_validator(mode="after")
     def _gpus_of_the_evaluation(self) -> Config:
         use, reserved = self.evaluation.vllm, self.resources.evaluate.gpus
         needed = use.tensor_parallel * use.data_parallel

@@ -126,6 +126,7 @@ class GradientJobs:
     def _plan(self, measurement: Measurement) -> GradientPlan:
         grid, trained = self._grid, self._trained(measurement)
         config, section, settings = grid.config, grid.config.gradients, grid.config.engine_settings
+        pixels = settings if config.engine == "local" else config.easyr1  # the images that cells are trained on
         arms = self._arms(measurement.scale, measurement.seed)
         methods = list(dict.fromkeys(arm.method for arm in arms))
         labels = any(grid.methods[name].labels for name in methods)
@@ -146,6 +147,8 @@ class GradientJobs:
             micro_batch=section.micro_batch or settings.micro_batch,
             sampled_at_once=section.sampled_at_once,
             grade_deadline=settings.grade_deadline,
+            min_pixels=pixels.min_pixels,
+            max_pixels=pixels.max_pixels,
             digests=digests | ({"adapter": grid.cell(trained).digest} if trained else {}),
         )
 

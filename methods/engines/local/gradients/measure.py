@@ -163,4 +163,5 @@ def _meter(task: GradientTask) -> GradientMeter:
     if task.adapter is not None:
         load_adapter(policy, task.adapter)
     grader = Grader(plan.grade_deadline)
-    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label)
+    problems = load_problems(task.data, (plan.min_pixels, plan.max_pixels))
+    return GradientMeter(policy, methods, problems, grader, settings, plan.seed, task.label)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from methods.engines.local.adapter_folder import save_adapter
-from methods.engines.local.passes import chunks
+from methods.engines.local.passes import chunks, tokens_at_once
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampling
 from methods.engines.local.vllm.process import Worker
@@ -27,7 +27,6 @@ from methods.engines.shared.rollout_gap import compared, sampler_logp
 from methods.shared.vllm import room_for
 
 CURE = "does vLLM load the adapter? engine_settings.rollouts: hf needs no vLLM"
-TOKENS = 1024  # hidden states for which logits (tokens, V) are computed at a time
 Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temperature 1, per response
 
 
@@ -131,11 +130,11 @@ def score(
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """Log-probs and entropies at ``temperature``, and log-probs at temperature 1, in nats; padding is 0."""
     totals = [torch.zeros_like(responses.mask) for _ in range(3)]
-    rows = torch.arange(len(responses.mask), device=policy.device)
+    rows, tokens = torch.arange(len(responses.mask), device=policy.device), tokens_at_once(policy)
     for chunk in chunks(policy, contexts, rows, responses, size):
         valid = chunk.mask.bool()
-        pieces = zip(chunk.hidden[valid].split(TOKENS), chunk.tokens[valid].split(TOKENS), strict=True)
-        values = torch.cat([_of_tokens(policy.head(h).float(), t, temperature) for h, t in pieces], dim=1)
+        pieces = zip(chunk.hidden[valid].split(tokens), chunk.tokens[valid].split(tokens), strict=True)
+        values = torch.cat([_of_tokens(policy.logits(h), t, temperature) for h, t in pieces], dim=1)
         for total, value in zip(totals, values, strict=True):
             total[chunk.rows, : valid.shape[1]] = torch.zeros_like(chunk.mask).masked_scatter(valid, value)
     return totals[0], totals[1], totals[2]
