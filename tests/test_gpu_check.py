@@ -22,8 +22,8 @@ def test_head_and_engine_print_one_table(check: Any, capsys: pytest.CaptureFixtu
     table = capsys.readouterr().out.splitlines()
     assert status == 0, table
     assert table[0].split()[:3] == ["part", "what", "seconds"]
-    assert [line.split()[0] for line in table[2:]] == ["head"] * 2 + ["engine"] * 8
-    assert sum("first ratio" in line and line.endswith("yes") for line in table) == 4  # GRPO and CEPO
+    assert [line.split()[0] for line in table[2:]] == ["head"] * 2 + ["engine"] * 4
+    assert sum("first ratio" in line and line.endswith("yes") for line in table) == 2  # CEPO; OPSD has no ratio
 
 
 def test_a_number_out_of_its_limit_fails(check: Any):
