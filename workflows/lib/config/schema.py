@@ -193,6 +193,9 @@ class Estimates(Model):
 
     train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
     evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
+    gradients: dict[Name, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="scale -> minutes of measuring one state"
+    )
 
 
 class Config(Model):

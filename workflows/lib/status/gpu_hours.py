@@ -58,15 +58,19 @@ def gpu_hours(jobs: Iterable[Planned], past: Past, stated: StatedTimes) -> GpuHo
 def stated_times(config: Config, kinds: Iterable[Kind]) -> StatedTimes:
     """Times of jobs of which none has finished: the config's estimates, else the paper's on as many GPUs as it used."""
     minutes = {"train": config.estimates.train, "evaluate": config.estimates.evaluate}
-    minutes["repeat"] = minutes["evaluate"]
+    minutes |= {"repeat": minutes["evaluate"], "gradients": config.estimates.gradients}
     known = {
-        kind: 60 * minutes[kind.rule][scale]
-        for kind in kinds
-        if (scale := kind.subject.rpartition("/")[2]) in minutes.get(kind.rule, {})
+        kind: 60 * minutes[kind.rule][scale] for kind in kinds if (scale := _scale(kind)) in minutes.get(kind.rule, {})
     }
     if known or config.resources.train.gpus != GPUS:
         return StatedTimes(known, "the config's estimates", "estimate")
     return StatedTimes(published_seconds(config.world), "the paper's Table 3", "paper")
+
+
+def _scale(kind: Kind) -> str:
+    """The scale of a kind of job: gradients are of scale/state, cells of method/scale."""
+    first, _, last = kind.subject.partition("/")
+    return first if kind.rule == "gradients" else last
 
 
 def published_seconds(world: str) -> dict[Kind, float]:
