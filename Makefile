@@ -20,8 +20,8 @@ PROFILE ?= local
 EXPERIMENTS ?= table2
 COMMAND ?= make everything$(if $(SEEDS), SEEDS=$(SEEDS))
 EXPERIMENT_FILES := workflows/configs/experiments
-EVERYTHING := table2,bases,table4,table5,figure3,controls,audit,tuning,noise,gradients,teachers
-ALIASES := bases table4 table5 figure3 controls audit tuning noise gradients teachers
+EVERYTHING := table2,bases,table4,table5,figure3,controls,budgets,audit,tuning,noise,gradients,teachers
+ALIASES := bases table4 table5 figure3 controls budgets audit tuning noise gradients teachers
 PIP := python -m pip install --quiet --disable-pip-version-check
 export PYTHONPATH := $(CURDIR):$(CURDIR)/$(SLURM)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export OMP_NUM_THREADS := 1

@@ -91,4 +91,4 @@ def test_an_experiment_runs_by_its_name_and_by_its_old_target():
 def test_an_unknown_experiment_is_refused_with_the_known_ones(given: str):
     done = made("-n", "run", given)
     assert done.returncode == 2
-    assert f"{given}: give one of audit bases controls" in done.stderr
+    assert f"{given}: give one of audit bases budgets" in done.stderr

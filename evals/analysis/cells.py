@@ -194,6 +194,11 @@ def read_arms(cells: Sequence[Path]) -> list[Arm]:
     return [Arm(*key, tuple(groups[key])) for key in order]
 
 
+def rivals(arms: Sequence[Arm]) -> list[Arm]:
+    """Those arms that are compared with each other: all but controls, which stand in tables of their own."""
+    return [arm for arm in arms if not arm.is_control]
+
+
 def trained(arms: Sequence[Arm]) -> list[Arm]:
     """Leave out the untrained base. Raises DataError if nothing else was given."""
     others = [arm for arm in arms if arm.method != "base"]

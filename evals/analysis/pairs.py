@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isclose
 
 from contracts.errors import DataError
 from contracts.records import OptionValue
@@ -13,6 +13,8 @@ from evals.analysis.display import method_name
 
 RIVALS = ("grpo", "rlsd")
 MOST_CHANGES = 3  # a row with more changed options names the variant instead
+ROLLOUTS = ("steps", "prompts", "group_size")  # options that say how many rollouts a run has
+BUDGET = {*ROLLOUTS, "minibatch_prompts", "warmup_steps", "decay_steps"}  # options that differ between budgets
 PAPER_RATIO = 5  # the paper trains CEPO at 5e-6, the others at 1e-6 (section 4)
 
 
@@ -44,6 +46,14 @@ class Control:
 
 
 CONTROLS = {
+    "Does this world show what credit is worth? Oracle: credit on the tokens that decide; anti-oracle: on the others": [
+        Control("Oracle", "oracle", {}, ("grpo",)),
+        Control("Anti-oracle", "anti_oracle", {}, ("base", "grpo")),
+    ],
+    "Does the policy's own entropy do as well as a teacher?": [
+        Control("CEPO", "cepo", {}, ("entropy",)),
+        Control("Entropy", "entropy", {}, ("grpo",)),
+    ],
     "Does RLSD need the answer that the released code leaves out?": [
         Control("RLSD shown a blank", "rlsd", {"privileged": "blank_bug"}, ("rlsd", "grpo")),
     ],
@@ -69,12 +79,31 @@ def controls(arms: Sequence[Arm]) -> list[Topic]:
             _rates(arms, defaults, PAPER_RATIO),
         ),
     ]
+    run = {arm.method for arm in arms}
     for question, members in CONTROLS.items():
-        topics.append(Topic(question, [pair for control in members for pair in _pairs(control, arms, defaults)]))
+        asked = [control for control in members if control.changed or {control.method, *control.partners} <= run]
+        topics.append(Topic(question, [pair for control in asked for pair in _pairs(control, arms, defaults)]))
     used = [arm for topic in topics for pair in topic.pairs for arm in (pair.arm, pair.partner)]
     others = [arm for arm in arms if arm not in used and arm.variant != "default"]
     rest = [Pair(f"{arm.name} \u2212 {method_name(arm.method)}", arm, defaults.get(arm.method)) for arm in others]
     return [topic for topic in [*topics, Topic("Other arms", rest)] if topic.pairs]
+
+
+def budgets(arms: Sequence[Arm]) -> list[Topic]:
+    """The oracle and CEPO against GRPO for each number of steps and rollouts of its arms, smallest first."""
+    defaults = _defaults(arms)
+    found: dict[tuple[int, ...], dict[str, Arm]] = {}
+    for arm in arms:
+        if arm.method in defaults and changes(arm, defaults[arm.method]).keys() <= BUDGET:
+            found.setdefault(tuple(int(arm.options[name]) for name in ROLLOUTS), {})[arm.method] = arm
+    return [
+        Topic(
+            f"{steps} steps of {prompts} x {members} rollouts",
+            [Pair(f"{method_name(m)} \u2212 GRPO", by[m], by.get("grpo")) for m in ("oracle", "cepo") if m in by],
+        )
+        for (steps, prompts, members), by in sorted(found.items(), key=lambda one: math.prod(one[0]))
+        if "grpo" in by and len(by) > 1
+    ]
 
 
 def against_defaults(arms: Sequence[Arm]) -> list[Topic]:
@@ -122,7 +151,7 @@ def _rates(arms: Sequence[Arm], defaults: Mapping[str, Arm], ratio: float) -> li
         for rival in RIVALS:
             rate = float(cepo.options["lr"]) / ratio
             others = _at_rates(arms, defaults, rival)
-            partner = next((arm for arm in others if isclose(float(arm.options["lr"]), rate)), None)
+            partner = next((arm for arm in others if math.isclose(float(arm.options["lr"]), rate)), None)
             if partner is not None or ratio == 1:
                 name = f"CEPO at {float(cepo.options['lr']):g} \u2212 {method_name(rival)} at {rate:g}"
                 pairs.append(Pair(name, cepo, partner))

@@ -169,10 +169,13 @@ def write_experiment(
 ) -> list[Path]:
     """The cells of an experiment in the micro world, at the small scale; variants of ``skip`` are not run."""
     experiment = read_experiments()[name]
-    variants = read_yaml(Config, CONFIGS / "micro.yaml").variants | experiment.variants
-    arms = [(m, v) for arm in experiment.arms for m in arm.methods or () for v in arm.variants if v not in skip]
+    config = read_yaml(Config, CONFIGS / "micro.yaml")
+    variants = experiment.variants | config.variants
+    asked = [*experiment.arms, *experiment.controls]
+    arms = [(m, v) for arm in asked for m in arm.methods or () for v in arm.variants if v not in skip]
+    options = {m: {} if m == "base" else config.options["all"] | config.options.get(m, {}) for m, _ in arms}
     return [
-        write_cell(root, m, "small", seed, v, changed=MICRO | overrides(variants, m, v), questions=questions)
+        write_cell(root, m, "small", seed, v, changed=options[m] | overrides(variants, m, v), questions=questions)
         for m, v in arms
         for seed in seeds
     ]
@@ -180,5 +183,5 @@ def write_experiment(
 
 def overrides(variants: Mapping[str, Variant], method: str, variant: str) -> dict[str, OptionValue]:
     """What a variant, or a preset of that name, changes."""
-    preset = read_methods()[method].presets.get(variant, {})
+    preset = read_methods()[method].presets.get(variant, {}) if method != "base" else {}
     return preset | (variants[variant].set if variant in variants else {})

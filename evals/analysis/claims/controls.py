@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from evals.analysis.cells import Arm
 from evals.analysis.claims.measuring import ClaimEvidence, compared, measure
 from evals.analysis.claims.numbers import Measured, Missing
-from evals.analysis.claims.records import Accuracy, Gradients, Part
+from evals.analysis.claims.records import Accuracy, Gradients, Part, Training
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Expect, decide
 
 ORACLE, PARTNER = "oracle", "grpo"
+ACCURACIES = ("accuracy", "val_accuracy")  # logged quantities that are accuracies, of training rollouts and validation
+WHERE = {"accuracy": "on benchmarks", "training": "in training"}  # where an accuracy was measured, by kind of part
 # Options that decide how much there is to learn from. The learning rate is not among them: each method has its own.
 BUDGET = (
     "steps",
@@ -49,7 +51,7 @@ def _no_control(_part: Part, _evidence: ClaimEvidence) -> PositiveControl:
 
 
 def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
-    """Oracle over GRPO on the benchmarks of the part (all of them if it is about training)."""
+    """Oracle over GRPO in the accuracy of the part; on all benchmarks if the part is about something else."""
     if isinstance(arms := compared(part, evidence.arms), Missing):
         return PositiveControl("not asked: the claim's own cells are missing", works=False)
     pair = _pair(part.scale, arms, evidence)
@@ -59,13 +61,19 @@ def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
     chosen = [_with_seeds(arm, seeds) for arm in pair]
     if not seeds or any(arm.seeds != tuple(seeds) for arm in chosen):
         return PositiveControl("no control was run with these seeds", works=False)
-    benchmarks = part.benchmarks if isinstance(part, Accuracy) else list(BENCHMARKS)
-    question = Accuracy(
-        kind="accuracy", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="higher", tolerance=0.0,
-        benchmarks=benchmarks,
-    )  # fmt: skip
+    question = _question(part)
     known = {(part.scale, arm.method, "default"): arm for arm in chosen}
-    return _judged(measure(question, ClaimEvidence(known)), 0.0, "oracle over GRPO {:+.1f} points [{:+.1f}, {:+.1f}]")
+    words = f"oracle over GRPO {{:+.1f}} points [{{:+.1f}}, {{:+.1f}}] {WHERE.get(question.kind)}"
+    return _judged(measure(question, ClaimEvidence(known)), 0.0, words)
+
+
+def _question(part: Part) -> Accuracy | Training:
+    """What the oracle is asked: the accuracy that the part is about, or that on all benchmarks."""
+    asked = {"scale": part.scale, "ours": ORACLE, "theirs": PARTNER, "expect": "higher", "tolerance": 0.0}
+    if isinstance(part, Training) and part.quantity in ACCURACIES:
+        return Training(kind="training", quantity=part.quantity, steps=part.steps, **asked)
+    benchmarks = part.benchmarks if isinstance(part, Accuracy) else list(BENCHMARKS)
+    return Accuracy(kind="accuracy", benchmarks=benchmarks, **asked)
 
 
 def _gradient_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:

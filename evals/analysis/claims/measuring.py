@@ -22,6 +22,7 @@ from evals.analysis.timing import timing
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms
 
+PAPER_STEPS = 50  # rollout steps of the paper's runs, in which claims count
 BLOCK = 2  # so many neighbouring training steps count as one draw, because they are not independent
 Arms = Mapping[tuple[str, str, str], Arm]  # scale, method, variant
 
@@ -94,7 +95,9 @@ def _training(part: Training, evidence: ClaimEvidence) -> Measured | Missing:
     cells = cells_of(arms)
     sides = [[_series(folder, part.quantity) for folder in arm.folders] for arm in arms]
     shared = set.intersection(*(set(series) for side in sides for series in side))
+    length = max(int(arm.options["steps"]) for arm in arms)
     windows = {"in": part.steps} | ({"off": part.minus_steps} if part.minus_steps else {})
+    windows = {key: of_run(window, length) for key, window in windows.items()}
     steps = {key: [step for step in sorted(shared) if first <= step <= last] for key, (first, last) in windows.items()}
     if not all(steps.values()):
         return Missing(f"{part.quantity} is not known at these steps", cells)
@@ -109,6 +112,15 @@ def _training(part: Training, evidence: ClaimEvidence) -> Measured | Missing:
     value, low, high = (number - part.than for number in _points(estimate))
     covers = "seeds and training steps" if estimate.seeds > 1 else "training steps of one seed"
     return Measured(value, low, high, estimate.seeds, cells, covers, estimate.variance)
+
+
+def of_run(window: tuple[int, int], length: int) -> tuple[int, int]:
+    """The same share of a run of ``length`` steps as ``window`` is of the paper's 50; both ends count.
+
+    Steps 16 to 25 of 50 are steps 7 to 10 of 20.
+    """
+    first, last = ((window[0] - 1) * length // PAPER_STEPS + 1, window[1] * length // PAPER_STEPS)
+    return first, max(first, last)
 
 
 def _panel(side: Sequence[Mapping[int, float]], steps: Sequence[int], seeds: tuple[int, ...]) -> Panel:

@@ -75,7 +75,7 @@ class Training(ClaimMeasure):
         description="field of train.jsonl, of its evidence (evidence.x), or of credit.jsonl (credit.x)",
     )
     theirs: ArmName | None = Field(default=None, description="arm whose mean is taken off, paired by step")
-    steps: tuple[int, int] = Field(description="first and last step, both counted")
+    steps: tuple[int, int] = Field(description="first and last step of the paper's 50, both counted")
     minus_steps: tuple[int, int] | None = Field(default=None, description="steps whose mean is taken off")
     than: float = Field(default=0.0, description="taken off the result, in points")
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from contracts.files import write_text
 from contracts.rollouts import CreditLine
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.cells import Arm, read_arms, rivals, trained
 from evals.analysis.comparison import by_scale
 from evals.analysis.figures.curves import WINDOW, Curve, evidence
 from evals.analysis.figures.heat_map_page import page
@@ -41,7 +41,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     ``cells``: cell folders of one world with run.json and credit.jsonl; arms other than defaults and
     the base are left out. The paper gives no numbers for either figure. The same cells give the same bytes.
     """
-    arms = [arm for arm in trained(read_arms(cells)) if arm.variant == "default"]
+    arms = [arm for arm in trained(rivals(read_arms(cells))) if arm.variant == "default"]
     scales = by_scale(arms)
     world = arms[0].folders[0].cell.world
     maps = [one for members in scales.values() if (one := heat_map(members))]

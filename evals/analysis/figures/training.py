@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.cells import Arm, read_arms, rivals, trained
 from evals.analysis.display import PAPER_ORDER
 from evals.analysis.figures.curves import WINDOW, Curve, paper_curve, reward, validation, validation_minus
 from evals.analysis.figures.style import SETTINGS, Look, looks, save, set_apart
@@ -31,7 +31,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     base is skipped. ``published``: the folder of the paper's numbers. The same cells give the same bytes. Raises
     DataError if a file is broken or no cell was trained.
     """
-    arms = trained(read_arms(cells))
+    arms = trained(rivals(read_arms(cells)))
     paper = load(published).figure1
     with rc_context(SETTINGS):
         figures = {"figure1": figure1(arms, paper), "reward": rewards(arms)}

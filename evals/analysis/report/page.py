@@ -61,7 +61,7 @@ SECTIONS = (
     ReportSection("sweeps", "Options of CEPO", "", ("sweeps",), ("figure3",), "figure3"),
     ReportSection("tuning", "Learning rates", "", ("tuning",), (), "tuning"),
     ReportSection("controls", "Controls", "What remains of CEPO's lead once one thing at a time is taken away.",
-            ("controls",), (), "controls"),
+            ("controls", "budgets"), (), "controls"),
     ReportSection("audit", "Audit", "Where the paper's text and the released code differ (docs/audit.md), one option "
             "at a time, and the published numbers checked against themselves.",
             ("audit", "publishedcheck"), (), "audit"),

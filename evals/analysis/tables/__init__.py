@@ -12,6 +12,7 @@ TABLES: dict[str, Table] = {
     "table5": Table(),
     "sweeps": Table(),
     "controls": Table(),
+    "budgets": Table(),
     "audit": Table(),
     "pairs": Table(),
     "tuning": Table(),

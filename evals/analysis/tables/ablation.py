@@ -18,6 +18,7 @@ from evals.analysis.rendering.layout import parts
 from evals.statistics.intervals import AVERAGE
 
 Key = tuple[str, float | None]  # series and x of the paper's points
+PAPER_STEPS = 50  # rollout steps of the paper's runs
 PAPER_SCALE = "small"  # the paper's ablations are on its smaller model
 
 
@@ -61,6 +62,11 @@ def write_ablation(ablation: Ablation, cells: Sequence[Path], published: Path, o
     return write_document(out, ablation.stem, around, parts(table, around, ablation.stub), numbers)
 
 
+def of_paper_steps(options: Mapping[str, OptionValue], name: str) -> float:
+    """An option counted in rollout steps as the same share of the paper's 50: 10 of 20 steps are 25 of 50."""
+    return float(options[name]) * PAPER_STEPS / float(options["steps"])
+
+
 def exhibit_of(ablation: Ablation, published: Published) -> Exhibit:
     """The paper's numbers for this table."""
     return getattr(published, ablation.exhibit)
@@ -89,10 +95,17 @@ def _default(arms: Sequence[Arm]) -> dict[str, Arm]:
 def _about(ablation: Ablation, arms: Sequence[Arm]) -> list[str]:
     """Sentences of the caption; those about options of a default that was not run are left out."""
     default = _default(arms)
+    counted = {int(arm.options["steps"]) for arm in default.values()} - {PAPER_STEPS}
     return [
-        sentence.format_map(default["default"].options) if default else sentence
-        for sentence in ablation.about
-        if default or "{" not in sentence
+        *(
+            f"Rows count steps as the paper does, of its {PAPER_STEPS}: the same shares of the {n} here."
+            for n in counted
+        ),
+        *(
+            sentence.format_map(default["default"].options) if default else sentence
+            for sentence in ablation.about
+            if default or "{" not in sentence
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.records import OptionValue
-from evals.analysis.tables.ablation import Ablation, Choice, Key, write_ablation
+from evals.analysis.tables.ablation import Ablation, Choice, Key, of_paper_steps, write_ablation
 
 CONSTANT, LINEAR, CLIP = "lambda constant", "lambda linear from 1 over x steps", "eps_w"  # series of the paper's points
 
@@ -17,7 +17,7 @@ def _constant(options: Mapping[str, OptionValue]) -> Key | None:
 
 def _linear(options: Mapping[str, OptionValue]) -> Key | None:
     from_one = options["lam_schedule"] == "linear" and options["lam"] == 1.0
-    return (LINEAR, float(options["decay_steps"])) if from_one else None
+    return (LINEAR, of_paper_steps(options, "decay_steps")) if from_one else None
 
 
 def _clip(options: Mapping[str, OptionValue]) -> Key | None:
@@ -48,7 +48,7 @@ SWEEPS = Ablation(
     about=[
         "Rows: the points of Figure 3. Each varies the default in one respect; constant lambda 0 is GRPO at CEPO's "
         "learning rate.",
-        "The default: lambda from {lam:g} to 0 over {decay_steps} steps, eps_w {eps_w:g}.",
+        "The default: lambda from {lam:g} to 0 over {decay_steps} of {steps} steps, eps_w {eps_w:g}.",
         "The paper prints no numbers for most points; what it says of them in words is in results/published.",
     ],
 )

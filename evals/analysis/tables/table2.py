@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.files import write_text
-from evals.analysis.cells import Arm, read_arms
+from evals.analysis.cells import Arm, read_arms, rivals
 from evals.analysis.comparison import Comparison, ComparisonRow, PlannedRow, by_scale, compare
 from evals.analysis.display import baseline_name
 from evals.analysis.published.numbers import Published, load
@@ -27,7 +27,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     paper's numbers. The same cells give the same bytes. Raises DataError if a file is broken or cells do not fit.
     """
     paper = load(published)
-    table = compare({scale: _lines(arms, paper) for scale, arms in by_scale(read_arms(cells)).items()}, paper)
+    table = compare({scale: _lines(arms, paper) for scale, arms in by_scale(rivals(read_arms(cells))).items()}, paper)
     around = words(table, paper, "table2")
     numbers = tidy.frame(tidy.measured(table), tidy.published_rows(paper.table2))
     main = write_text(out / "table2_main.tex", latex.render(_main_words(table), [_main(table)], "main"))

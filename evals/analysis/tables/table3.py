@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.cells import Arm, read_arms, rivals, trained
 from evals.analysis.comparison import by_scale
 from evals.analysis.display import PAPER_ORDER, method_name
 from evals.analysis.published.numbers import Exhibit, Published, load
@@ -41,7 +41,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     a file is broken or no cell was trained.
     """
     paper = load(published)
-    arms = trained(read_arms(cells))
+    arms = trained(rivals(read_arms(cells)))
     scales = {scale: _rows(members, paper) for scale, members in by_scale(arms).items()}
     points = tidy.published_points(paper.table3, {"quantity": "wall-clock time of 50 steps"})
     numbers = tidy.frame([line for rows in scales.values() for line in _measured(rows)], points)

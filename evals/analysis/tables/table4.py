@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.records import OptionValue
-from evals.analysis.tables.ablation import Ablation, Choice, Key, write_ablation
+from evals.analysis.tables.ablation import Ablation, Choice, Key, of_paper_steps, write_ablation
 
 
 def _key(options: Mapping[str, OptionValue]) -> Key:
     source = str(options.get("teacher_weights"))
-    return source, float(options["teacher_sync"]) if source == "synced" else None
+    return source, of_paper_steps(options, "teacher_sync") if source == "synced" else None
 
 
 SOURCES = Choice(

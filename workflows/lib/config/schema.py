@@ -106,6 +106,9 @@ class Experiment(Model):
 
     title: str = Field(description="one line, printed when the experiment runs")
     arms: list[ExperimentArm] = Field(default=[], description="cells that are trained, evaluated and shown")
+    controls: list[ExperimentArm] = Field(
+        default=[], description="arms that are controls, trained beside the others where the world can have them"
+    )
     gradients: list[ExperimentArm] = Field(
         default=[], description="arms whose gradients are measured; methods: null means all of the config and controls"
     )

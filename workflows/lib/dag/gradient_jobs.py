@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 
 from contracts.gradients import ESTIMATES, MEASUREMENTS, UNTRAINED, GradientArm, GradientPlan
 from workflows.lib.dag.grid import DEFAULT, Grid, Key
-from workflows.lib.dag.recipes import LABELS
 from workflows.lib.dag.result_files import ResultFiles
 
 BASELINE = "grpo"  # whose rollouts all arms share, what they are compared with, and whose training leads to the states
@@ -169,9 +168,8 @@ class GradientJobs:
     def _everything(self) -> list[str]:
         """What "all methods" means here: those of the config, and every control that this world can have."""
         grid = self._grid
-        controls = [name for name, method in grid.methods.items() if method.control]
-        able = [name for name in controls if not grid.methods[name].labels or grid.config.world in LABELS]
-        return list(dict.fromkeys([*grid.rivals, *able]))
+        controls = grid.with_labels([name for name, method in grid.methods.items() if method.control], ENGINE)
+        return list(dict.fromkeys([*grid.rivals, *controls]))
 
 
 def _measurement(wildcards: GradientWildcards) -> Measurement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -22,7 +22,7 @@ from methods.shared.limits import (
 )
 from workflows.lib.config.loading import ConfigSource
 from workflows.lib.config.method_options import MethodSource
-from workflows.lib.config.schema import Config, Experiment, Variant
+from workflows.lib.config.schema import Config, Experiment, ExperimentArm, Variant
 from workflows.lib.dag.recipes import LABELS, Recipes
 
 BASE = "base"  # the untrained model, as a method
@@ -80,13 +80,17 @@ class Grid:
 
     @cached_property
     def variants(self) -> dict[str, Variant]:
-        """Variants of the config and of every experiment. ConfigError if a name has two meanings."""
-        variants: dict[str, Variant] = dict(self.config.variants)
+        """Variants of the config and of every experiment. ConfigError if a name has two meanings.
+
+        A config may give an experiment's variant numbers of its own: for the same methods, values of the same options.
+        """
+        variants: dict[str, Variant] = {}
         for name, experiment in self.experiments.items():
             for variant, meaning in experiment.variants.items():
-                if variants.setdefault(variant, meaning) != meaning:
+                here = self.config.variants.get(variant, meaning)
+                if not _same_options(here, meaning) or variants.setdefault(variant, here) != here:
                     raise ConfigError(f"experiments/{name}.yaml: variants.{variant}", "means something else elsewhere")
-        return variants
+        return self.config.variants | variants
 
     @cached_property
     def wanted(self) -> list[Key]:
@@ -100,7 +104,7 @@ class Grid:
         own = None if self.config.every_seed else experiment.seeds
         seeds = own or self.config.seeds
         keys = []
-        for number, arm in enumerate(experiment.arms):
+        for number, arm in enumerate([*experiment.arms, *self._controls(experiment)]):
             methods = arm.methods or self.rivals
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
@@ -123,6 +127,15 @@ class Grid:
         values = engine_gives(self.config.engine, "valued")
         able = [n for n, method in self.methods.items() if not method.control and (values or not method.valued)]
         return self.config.methods or able
+
+    def with_labels(self, methods: Sequence[str], engine: str) -> list[str]:
+        """Those methods for which this world and ``engine`` have what they need: some need labels of tokens."""
+        labelled = self.config.world in LABELS and engine_gives(engine, "labels")
+        return [name for name in methods if labelled or name not in self.methods or not self.methods[name].labels]
+
+    def _controls(self, experiment: Experiment) -> list[ExperimentArm]:
+        able = [(self.with_labels(arm.methods or [], self.config.engine), arm.variants) for arm in experiment.controls]
+        return [ExperimentArm(methods=methods, variants=variants) for methods, variants in able if methods]
 
     def _suited(self, methods: list[str], variant: str) -> list[str]:
         """Those methods of an arm that may have a variant. If none may, all of them, so that a check reports it."""
@@ -270,6 +283,11 @@ class Grid:
                 place = self.source.place("variants", name)
                 raise ConfigError(place, f"'{name}' is taken: {method} has it already", "rename it")
             self._options(method, name)
+
+
+def _same_options(one: Variant, other: Variant) -> bool:
+    """Whether two variants are for the same methods and set the same options, to whatever values."""
+    return set(one.methods) == set(other.methods) and one.set.keys() == other.set.keys()
 
 
 def known(name: str, names: Mapping[str, object], kind: str, place: str, hint: str = "") -> str:

@@ -106,7 +106,7 @@ def _belongs(cell: Path, experiment: Experiment) -> bool:
     method, scale, variant = _key(cell)
     return scale in (experiment.scales or [scale]) and any(
         variant in arm.variants and (method in arm.methods if arm.methods else method != BASE)
-        for arm in experiment.arms
+        for arm in [*experiment.arms, *experiment.controls]
     )
 
 

@@ -37,7 +37,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_experiment_answers_every_question(cells: list[Path]) -> None:
     found = pairs(controls(read_arms(cells)))
-    assert len(found) == 6 + 4 + 2 + 4 + 3
+    assert len(found) == 6 + 4 + 3 + 2 + 2 + 4 + 3
+    assert found["Oracle \u2212 GRPO"] == ("oracle", "GRPO")
     assert all(arm and partner for arm, partner in found.values())
     assert found["CEPO at 0.0002 \u2212 GRPO at 0.0002"] == ("CEPO (lr_fifth)", "GRPO (lr_fifth)")
     assert found["CEPO at 0.001 \u2212 RLSD at 0.0002"] == ("CEPO", "RLSD (lr_fifth)")
@@ -101,7 +102,7 @@ def test_the_audit_names_what_each_arm_changes(tmp_path: Path) -> None:
     assert len(found) == len({cell.parent for cell in cells}) - 5  # one row for each arm but the five defaults
     assert found["CEPO: lora_alpha 64 (32)"] == ("CEPO (lora_alpha=64)", "CEPO")
     assert found["CEPO: exclude_self true (false)"] == ("CEPO (exclude_self)", "CEPO")
-    assert found["RLSD: teacher_weights synced (actor), teacher_sync 10 (25), decay_steps 50 (25)"][1] == "RLSD"
+    assert found["RLSD: teacher_weights synced (actor), teacher_sync 4 (25), decay_steps 20 (10)"][1] == "RLSD"
     preset = {name: pair for name, pair in found.items() if name.startswith("CEPO: released (")}
     assert list(preset) == ["CEPO: released (15 options)"]
     assert preset["CEPO: released (15 options)"] == ("CEPO (released)", "CEPO")

@@ -43,8 +43,8 @@ def test_an_experiment_keeps_its_own_seeds_unless_the_config_says_otherwise():
 
 def test_table2_is_methods_times_scales_times_seeds():
     wanted = grid(seeds=[1]).wanted
-    assert len(wanted) == 12
-    assert {k.method for k in wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo"}
+    assert len(wanted) == 14
+    assert {k.method for k in wanted} == {"base", "grpo", "opsd", "sdpo", "rlsd", "cepo", "oracle"}
     assert [k.name for k in wanted][:2] == ["base/small/default/s1", "base/large/default/s1"]
 
 
@@ -54,7 +54,7 @@ def test_a_new_file_in_methods_is_in_table_2_without_further_edits():
     made = Grid(config, read_experiments(), known | {"mine": known["grpo"]}, Recipes(config), SOURCE)
     names = {k.name for k in made.of_experiment("table2")}
     assert names >= {"mine/small/default/s1", "mine/large/default/s1", "cepo/large/default/s1"}
-    assert len(names) == 2 * (len([m for m in known.values() if not m.control]) + 2)  # mine and the base besides
+    assert len(names) == 2 * (len([m for m in known.values() if not m.control]) + 3)  # mine, the base, the oracle
 
 
 def test_experiments_restrict_extend_and_share_cells():
@@ -93,6 +93,26 @@ def test_a_variant_has_one_meaning():
     with pytest.raises(ConfigError, match=r"^experiments/b.yaml: variants.x: means something else elsewhere$"):
         grid({"a": one(0.1), "b": one(0.2)}, experiments=["a"])
     grid({"a": one(0.1), "b": one(0.1)}, experiments=["a"])
+
+
+def test_a_config_gives_an_experiments_variant_numbers_of_its_own_and_nothing_else():
+    experiment = {"title": "", "arms": [{}], "variants": {"x": {"methods": ["cepo"], "set": {"decay_steps": 10}}}}
+    own: dict[str, Any] = {"methods": ["cepo"], "set": {"decay_steps": 4}}
+    made = grid({"a": experiment}, experiments=["a"], variants={"x": own})
+    assert made.cell(made.parse("cepo/small/x/s1", "cell")).options["decay_steps"] == 4
+    for other in ({"methods": ["rlsd"], "set": {"decay_steps": 4}}, {"methods": ["cepo"], "set": {"eps_w": 0.1}}):
+        with pytest.raises(ConfigError, match=r"^experiments/a.yaml: variants.x: means something else elsewhere$"):
+            grid({"a": experiment}, experiments=["a"], variants={"x": other})
+
+
+def test_controls_are_trained_beside_the_arms_where_the_world_has_labels():
+    arms, controls = [{"methods": ["grpo"]}], [{"methods": ["oracle", "entropy"]}]
+    files = {"a": {"title": "", "arms": arms, "controls": controls}}
+    assert {key.method for key in grid(files, experiments=["a"]).wanted} == {"grpo", "oracle", "entropy"}
+    raw = yaml.safe_load((ROOT / "workflows" / "configs" / "paper.yaml").read_text())
+    paper, known = load_config(raw | {"experiments": ["a"]}, {}, SOURCE), {"a": Experiment(**files["a"])}
+    made = Grid(paper, known, read_methods(), Recipes(paper), SOURCE)
+    assert {key.method for key in made.wanted} == {"grpo", "entropy"}
 
 
 def test_an_arm_is_the_methods_its_variants_are_for():
@@ -244,7 +264,7 @@ def test_evaluation_has_its_own_recipe():
 
 def test_five_thousand_cells_are_five_thousand_digests():  # how long it takes: benchmarks/planning.py
     made = grid(seeds=list(range(417)), experiments=["table2"])
-    assert len({made.cell(k).digest for k in made.wanted}) == 5004
+    assert len({made.cell(k).digest for k in made.wanted}) == 5838
 
 
 def test_lock_is_part_of_every_recipe(tmp_path: Path):
@@ -262,7 +282,7 @@ def test_lock_is_part_of_every_recipe(tmp_path: Path):
 def test_controls_are_cells_but_not_among_all_methods():
     made = grid(methods=None)
     rivals = {"grpo", "opsd", "sdpo", "rlsd", "cepo", "dapo", "vineppo", "spo"}
-    assert {k.method for k in made.wanted} == rivals | {"base"}
+    assert {k.method for k in made.wanted} == rivals | {"base", "oracle"}  # table2.yaml names the oracle
     named = {"mine": {"title": "", "arms": [{"methods": ["oracle", "anti_oracle", "entropy"]}]}}
     assert len(grid(named, experiments=["mine"]).wanted) == 3 * 2 * 2
 
