@@ -196,9 +196,7 @@ class Estimates(Model):
 
     train: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one step")
     evaluate: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of one cell")
-    gradients: dict[Name, Annotated[float, Field(gt=0)]] = Field(
-        default={}, description="scale -> minutes of measuring one state"
-    )
+    gradients: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of a state")
 
 
 class Config(Model):
