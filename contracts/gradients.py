@@ -48,6 +48,8 @@ class GradientPlan(Record):
     micro_batch: int = Field(description="rollouts in one forward and backward pass")
     sampled_at_once: int = Field(description="rollouts that are sampled side by side")
     grade_deadline: float
+    min_pixels: int | None = Field(default=None, description="smaller images are enlarged")
+    max_pixels: int | None = Field(default=None, description="larger images are shrunk")
     digests: dict[str, str] = Field(description="of the base model, its adapter, data, code and environment")
 
 

@@ -56,6 +56,14 @@ class Evidence(Record):
     weight_clip_rate: float | None = Field(None, description="share of response tokens whose weight hits a clip bound")
 
 
+class RolloutGap(Record):
+    """How far log-probs of the engine that sampled a step's rollouts are from the policy's, both at temperature 1."""
+
+    mean: float = Field(description="mean absolute difference, nats per sampled token")
+    max: float = Field(description="largest absolute difference of a token, nats")
+    kl: float = Field(description="estimate of KL(sampler || policy), nats per token")
+
+
 class TrainingStep(Record):
     """One line of ``train.jsonl``: one rollout step. A value that could not be computed is absent (None), never 0."""
 
@@ -81,6 +89,7 @@ class TrainingStep(Record):
     evidence: Evidence | None = None
     entropy: float = Field(description="mean nats per response token at rollout")
     delta_w: float = Field(description="Frobenius norm of the LoRA update summed over layers, sqrt of sum of squares")
+    rollout_gap: RolloutGap | None = Field(None, description="where vLLM sampled the rollouts")
     seconds: dict[str, float] = Field(description="by phase: rollout, verify, score, teacher, update, keep")
     tokens: int = Field(description="response tokens of the rollouts that this step trains on")
     extra_tokens: int | None = Field(

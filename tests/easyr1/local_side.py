@@ -41,7 +41,7 @@ def scored(policy: Policy, contexts: list[Prompt], tokens: Tensor, mask: Tensor,
     responses = Responses(tokens, mask, empty.clone(), empty.clone(), owner, torch.zeros(len(tokens)))
     with torch.no_grad():
         for chunk in chunks(policy, contexts, torch.arange(len(tokens)), responses, ALL_AT_ONCE):
-            logp = (policy.head(chunk.hidden) / method.temperature).log_softmax(-1)
+            logp = (policy.logits(chunk.hidden) / method.temperature).log_softmax(-1)
             length = chunk.mask.shape[1]
             chosen = logp.gather(2, chunk.tokens[..., None])[..., 0]
             responses.logp[chunk.rows, :length] = chosen * chunk.mask
@@ -75,7 +75,7 @@ def one_step(
         hidden = torch.zeros(0)
         if method.matches_distributions or method.needs_teachers(0):
             gatherer = Gatherer(policy, method, grader, teachers, ALL_AT_ONCE)
-            rollouts, hidden = gatherer._ask_teachers(problems, visions, members, responses, rollouts, seed, 0)
+            rollouts, hidden = gatherer.ask_teachers(problems, visions, members, responses, rollouts, seed, 0)
     result = {f"logp_{name}": value for name, value in rollouts.logp.items()} | {"entropy": responses.entropy}
     result |= {"advantage": rollouts.advantage, "reward": rollouts.reward, "correct": rollouts.correct}
     if method.matches_distributions:

@@ -19,9 +19,11 @@ from methods.engines.easyr1.config import easyr1_config
 from methods.engines.easyr1.data import Reader, check_template, collate
 from methods.engines.easyr1.experience import Interpreter
 from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.rollout import ASKED, CURE, PLAIN, TOLD
 from methods.engines.easyr1.trainer import end_tokens
 from methods.engines.easyr1.worker import CellWorker
 from methods.engines.shared.problems import load_problems
+from methods.engines.shared.rollout_gap import compared, rollout_gap
 
 ALONE = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
 SEED = 1000  # of the rollouts
@@ -38,6 +40,7 @@ def main(request):
     worker.prepare_rollout_engine()
     found = optimizer(worker) | sampling(worker, reader, job, end_tokens(config))
     found["asked"] = {name: asked_optimizer(job, name) for name in ("adamw", "adamw_bf16")}
+    found |= gaps(worker, reader, job)
     override = config.worker.rollout.val_override_config
     found["validation_sampling"] = [override["temperature"], override["top_p"], override["top_k"]]
     found["refused"] = {
@@ -105,9 +108,40 @@ def sampling(worker, reader, job, ends):
     }
 
 
-def rolled_out(worker, reader, job, seed=SEED):
+def gaps(worker, reader, job):
+    """How far vLLM's log-probs are from the policy's once the adapter moved, and what is said if vLLM lacks a part."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in worker.fsdp_module.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+    worker.release_rollout_engine()
+    worker.prepare_rollout_engine()
+    batch, gap = compared_rollouts(worker, reader, job)
+    answered = batch.batch["response_mask"].sum(1).long()
+    (request,) = worker.rollout.inference_engine.engine.loras.values()
+    first = next(name for name in request.lora_tensors if "lora_B" in name)
+    for name, tensor in request.lora_tensors.items():
+        if name.split(".layers.")[0] == first.split(".layers.")[0]:
+            tensor.zero_()
+    return {
+        "gap": rollout_gap(gap).model_dump(),
+        "sampled": (~gap.isnan()).sum(1).tolist(),
+        "answered": answered.tolist(),
+        "told_in_validation": TOLD in list(rolled_out(worker, reader, job).batch.keys()),
+        "temperatures_differ": not torch.equal(batch.batch[PLAIN], batch.batch["old_log_probs"]),
+        "weights_missing": refusal(lambda: compared_rollouts(worker, reader, job)),
+    }
+
+
+def compared_rollouts(worker, reader, job):
+    batch = rolled_out(worker, reader, job, asked=ASKED)
+    batch = batch.union(worker.compute_log_probs(batch))
+    return batch, compared(batch.batch[PLAIN], batch.batch[TOLD], "float32", CURE)
+
+
+def rolled_out(worker, reader, job, seed=SEED, asked=None):
     problems = load_problems(job.data)[: job.method.prompts]
-    meta = {"min_pixels": None, "max_pixels": None, "video_fps": 2.0, "seed": seed}
+    meta = {"min_pixels": None, "max_pixels": None, "video_fps": 2.0, "seed": seed} | (asked or {})
     batch = DataProto.from_single_dict(collate([reader.row(problem) for problem in problems]), meta_info=meta)
     keys = ["input_ids", "attention_mask", "position_ids"]
     batch.non_tensor_batch["uid"] = np.array([str(i) for i in range(len(problems))], dtype=object)

@@ -34,6 +34,7 @@ def test_two_steps(method: str, workers: int, packed: bool, bench: Bench):
         assert step.tokens > 0 and step.entropy > 0 and math.isfinite(step.loss)
         assert set(step.seconds) >= {"rollout", "verify", "score", "update"}
         assert step.mixed > 0 and step.delta_w > 0
+        assert step.rollout_gap is not None and 0 < step.rollout_gap.mean <= step.rollout_gap.max < 1e-3
     if method in ("rlsd", "cepo"):
         assert [s.lam for s in steps] == pytest.approx([0.5, 0.48])
         assert all(s.evidence and s.evidence.weight_clip_rate is not None for s in steps)

@@ -19,7 +19,8 @@ LIMIT = 60  # tokens of prompt and response; the prompts have about 36
 OPTIONS = {
     "lr": 1e-3, "lr_schedule": "constant", "warmup_steps": 3, "weight_decay": 0.03, "lora_alpha": 24, "steps": 10,
     "prompts": 2, "minibatch_prompts": 1, "max_response": 32, "max_model_len": LIMIT, "cut_adds_end": True,
-    "optimizer": "adamw_bf16", "rollout_top_p": 0.9, "rollout_top_k": 50, "validation_temperature": 0.6,
+    "temperature": 1.2, "optimizer": "adamw_bf16", "rollout_top_p": 0.9, "rollout_top_k": 50,
+    "validation_temperature": 0.6,
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_image_and_special_tokens_cannot_be_sampled(found: dict[str, Any]):
 
 
 def test_rollouts_and_validation_are_sampled_as_the_options_say(found: dict[str, Any]):
-    assert found["rollout_sampling"] == [1.0, 0.9, 50]
+    assert found["rollout_sampling"] == [1.2, 0.9, 50]
     assert found["validation_sampling"] == [0.6, 1.0, -1]
 
 
@@ -68,6 +69,19 @@ def test_a_cut_response_gets_an_end_and_counts_as_truncated(found: dict[str, Any
     assert found["longest"] == LIMIT + 1
     assert 1.0 in found["truncated"]
     assert set(found["last_tokens"]) <= set(found["ends"])
+
+
+def test_vllm_s_log_probs_are_the_policy_s(found: dict[str, Any]):
+    """At temperature 1, whatever temperature, top-p and top-k of the rollouts are. A token added at a cut has none."""
+    print(found["gap"])
+    assert 0 < found["gap"]["mean"] <= found["gap"]["max"] < 5e-3 and 0 <= found["gap"]["kl"] < 1e-5
+    assert found["temperatures_differ"] and not found["told_in_validation"]
+    added = [answered - sampled for answered, sampled in zip(found["answered"], found["sampled"], strict=True)]
+    assert set(added) <= {0, 1} and 1 in added
+
+
+def test_weights_that_vllm_lacks_are_noticed(found: dict[str, Any]):
+    assert found["weights_missing"].startswith("vllm: its log-probs differ from the policy's by ")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,20 @@ def main(request):
         result = one_step(worker, config, job, method, case["rows"], case["seed"], case["lr"])
         if dist.get_rank() == 0:
             save_file(result, Path(request["out"]) / f"{case['name']}.safetensors")
+    if request.get("checkpoint"):
+        lost = lost_by_a_checkpoint(worker, Path(request["out"]) / "checkpoint")
+        (Path(request["out"]) / "checkpoint.json").write_text(json.dumps(lost))
+
+
+def lost_by_a_checkpoint(worker, folder):
+    """Save, change the adapter, load: the largest difference to what was saved."""
+    before = {name: shard.data.clone() for name, shard in trainable(worker.fsdp_module).items()}
+    worker.save_checkpoint(str(folder))
+    for shard in trainable(worker.fsdp_module).values():
+        shard.data.add_(1.0)
+    worker.load_checkpoint(str(folder))
+    after = trainable(worker.fsdp_module)
+    return max(float((after[name].data - value).abs().max()) for name, value in before.items())
 
 
 def one_step(worker, config, job, method, rows, seed, lr):

@@ -67,15 +67,15 @@ class Actor(DataParallelPPOActor):
         flat = self.head.logp(hidden[valid], micro_batch["responses"][valid], self.method.temperature)
         return flat.new_zeros(valid.shape).masked_scatter(valid, flat)
 
-    def score(self, data: DataProto) -> Float[Tensor, "B T 2"]:
-        """Log-probs of the sampled tokens and the policy's entropy, in nats, without gradient; padding is 0."""
+    def score(self, data: DataProto) -> Float[Tensor, "B T 3"]:
+        """Log-probs of the sampled tokens, entropy, log-probs at temperature 1; nats, no gradient, padding is 0."""
 
-        def both(hidden: Tensor, micro_batch: MicroBatch) -> Tensor:
+        def all_three(hidden: Tensor, micro_batch: MicroBatch) -> Tensor:
             valid = response_tokens(micro_batch)
-            flat = self.head.logp_and_entropy(hidden[valid], micro_batch["responses"][valid], self.method.temperature)
-            return flat.new_zeros((*valid.shape, 2)).masked_scatter(valid[..., None], flat)
+            flat = self.head.scores(hidden[valid], micro_batch["responses"][valid], self.method.temperature)
+            return flat.new_zeros((*valid.shape, 3)).masked_scatter(valid[..., None], flat)
 
-        with self.giving(both):
+        with self.giving(all_three):
             return self.compute_log_prob(data)
 
     def teacher_hidden(self, data: DataProto) -> Float[Tensor, "B T hidden"]:

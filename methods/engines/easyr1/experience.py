@@ -37,9 +37,10 @@ class Interpreter:
     end_tokens: Sequence[int]
     seed: int
 
-    def read(self, batch: DataProto, step: int) -> Experience:
+    def read(self, batch: DataProto, step: int, gap: Tensor | None = None) -> Experience:
         """Return the rollouts of 0-based ``step``. Rows of ``batch`` are in order of their problems, group by group.
 
+        ``gap`` (B, T) is how far vLLM's log-probs are from the policy's (methods/engines/shared/rollout_gap.py).
         Contexts stay in EasyR1's batch, hidden states of teachers stay with the workers, and EasyR1 counts timeouts.
         """
         method, tensors = self.method, batch.batch
@@ -50,7 +51,7 @@ class Interpreter:
         group = torch.arange(len(members)) // method.group_size
         logp, truncated = selected(tensors["old_log_probs"], mask), self._truncated(tensors, mask).float()
         tokens = tensors["responses"] * mask.long()
-        responses = Responses(tokens, mask, logp, selected(tensors["entropy"], mask), group, truncated)
+        responses = Responses(tokens, mask, logp, selected(tensors["entropy"], mask), group, truncated, gap)
         rollouts = as_rollouts(method, responses, rewards, correct, seeding.stream(self.seed, "hook", step))
         return Experience([], responses, members, rollouts, torch.zeros(0), 0)
 

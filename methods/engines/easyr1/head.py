@@ -7,13 +7,13 @@ are computed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+
+from methods.engines.shared.token_chunks import in_chunks
 
 TOKENS_AT_ONCE = 1024  # 0.6 GB of float32 logits at a vocabulary of 152,000
 
@@ -37,27 +37,18 @@ class Head:
             logits = self.logits(part) / temperature
             return logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
 
-        return in_chunks(of_chunk, hidden, tokens)
+        return in_chunks(of_chunk, TOKENS_AT_ONCE, hidden, tokens)
 
-    def logp_and_entropy(
+    def scores(
         self, hidden: Float[Tensor, "N hidden"], tokens: Int[Tensor, " N"], temperature: float
-    ) -> Float[Tensor, "N 2"]:
-        """Return the log-probs of ``tokens`` and the entropies of their distributions, both in nats."""
+    ) -> Float[Tensor, "N 3"]:
+        """Return log-probs of ``tokens``, entropies of their distributions, log-probs at temperature 1; all in nats."""
 
         def of_chunk(part: Tensor, chosen: Tensor) -> Tensor:
-            logp = (self.logits(part) / temperature).log_softmax(-1)
-            return torch.stack([logp.gather(1, chosen[:, None])[:, 0], -(logp.exp() * logp).sum(-1)], dim=-1)
+            logits, at = self.logits(part), chosen[:, None]
+            logp = (logits / temperature).log_softmax(-1)
+            own = logp.gather(1, at)[:, 0]
+            plain = own if temperature == 1 else logits.gather(1, at)[:, 0] - logits.logsumexp(-1)
+            return torch.stack([own, -(logp.exp() * logp).sum(-1), plain], dim=-1)
 
-        return in_chunks(of_chunk, hidden, tokens)
-
-
-def in_chunks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """Apply ``function`` to :data:`TOKENS_AT_ONCE` rows of the tensors at a time, and join the results.
-
-    With gradients, only the inputs of a chunk are kept. Its intermediate results are computed again in the backward
-    pass.
-    """
-    parts = zip(*(tensor.split(TOKENS_AT_ONCE) for tensor in tensors), strict=True)
-    if torch.is_grad_enabled():
-        return torch.cat([checkpoint(function, *part, use_reentrant=False) for part in parts])
-    return torch.cat([function(*part) for part in parts])
+        return in_chunks(of_chunk, TOKENS_AT_ONCE, hidden, tokens)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from methods.base import Method, Rollouts
-from methods.engines.easyr1.head import Head, in_chunks
+from methods.engines.easyr1 import head as heads
+from methods.engines.easyr1.head import Head
+from methods.engines.shared.token_chunks import in_chunks, single_tokens, take
 from methods.shared.surrogate import clipped_surrogate
 
 Marks = dict[str, Float[Tensor, "B T"]]
@@ -42,31 +42,5 @@ def matching_loss(
         return method.loss(head.logits(student_part)[:, None], teacher_logits[:, None], take(tokens, where))[:, 0]
 
     rows = torch.arange(int(valid.sum()), device=valid.device)
-    loss = in_chunks(of_chunk, student[valid], teacher[valid], rows)
+    loss = in_chunks(of_chunk, heads.TOKENS_AT_ONCE, student[valid], teacher[valid], rows)
     return torch.zeros_like(batch.mask).masked_scatter(valid, loss)
-
-
-def single_tokens(batch: Rollouts, valid: Bool[Tensor, "B T"]) -> Rollouts:
-    """Make each valid token a rollout of length one. Its loss stays the same: it depends on no other token."""
-    row = valid.nonzero()[:, 0]
-
-    def one(value: Tensor) -> Tensor:
-        return value[valid][:, None] if value.dim() == 2 else value[row]
-
-    return _map(batch, one)
-
-
-def take(batch: Rollouts, rows: Int[Tensor, " b"]) -> Rollouts:
-    """Return the given rows."""
-    return _map(batch, lambda value: value[rows])
-
-
-def _map(batch: Rollouts, function) -> Rollouts:  # noqa: ANN001 - tensor to tensor
-    changed = {}
-    for field in fields(batch):
-        value = getattr(batch, field.name)
-        if isinstance(value, dict):
-            changed[field.name] = {key: function(tensor) for key, tensor in value.items()}
-        elif isinstance(value, Tensor):
-            changed[field.name] = function(value)
-    return replace(batch, **changed)

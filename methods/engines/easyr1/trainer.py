@@ -21,11 +21,13 @@ from methods.engines.easyr1.batch_rows import worker_order
 from methods.engines.easyr1.config import SEED_LIMIT, CellConfig
 from methods.engines.easyr1.experience import Interpreter, ask_teachers, in_problem_order, put_back
 from methods.engines.easyr1.job import TrainingJob
+from methods.engines.easyr1.rollout import ASKED, CURE, PLAIN, TOLD
 from methods.engines.easyr1.step_log import ACCURACY, StepLog
 from methods.engines.shared.best_checkpoint import chosen_step
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.kept_rollouts import keep
 from methods.engines.shared.minibatches import minibatches
+from methods.engines.shared.rollout_gap import compared
 from methods.engines.shared.step_fields import rollout_fields
 from methods.shared import seeding
 
@@ -40,9 +42,12 @@ class Workers:
         return getattr(self._group, name)
 
     def generate_sequences(self, prompts: DataProto) -> DataProto:
-        """Give the rollouts of a step their seed. Validation has set its own already."""
+        """Give the rollouts of a step their seed, and ask for their log-probs. Validation has set its own seed already.
+
+        EasyR1 gives what it finds here and vLLM's SamplingParams have to these (vllm_rollout_spmd.py:158).
+        """
         if "seed" not in prompts.meta_info:
-            prompts.meta_info["seed"] = self._trainer.rollout_seed()
+            prompts.meta_info |= {"seed": self._trainer.rollout_seed(), **ASKED}
         return self._group.generate_sequences(prompts)
 
     def update_actor(self, batch: DataProto) -> DataProto:
@@ -93,8 +98,9 @@ class CellTrainer(RayPPOTrainer):
         """One step's teachers, credit and optimizer updates."""
         method, step, started = self.method, self.step, time.perf_counter()
         ordered, teacher_seconds = in_problem_order(batch), None
+        tensors = ordered.batch
         read = Interpreter(method, self.tokenizer, end_tokens(self.config), self.job.cell.seed)
-        experience = read.read(ordered, step)
+        experience = read.read(ordered, step, compared(tensors[PLAIN], tensors[TOLD], self.job.settings.dtype, CURE))
         if method.matches_distributions or method.needs_teachers(step):
             group.start_step(step)
             ask = _teacher_logp(group)

@@ -29,7 +29,7 @@ from methods.engines.easyr1.adapter import delta_norm, expected_tensors, write_a
 from methods.engines.easyr1.config import CellWorkerConfig
 from methods.engines.easyr1.full_finetune import all_weights, distance, frozen_ends, in_host_memory, write_model
 from methods.engines.easyr1.head import Head
-from methods.engines.easyr1.rollout import SeededEngine, logit_bias
+from methods.engines.easyr1.rollout import PLAIN, SeededEngine, Telling, logit_bias
 from methods.engines.easyr1.teachers import ShardTeachers
 from methods.shared import seeding
 from methods.shared.barred_tokens import barred_tokens
@@ -64,7 +64,9 @@ class CellWorker(_FirstBase, FSDPWorker):
         barred = barred_tokens(self.tokenizer, vocabulary, ends if isinstance(ends, list) else [ends])
         rank = self.rollout_sharding_manager.device_mesh["dp"].get_local_rank()
         self.rollout.sampling_params.logit_bias = logit_bias(barred)
-        self.rollout.inference_engine = SeededEngine(self.rollout.inference_engine, rank)
+        engine = SeededEngine(self.rollout.inference_engine, rank)
+        self.rollout.inference_engine = engine
+        self.rollout.generate_sequences = Telling(self.rollout.generate_sequences, engine)
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def init_model(self) -> None:
@@ -99,9 +101,10 @@ class CellWorker(_FirstBase, FSDPWorker):
 
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)
     def compute_log_probs(self, data: DataProto) -> DataProto:
-        """``old_log_probs`` and ``entropy`` of the policy, (B, T) nats."""
+        """``old_log_probs`` and ``entropy`` of the policy, and its log-probs at temperature 1; (B, T) nats."""
         scores = self._pass(data, self.actor.score)
-        tensors = {"old_log_probs": scores[..., 0].contiguous(), "entropy": scores[..., 1].contiguous()}
+        names = ("old_log_probs", "entropy", PLAIN)
+        tensors = {name: scores[..., i].contiguous() for i, name in enumerate(names)}
         return DataProto.from_dict(tensors=tensors).to("cpu")
 
     @register(dispatch_mode=Dispatch.DP_COMPUTE_PROTO)

@@ -47,11 +47,14 @@ class Gatherer:
 
     def __init__(
         self, policy: Policy, method: Method, grader: Grader, teachers: AdapterTeachers, size: int,
-        sampler: Sampler = roll_out, networks: Networks | None = None,
+        sampler: Sampler = roll_out, networks: Networks | None = None, decoded: int | None = None,
     ) -> None:  # fmt: skip
-        """``size``: rollouts in one pass; ``sampler`` draws the responses; ``networks``: prepared for the method."""
+        """``size``: rollouts in one pass; ``decoded``: those sampled side by side, as many where it is None.
+
+        ``sampler`` draws the responses; ``networks``: prepared for the method.
+        """
         self.policy, self.method, self.grader, self.teachers, self.size = policy, method, grader, teachers, size
-        self.sampler, self.networks = sampler, networks
+        self.sampler, self.networks, self.decoded = sampler, networks, size if decoded is None else decoded
 
     def gather(self, problems: Sequence[Problem], step: int, seed: int, clock: Clock) -> Experience:
         """Sample ``group_size`` responses to each problem at 0-based ``step``, grade them and ask the teachers."""
@@ -65,7 +68,7 @@ class Gatherer:
             prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
             with frozen(policy):
                 responses = self.sampler(
-                    policy, prompts, rollout_sampling(method), seeding.stream(seed, stream, step), self.size
+                    policy, prompts, rollout_sampling(method), seeding.stream(seed, stream, step), self.decoded
                 )
         with clock.phase("verify"):
             asked = [problems[o] for o in responses.owner.tolist()]
@@ -78,14 +81,14 @@ class Gatherer:
         policy, method, responses = self.policy, self.method, drawn.responses
         contexts = [drawn.prompts[o] for o in responses.owner.tolist()]
         rollouts = graded(method, responses, drawn.members, seeding.stream(seed, "hook", step))
-        if method.score_dtype != "float32":
+        if method.score_dtype != "float32" or (not policy.folding.exact and self.sampler is roll_out):
             with clock.phase("score"):
                 logp = student_logp(policy, contexts, responses, method, self.size)
                 rollouts = replace(rollouts, logp={"student": logp})
         hidden, extra, read = torch.zeros(0), drawn.extra_tokens, 0
         if (wanted := method.prefix_values()) is not None:
             with clock.phase("values"):
-                service = ValueService(policy, method, self.grader, self.sampler, self.size)
+                service = ValueService(policy, method, self.grader, self.sampler, self.decoded)
                 asked = (wanted, drawn.problems, drawn.prompts, responses)
                 rollouts, sampled = service.ask(*asked, rollouts, seeding.stream(seed, "continuation", step))
                 extra = (extra or 0) + sampled

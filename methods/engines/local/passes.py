@@ -13,9 +13,11 @@ from torch.nn.functional import cross_entropy, pad
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.shared.prompts import Prompt, pad_prompts
 from methods.engines.shared.responses import Responses
+from methods.engines.shared.token_chunks import in_chunks
 from methods.shared.divergence import tempered
 
-TOKENS_PER_HEAD = 4096  # hidden states for which logits (tokens, V) are computed at a time
+TOKENS_PER_HEAD = 4096  # hidden states for which logits (tokens, V) are computed at a time, at most
+LOGITS_AT_ONCE = 2**27  # numbers in those logits, at most: 0.5 GB of float32, 883 tokens of Qwen3-VL
 ROWS_PER_PASS = 32  # responses of similar length run together, so that few positions are padding
 
 
@@ -72,12 +74,22 @@ def _hidden(
 def token_logp(policy: Policy, chunk: Chunk, temperature: float) -> Float[Tensor, "b T"]:
     """Log-probs in nats of the sampled tokens at ``temperature``; padding is 0."""
     valid = chunk.mask.bool()
-    hidden, tokens = chunk.hidden[valid], chunk.tokens[valid]
-    parts = [
-        -cross_entropy(tempered(policy.head(h).float(), temperature), t, reduction="none")
-        for h, t in zip(hidden.split(TOKENS_PER_HEAD), tokens.split(TOKENS_PER_HEAD), strict=True)
-    ]
-    return torch.zeros_like(chunk.mask).masked_scatter(valid, torch.cat(parts))
+    hidden, tokens, size = chunk.hidden[valid], chunk.tokens[valid], tokens_at_once(policy)
+
+    def of_tokens(some: Tensor, theirs: Tensor) -> Tensor:
+        return -cross_entropy(tempered(policy.logits(some), temperature), theirs, reduction="none")
+
+    if size < TOKENS_PER_HEAD:  # a large vocabulary: logits are computed again for the backward pass, and not kept
+        found = in_chunks(of_tokens, size, hidden, tokens)
+    else:
+        parts = zip(hidden.split(size), tokens.split(size), strict=True)
+        found = torch.cat([of_tokens(some, theirs) for some, theirs in parts])
+    return torch.zeros_like(chunk.mask).masked_scatter(valid, found)
+
+
+def tokens_at_once(policy: Policy) -> int:
+    """Hidden states for which logits over the vocabulary may be computed at a time."""
+    return min(TOKENS_PER_HEAD, max(1, LOGITS_AT_ONCE // len(policy.head_weight)))
 
 
 def autocast(policy: Policy, dtype: str) -> torch.autocast:

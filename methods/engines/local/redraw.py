@@ -76,7 +76,8 @@ def _rows(part: Drawn, place: int, size: int) -> Responses:
     """The responses to one problem, as if it were the only one."""
     rows, r = slice(place * size, (place + 1) * size), part.responses
     owner = torch.zeros_like(r.owner[rows])
-    return Responses(r.tokens[rows], r.mask[rows], r.logp[rows], r.entropy[rows], owner, r.truncated[rows])
+    gap = None if r.gap is None else r.gap[rows]
+    return Responses(r.tokens[rows], r.mask[rows], r.logp[rows], r.entropy[rows], owner, r.truncated[rows], gap)
 
 
 def _sum(first: int | None, second: int | None) -> int | None:

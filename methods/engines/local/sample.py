@@ -103,7 +103,7 @@ class _Loop:
 
     def _draw(self, hidden: Float[Tensor, "K hidden"], step: int, finished: Tensor) -> Int[Tensor, " K"]:
         """Sample one token for each row in the caches and store it; rows that have ended store nothing."""
-        logits = tempered(self.policy.head(hidden).float(), self.sampling.temperature)
+        logits = tempered(self.policy.logits(hidden), self.sampling.temperature)
         logp = logits.log_softmax(-1)
         allowed = logits.index_fill(1, self.policy.barred, float("-inf")).softmax(-1)
         cumulative = allowed.cumsum(-1, dtype=torch.float64)

@@ -21,8 +21,9 @@ def student_logp(
 ) -> Float[Tensor, "B T"]:
     """Log-probs in nats of the response tokens before the update, computed in ``score_dtype`` as the update does.
 
-    In float32 sampling has given them already. In bfloat16 they must be rounded in the same way as in the update, or
-    the ratio of the first update would not be 1; so does the released trainer (verl/trainer/ray_trainer.py:955-957).
+    In float32 sampling has given them already. With a base or passes in bfloat16 they must be rounded in the same way
+    as in the update, or the ratio of the first update would not be 1; so does the released trainer
+    (verl/trainer/ray_trainer.py:955-957).
     """
     logp, rows = torch.zeros_like(responses.mask), torch.arange(len(responses.mask), device=policy.device)
     with autocast(policy, method.score_dtype), frozen(policy):

@@ -66,8 +66,16 @@ class Trainer:
         )
         self.teachers = AdapterTeachers(self.policy, {t.weights for t in method.asked_teachers()})
         self.networks = load_networks(method, prepared, self.policy)
-        size = settings.micro_batch
-        self.gatherer = Gatherer(self.policy, method, grader, self.teachers, size, sampler, self.networks)
+        self.gatherer = Gatherer(
+            self.policy,
+            method,
+            grader,
+            self.teachers,
+            settings.micro_batch,
+            sampler,
+            self.networks,
+            settings.rollout_batch,
+        )
 
     def step(self, step: int) -> TrainingStep:
         """Run one rollout step (0-based): make its experience, then its optimizer updates."""
@@ -172,10 +180,11 @@ def train(
     state.mkdir(parents=True, exist_ok=True)
     with Grader(deadline=settings.grade_deadline) as grader:
         with clock.phase("load"):
-            trainer = Trainer(cell, method, base, load_problems(data), state, settings, grader, sampler, label,
+            pixels = (settings.min_pixels, settings.max_pixels)
+            trainer = Trainer(cell, method, base, load_problems(data, pixels), state, settings, grader, sampler, label,
                               prepared)  # fmt: skip
             validator = Validator(
-                trainer.policy, method, grader, load_problems(validation), settings, cell.seed, sampler
+                trainer.policy, method, grader, load_problems(validation, pixels), settings, cell.seed, sampler
             )
         with clock.phase("validate"):
             accuracy_start = validator.accuracy()

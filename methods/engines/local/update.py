@@ -10,11 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from methods.base import Method, Rollouts
+from methods.engines.local import passes
 from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import learning
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
+from methods.engines.shared.token_chunks import in_chunks, single_tokens, take
 from methods.shared.surrogate import clipped_surrogate, selected, token_weights
 
 ChunkLoss = Callable[[Chunk], tuple[Float[Tensor, "b T"], dict[str, Tensor]]]
@@ -75,12 +77,31 @@ def _teacher_loss(
 
     def loss(chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         rows, length = chunk.rows, chunk.mask.shape[1]
+        own, theirs = slice_rollouts(batch, rows, length), teacher[rows, :length]
+        if rows.numel() * length * len(policy.head_weight) > passes.LOGITS_AT_ONCE:
+            return _matched_in_parts(policy, hook, chunk, theirs, own), {}
         with torch.no_grad():
-            teacher_logits = policy.head(teacher[rows, :length]).float()
-        student_logits = policy.head(chunk.hidden).float()
-        return hook(student_logits, teacher_logits, slice_rollouts(batch, rows, length)), {}
+            teacher_logits = policy.logits(theirs)
+        return hook(policy.logits(chunk.hidden), teacher_logits, own), {}
 
     return loss
+
+
+def _matched_in_parts(
+    policy: Policy, hook: TeacherHook, chunk: Chunk, teacher: Float[Tensor, "b T hidden"], batch: Rollouts
+) -> Float[Tensor, "b T"]:
+    """The divergence of each token, with logits of both sides for some tokens at a time; 0 on padding."""
+    valid = chunk.mask.bool()
+    tokens = single_tokens(batch, valid)
+
+    def of_tokens(student: Tensor, shown: Tensor, where: Tensor) -> Tensor:
+        with torch.no_grad():
+            teacher_logits = policy.logits(shown)[:, None]
+        return hook(policy.logits(student)[:, None], teacher_logits, take(tokens, where))[:, 0]
+
+    rows = torch.arange(int(valid.sum()), device=policy.device)
+    found = in_chunks(of_tokens, passes.tokens_at_once(policy), chunk.hidden[valid], teacher[valid], rows)
+    return torch.zeros_like(chunk.mask).masked_scatter(valid, found)
 
 
 def update(

@@ -46,7 +46,8 @@ class Validator:
         if not self.problems:
             return None
         sampling = Sampling(self.method.temperature, self.method.max_response)
+        size = self.settings.rollout_batch or self.settings.micro_batch
         with frozen(self.policy):
-            responses = self.sampler(self.policy, self.prompts, sampling, self.seed, self.settings.micro_batch)
+            responses = self.sampler(self.policy, self.prompts, sampling, self.seed, size)
         members, _ = read_members(self.policy, self.method, self.grader, responses.every_id(), self.problems)
         return sum(m.correct for m in members) / len(members)

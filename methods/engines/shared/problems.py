@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 from contracts.errors import DataError
+from methods.engines.shared.pixels import UNLIMITED, Limits, limited, limited_size
 from methods.shared import seeding
 from methods.shared.contexts import IMAGE_MARK
 
@@ -37,27 +38,31 @@ class Problem:
     text: str
     answer: str
     images: tuple[bytes, ...]
+    limits: Limits = UNLIMITED  # of the pixels of an image
 
     def open_images(self) -> list[Image.Image]:
-        """RGB images; DataError if one cannot be decoded."""
+        """RGB images within the limits; DataError if one cannot be decoded."""
         try:
-            return [Image.open(io.BytesIO(data)).convert("RGB") for data in self.images]
+            return [limited(Image.open(io.BytesIO(data)), self.limits).convert("RGB") for data in self.images]
         except (UnidentifiedImageError, OSError) as error:
             raise DataError(
                 self.place, f"an image cannot be decoded ({error})", "make the data again", delete_and_rerun=True
             ) from error
 
     def image_sizes(self) -> list[tuple[int, int]]:
-        """(height, width) in pixels, from the image headers."""
+        """(height, width) in pixels within the limits, from the image headers."""
         try:
-            sizes = [Image.open(io.BytesIO(data)).size for data in self.images]
+            sizes = [limited_size(*Image.open(io.BytesIO(data)).size, self.limits) for data in self.images]
             return [(height, width) for width, height in sizes]
         except UnidentifiedImageError as error:
             raise DataError(self.place, "an image cannot be decoded", "store PNG or JPEG bytes") from error
 
 
-def load_problems(path: Path) -> list[Problem]:
-    """Read all problems of a parquet file. DataError names the file, the row and what is wrong with it."""
+def load_problems(path: Path, limits: Limits = UNLIMITED) -> list[Problem]:
+    """Read all problems of a parquet file, their images within ``limits`` of pixels.
+
+    DataError names the file, the row and what is wrong with it.
+    """
     try:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in (*COLUMNS, "id") if name in names])
@@ -84,13 +89,13 @@ def load_problems(path: Path) -> list[Problem]:
             )
     if not table.num_rows:
         raise DataError(str(path), "no rows", "make the data again", delete_and_rerun=True)
-    return [_problem(path, i, row) for i, row in enumerate(table.to_pylist())]
+    return [_problem(path, i, row, limits) for i, row in enumerate(table.to_pylist())]
 
 
-def _problem(path: Path, index: int, row: dict) -> Problem:
+def _problem(path: Path, index: int, row: dict, limits: Limits) -> Problem:
     images = tuple(image["bytes"] or b"" for image in row["images"] or ())
     place, id = f"{path}, row {index}", str(index if row.get("id") is None else row["id"])
-    problem = Problem(place, id, row["problem"] or "", row["answer"] or "", images)
+    problem = Problem(place, id, row["problem"] or "", row["answer"] or "", images, limits)
     if not problem.answer.strip():
         raise DataError(problem.place, "empty answer", "every problem needs a ground truth")
     if problem.text.count(IMAGE_MARK) != len(images):

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 @dataclass(frozen=True)
 class Responses:
-    """B responses, right-padded to the longest; padding is 0 in every field."""
+    """B responses, right-padded to the longest; padding is 0 in every field but ``gap``."""
 
     tokens: Int[Tensor, "B T"]
     mask: Float[Tensor, "B T"]  # 1 through the first end-of-turn token
@@ -23,6 +23,7 @@ class Responses:
     entropy: Float[Tensor, "B T"]  # nats
     owner: Int[Tensor, " B"]  # index of the prompt
     truncated: Float[Tensor, " B"]  # 1 where no end-of-turn token came within the limit
+    gap: Float[Tensor, "B T"] | None = None  # where vLLM sampled: see rollout_gap.py; NaN on padding and added tokens
 
     def ids(self, row: int) -> tuple[int, ...]:
         """Token ids of one response, end-of-turn token included."""
@@ -46,14 +47,15 @@ def stacked(parts: Sequence[Responses]) -> Responses:
     """Parts put one below the other, padded to the longest response; ``owner`` goes on counting from part to part."""
     length = max(1, *(int(part.mask.sum(1).max()) for part in parts))
 
-    def stack(name: str) -> Tensor:
+    def stack(name: str, filling: float = 0) -> Tensor:
         fitted = [getattr(part, name)[:, :length] for part in parts]
-        return torch.cat([pad(values, (0, length - values.shape[1])) for values in fitted])
+        return torch.cat([pad(values, (0, length - values.shape[1]), value=filling) for values in fitted])
 
     firsts = accumulate((int(part.owner.max()) + 1 for part in parts[:-1]), initial=0)
     owner = torch.cat([part.owner + first for part, first in zip(parts, firsts, strict=True)])
     truncated = torch.cat([part.truncated for part in parts])
-    return Responses(stack("tokens"), stack("mask"), stack("logp"), stack("entropy"), owner, truncated)
+    gap = None if any(part.gap is None for part in parts) else stack("gap", torch.nan)
+    return Responses(stack("tokens"), stack("mask"), stack("logp"), stack("entropy"), owner, truncated, gap)
 
 
 def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:

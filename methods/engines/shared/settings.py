@@ -18,6 +18,18 @@ class SharedSettings(BaseModel):
         ge=1,
         description="rollouts in one forward and backward pass, half as many under autocast; lower it to save memory",
     )
+    rollout_batch: int | None = Field(
+        None,
+        ge=1,
+        description="rollouts that the local engine samples side by side, which takes no memory for gradients; "
+        "null: micro_batch",
+    )
+    min_pixels: int | None = Field(
+        None, ge=1, description="local engine: smaller images are enlarged; released code: 262144"
+    )
+    max_pixels: int | None = Field(
+        None, ge=1, description="local engine: larger images are shrunk; released code: 4194304"
+    )
     checkpoint_every: int = Field(10, ge=1, description="rollout steps between checkpoints for resuming")
     validate_every: int = Field(10, ge=1, description="rollout steps between validations")
     validation_problems: int = Field(256, ge=0, description="validation problems answered once each; 0 turns it off")

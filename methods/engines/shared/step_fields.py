@@ -6,6 +6,7 @@ from typing import Any
 
 from methods.base import Method, Rollouts, TokenCredit
 from methods.engines.shared.experience import Experience
+from methods.engines.shared.rollout_gap import rollout_gap
 from methods.shared.advantage import group_mix
 from methods.shared.credit import evidence_moments
 from methods.shared.surrogate import selected
@@ -26,6 +27,7 @@ def rollout_fields(method: Method, experience: Experience, step: int) -> dict[st
         "lam": method.lam_at(step) if isinstance(method, TokenCredit) else None,
         "evidence": _evidence(method, rollouts, step),
         "entropy": float(selected(responses.entropy, responses.mask).sum() / responses.mask.sum()),
+        "rollout_gap": None if responses.gap is None else rollout_gap(responses.gap),
         "tokens": int(lengths.sum()),
         "extra_tokens": experience.extra_tokens,
         "teacher_tokens": experience.teacher_tokens,

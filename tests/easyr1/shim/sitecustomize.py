@@ -3,10 +3,14 @@
 Python runs this file at every start, also in Ray's workers. It costs nothing until EasyR1 or torchvision is imported.
 """
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 
-PREPARE = {"torchvision": "torchvision_operators", "verl": "no_gpu"}  # package -> function of stand_ins.py
+PREPARE = {
+    "torchvision": "torchvision_operators",
+    "verl": "flash_attention" if os.environ.get("CEPO_TEST_GPU") else "no_gpu",
+}  # package -> function of stand_ins.py
 
 
 class _BeforeImport(MetaPathFinder):

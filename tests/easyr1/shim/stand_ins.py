@@ -25,7 +25,12 @@ def no_gpu():
     _cuda_functions()
     _cuda_devices()
     _process_groups()
-    _attention()
+    _attention(with_gpu=False)
+
+
+def flash_attention():
+    """Install the stand-in for flash-attention only, for a machine with a GPU: benchmarks/gpu_worker.py."""
+    _attention(with_gpu=True)
 
 
 def _cuda_functions():
@@ -91,7 +96,7 @@ def _process_groups():
     mesh.init_device_mesh = lambda device, *args, **kwargs: make("cpu", *args, **kwargs)
 
 
-def _attention():
+def _attention(with_gpu):
     """Where flash-attention is asked for, packed rows are cut at the zeros of their text positions and run one by one.
 
     EasyR1 registers its own function under "flash_attention_2" when it packs, so ours has another name.
@@ -123,16 +128,16 @@ def _attention():
     )
     for auto in (transformers.AutoModelForImageTextToText, transformers.AutoModelForCausalLM):
         for name in ("from_pretrained", "from_config"):
-            setattr(auto, name, classmethod(_without_flash(getattr(auto, name).__func__)))
+            setattr(auto, name, classmethod(_without_flash(getattr(auto, name).__func__, with_gpu)))
     _flash_attn_package(torch)
 
 
-def _without_flash(function):
+def _without_flash(function, with_gpu):
     @wraps(function)
     def call(cls, *args, **kwargs):
         if kwargs.get("attn_implementation") == "flash_attention_2":
             kwargs["attn_implementation"] = "cpu_attention"
-        if "device_map" in kwargs:
+        if "device_map" in kwargs and not with_gpu:
             kwargs["device_map"] = _on_cpu(kwargs["device_map"])
         return function(cls, *args, **kwargs)
 

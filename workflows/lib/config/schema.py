@@ -177,6 +177,7 @@ class Estimates(Model):
     prepare: dict[Name, Annotated[float, Field(gt=0)]] = Field(
         default={}, description="scale -> minutes of one model that is prepared for methods"
     )
+    gradients: dict[Name, Annotated[float, Field(gt=0)]] = Field(default={}, description="scale -> minutes of a state")
 
 
 class Config(Model):
@@ -251,9 +252,11 @@ class Config(Model):
         return self
 
     @model_validator(mode="after")
-    def _rollouts_of_the_local_engine(self) -> Config:
-        if self.engine != "local" and self.engine_settings.rollouts == "vllm":
-            raise ValueError(f"engine_settings.rollouts is for engine local; {self.engine} has vLLM of its own")
+    def _settings_of_the_local_engine(self) -> Config:
+        for name in ("rollouts", "rollout_batch", "min_pixels", "max_pixels"):
+            if self.engine != "local" and getattr(self.engine_settings, name) not in (None, "hf"):
+                instead = f"easyr1.{name}" if "pixels" in name else "vLLM of its own"
+                raise ValueError(f"engine_settings.{name} is for engine local; {self.engine} has {instead}")
         return self
 
     @model_validator(mode="after")

@@ -58,6 +58,7 @@ class GradientJobs(PolicyJobs):
     def _plan(self, measurement: Measurement) -> GradientPlan:
         config = self._grid.config
         section, settings = config.gradients, config.engine_settings
+        pixels = settings if config.engine == "local" else config.easyr1  # the images that cells are trained on
         arms = self._arms(measurement.scale, measurement.seed)
         return GradientPlan(
             world=config.world,
@@ -75,5 +76,7 @@ class GradientJobs(PolicyJobs):
             micro_batch=section.micro_batch or settings.micro_batch,
             sampled_at_once=section.sampled_at_once,
             grade_deadline=settings.grade_deadline,
+            min_pixels=pixels.min_pixels,
+            max_pixels=pixels.max_pixels,
             digests=self._digests(measurement, arms, MEASURES_GRADIENTS),
         )

@@ -115,7 +115,13 @@ def _step(step: TrainingStep) -> Iterator[tuple[str, float]]:
         if getattr(step, key) is not None:
             yield key, float(getattr(step, key))
     evidence = {} if step.evidence is None else step.evidence.model_dump()
-    groups = {"seconds": step.seconds, "reference_missing": step.reference_missing, "evidence": evidence}
+    gap = {} if step.rollout_gap is None else step.rollout_gap.model_dump()
+    groups = {
+        "seconds": step.seconds,
+        "reference_missing": step.reference_missing,
+        "evidence": evidence,
+        "rollout_gap": gap,
+    }
     for group, values in groups.items():
         yield from ((f"{group}/{key}", float(value)) for key, value in values.items() if value is not None)
 

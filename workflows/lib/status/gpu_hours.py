@@ -60,13 +60,18 @@ def stated_times(config: Config, kinds: Iterable[Kind]) -> StatedTimes:
     minutes = config.estimates.model_dump()
     minutes["repeat"] = minutes["evaluate"]
     known = {
-        kind: 60 * minutes[kind.rule][scale]
-        for kind in kinds
-        if (scale := kind.subject.rpartition("/")[2]) in minutes.get(kind.rule, {})
+        kind: 60 * minutes[kind.rule][scale] for kind in kinds if (scale := _scale(kind)) in minutes.get(kind.rule, {})
     }
     if known or config.resources.train.gpus != GPUS:
         return StatedTimes(known, "the config's estimates", "estimate")
     return StatedTimes(published_seconds(config.world), "the paper's Table 3", "paper")
+
+
+def _scale(kind: Kind) -> str:
+    """The scale of a kind of job: gradients are of scale/state, cells of method/scale."""
+    if kind.rule == "gradients":
+        return kind.subject.partition("/")[0]
+    return kind.subject.rpartition("/")[2]
 
 
 def published_seconds(world: str) -> dict[Kind, float]:

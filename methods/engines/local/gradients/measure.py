@@ -165,4 +165,5 @@ def _meter(task: GradientTask) -> GradientMeter:
     if task.adapter is not None:
         load_adapter(policy, task.adapter)
     grader, networks = Grader(plan.grade_deadline), networks_of_arms(plan.arms, methods, task.prepared, policy)
-    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label, networks)
+    problems = load_problems(task.data, (plan.min_pixels, plan.max_pixels))
+    return GradientMeter(policy, methods, problems, grader, settings, plan.seed, task.label, networks)

@@ -77,5 +77,5 @@ class ContrastModels:
     ) -> Float[Tensor, " N"]:  # fmt: skip
         """Scores of tokens from both models' hidden states, a few thousand at a time."""
         parts = zip(*(x.split(TOKENS_PER_HEAD) for x in (positive, negative, tokens)), strict=True)
-        found = [contrastive_score(policy.head(p).float(), policy.head(n).float(), t, self.weight) for p, n, t in parts]
+        found = [contrastive_score(policy.logits(p), policy.logits(n), t, self.weight) for p, n, t in parts]
         return torch.cat(found)

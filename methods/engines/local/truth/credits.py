@@ -40,8 +40,8 @@ def implied_credit(
     with autocast(policy, method.score_dtype), torch.no_grad():
         for chunk in chunks(policy, experience.contexts, rows, experience.responses, size):
             length = chunk.mask.shape[1]
-            student = policy.head(chunk.hidden).float()
-            teacher = policy.head(experience.teacher_hidden[chunk.rows, :length]).float()
+            student = policy.logits(chunk.hidden)
+            teacher = policy.logits(experience.teacher_hidden[chunk.rows, :length])
             with torch.enable_grad():
                 leaf = student.detach().requires_grad_()
                 loss = method.loss(leaf, teacher, slice_rollouts(experience.rollouts, chunk.rows, length)).sum()

@@ -15,19 +15,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from contracts.errors import TrainError
 from methods.engines.local.adapter_folder import save_adapter
-from methods.engines.local.passes import chunks
+from methods.engines.local.passes import chunks, tokens_at_once
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampling
 from methods.engines.local.vllm.process import Worker
 from methods.engines.local.vllm.settings import RolloutEngine
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
+from methods.engines.shared.rollout_gap import compared, sampler_logp
 from methods.shared.vllm import room_for
 
-APART = {"float32": 1e-3, "bfloat16": 0.1}  # nats; a larger mean difference means other weights, not rounding
-TOKENS = 1024  # hidden states for which logits (tokens, V) are computed at a time
+CURE = "does vLLM load the adapter? engine_settings.rollouts: hf needs no vLLM"
 Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temperature 1, per response
 
 
@@ -52,7 +51,6 @@ class VllmRollouts:
         self.folder = TemporaryDirectory(prefix="rollouts-")
         self.worker: Worker | None = None
         self.handed = 0  # adapters given to vLLM so far; vLLM loads one only if its number is new
-        self.gap = 0.0  # nats, largest between vLLM's and the policy's log-probs of the last rollouts
 
     def __enter__(self) -> VllmRollouts:
         return self
@@ -66,13 +64,16 @@ class VllmRollouts:
     def __call__(
         self, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int, size: int
     ) -> Responses:
-        """Like ``roll_out``. vLLM samples with the current adapter; the policy computes log-probs and entropies."""
+        """Like ``roll_out``. vLLM samples with the current adapter; the policy computes log-probs and entropies.
+
+        Raises TrainError if vLLM did not sample from the policy's distribution, for example without the adapter.
+        """
         sampled = self._sample(policy, prompts, sampling, seed)
         responses = assemble(policy, prompts, sampling, [ids for ids, _ in sampled])
         contexts = [prompts[owner] for owner in responses.owner.tolist()]
         logp, entropy, plain = score(policy, contexts, responses, sampling.temperature, size)
-        self._compare(plain, responses, [told for _, told in sampled])
-        return replace(responses, logp=logp, entropy=entropy)
+        told = sampler_logp([told for _, told in sampled], plain.shape[1])
+        return replace(responses, logp=logp, entropy=entropy, gap=compared(plain, told, self.dtype, CURE))
 
     def _sample(self, policy: Policy, prompts: Sequence[Prompt], sampling: Sampling, seed: int) -> Sampled:
         if self.worker is None:
@@ -98,17 +99,6 @@ class VllmRollouts:
         longest = max(self.longest, *(len(prompt.ids) for prompt in prompts))
         options = self.options | {"max_model_len": longest + sampling.max_tokens}
         return Worker(self.settings.python, self.device, options, Path(self.folder.name))
-
-    def _compare(self, ours: Float[Tensor, "B T"], responses: Responses, told: Sequence[Sequence[float]]) -> None:
-        """Raise TrainError if vLLM did not sample from the policy's distribution, for example without the adapter."""
-        theirs = _stack([torch.tensor(row) for row in told], ours.shape[1]).to(ours)
-        sampled = _stack([torch.ones(len(row)) for row in told], ours.shape[1]).to(ours)
-        gaps = ((ours - theirs) * sampled).abs()
-        self.gap, mean = float(gaps.max()), float(gaps.sum() / sampled.sum())
-        print(f"rollouts by vLLM: log-probs differ from the policy's by {mean:.1e} nats, at most {self.gap:.1e}")
-        if not mean <= APART[self.dtype]:
-            cause = f"log-probs differ from the policy's by {mean:.2g} nats a token, allowed are {APART[self.dtype]}"
-            raise TrainError("vllm", cause, "does vLLM load the adapter? engine_settings.rollouts: hf needs no vLLM")
 
 
 def room(prompt: Prompt, sampling: Sampling) -> int:
@@ -140,11 +130,11 @@ def score(
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """Log-probs and entropies at ``temperature``, and log-probs at temperature 1, in nats; padding is 0."""
     totals = [torch.zeros_like(responses.mask) for _ in range(3)]
-    rows = torch.arange(len(responses.mask), device=policy.device)
+    rows, tokens = torch.arange(len(responses.mask), device=policy.device), tokens_at_once(policy)
     for chunk in chunks(policy, contexts, rows, responses, size):
         valid = chunk.mask.bool()
-        pieces = zip(chunk.hidden[valid].split(TOKENS), chunk.tokens[valid].split(TOKENS), strict=True)
-        values = torch.cat([_of_tokens(policy.head(h).float(), t, temperature) for h, t in pieces], dim=1)
+        pieces = zip(chunk.hidden[valid].split(tokens), chunk.tokens[valid].split(tokens), strict=True)
+        values = torch.cat([_of_tokens(policy.logits(h), t, temperature) for h, t in pieces], dim=1)
         for total, value in zip(totals, values, strict=True):
             total[chunk.rows, : valid.shape[1]] = torch.zeros_like(chunk.mask).masked_scatter(valid, value)
     return totals[0], totals[1], totals[2]
@@ -166,7 +156,3 @@ def plain_prompt(policy: Policy, prompt: Prompt) -> dict[str, Any]:
     features = torch.cat([torch.cat([v.tokens, *v.deepstack], dim=1) for v in prompt.images])
     grid = [(1, v.grid[0] * merge, v.grid[1] * merge) for v in prompt.images]
     return {"ids": ids, "features": features.float().cpu().numpy(), "grid": grid}
-
-
-def _stack(rows: Sequence[Tensor], length: int) -> Float[Tensor, "B T"]:
-    return torch.stack([torch.nn.functional.pad(row, (0, length - len(row))) for row in rows])

@@ -32,6 +32,7 @@ class SamplingParams:
     max_tokens: int = 16
     detokenize: bool = True
     logit_bias: dict | None = None
+    logprobs: int | None = None
 
     def clone(self):
         return replace(self)
@@ -40,6 +41,7 @@ class SamplingParams:
 @dataclass
 class CompletionOutput:
     token_ids: tuple
+    logprobs: list | None = None  # for each token a dict from its id to an object with its log-prob
 
 
 @dataclass
@@ -103,14 +105,15 @@ class LLM:
         for prompt, params, request in zip(prompts, self.last_params, requests, strict=True):
             deltas = self._deltas(self.loras[request.lora_int_id]) if request is not None else {}
             self._add(deltas, 1.0)
-            outputs.append(RequestOutput([self._sample(prompt, params, i) for i in range(params.n)]))
+            found = [self._sample(prompt, params, i) for i in range(params.n)]
+            outputs.append(RequestOutput([CompletionOutput(ids, self._logprobs(prompt, params, ids)) for ids in found]))
             self._add(deltas, -1.0)
         return outputs
 
     def _sample(self, prompt, params, index):
         if self.given and index >= params.n / 2:
             ids = self.processor.tokenizer.encode(self.given[index % len(self.given)], add_special_tokens=False)
-            return CompletionOutput((*ids, self.model.generation_config.eos_token_id[0])[: params.max_tokens])
+            return (*ids, self.model.generation_config.eos_token_id[0])[: params.max_tokens]
         inputs = self._inputs(prompt)
         length = inputs["input_ids"].shape[1]
         limit = params.max_tokens if self.max_model_len is None else self.max_model_len - length
@@ -122,7 +125,18 @@ class LLM:
                 top_k=max(params.top_k, 0), max_new_tokens=min(params.max_tokens, limit), eos_token_id=ends,
                 pad_token_id=tokenizer.pad_token_id, logits_processor=[_Bias(params.logit_bias or {})],
             )  # fmt: skip
-        return CompletionOutput(tuple(out[0, length:].tolist()))
+        return tuple(out[0, length:].tolist())
+
+    def _logprobs(self, prompt, params, ids):
+        """At temperature 1 and without bias, as vLLM's default raw_logprobs."""
+        if params.logprobs is None:
+            return None
+        inputs = self._inputs(prompt)
+        first = inputs["input_ids"].shape[1] - 1
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([ids])], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        logp = self.model(**inputs).logits[0, first:-1].log_softmax(-1)
+        return [{token: SimpleNamespace(logprob=float(row[token]))} for token, row in zip(ids, logp, strict=True)]
 
     def _inputs(self, prompt):
         ids, images = list(prompt["prompt_token_ids"]), (prompt.get("multi_modal_data") or {}).get("image", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from methods.engines.easyr1.adapter import delta_norm
 from methods.engines.easyr1.base_model import readable_base
 from methods.engines.easyr1.head import Head
 from methods.engines.easyr1.losses import matching_loss
-from methods.engines.easyr1.rollout import SeededEngine, logit_bias
+from methods.engines.easyr1.rollout import TOLD, SeededEngine, Telling, logit_bias
 
 B, T, HIDDEN, V = 3, 5, 7, 11
 
@@ -43,8 +44,11 @@ def test_log_probs_in_chunks_are_those_of_the_whole(drawn: SimpleNamespace):
     head, hidden, tokens = Head(drawn.weight, "float32"), drawn.student.flatten(0, 1), drawn.tokens.flatten()
     whole = (hidden @ drawn.weight.T / 0.7).log_softmax(-1)
     assert_close(head.logp(hidden, tokens, 0.7), whole.gather(1, tokens[:, None])[:, 0])
-    both = head.logp_and_entropy(hidden, tokens, 0.7)
+    both = head.scores(hidden, tokens, 0.7)
     assert_close(both[:, 1], torch.distributions.Categorical(logits=whole).entropy())
+    plain = (hidden @ drawn.weight.T).log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    for temperature in (0.7, 1.0):
+        assert_close(head.scores(hidden, tokens, temperature)[:, 2], plain)
 
 
 def test_gradients_in_chunks_are_those_of_the_whole(drawn: SimpleNamespace):
@@ -99,6 +103,7 @@ def test_norm_of_an_update_by_hand():
 class Params:
     n: int
     seed: int
+    logprobs: int | None = None
 
     def clone(self) -> Params:
         return replace(self)
@@ -114,6 +119,31 @@ def test_every_sample_has_a_seed_of_its_own_whatever_the_number_of_workers(worke
         for params in SeededEngine(inner, rank).generate(part, Params(3, 100)):
             seeds += [params.seed + j for j in range(params.n)]
     assert seeds == list(range(100, 112))
+
+
+class Batch:
+    def __init__(self) -> None:
+        self.batch = {"responses": torch.zeros(2, 3, dtype=torch.long)}
+
+
+@pytest.mark.parametrize("asked", [None, 0])
+def test_log_probs_that_were_asked_for_become_a_column(asked: int | None):
+    """Two samples to one prompt: tokens 5 and 6, token 7; nothing was sampled elsewhere."""
+    samples = [{5: -1.0, 6: -2.0}, {7: -0.5}]
+    outputs = [
+        SimpleNamespace(token_ids=list(one), logprobs=[{t: SimpleNamespace(logprob=p)} for t, p in one.items()])
+        for one in samples
+    ]
+    engine = SeededEngine(SimpleNamespace(generate=lambda **_: [SimpleNamespace(outputs=outputs)]), rank=0)
+
+    def generate(prompts: Batch) -> Batch:
+        engine.generate(["a"], Params(2, 100, asked))
+        return prompts
+
+    found = Telling(generate, engine)(Batch()).batch
+    assert set(found) == {"responses"} | ({TOLD} if asked == 0 else set())
+    if asked == 0:
+        assert_close(found[TOLD], torch.tensor([[-1.0, -2.0, nan], [-0.5, nan, nan]]), equal_nan=True)
 
 
 def test_barred_tokens_get_the_strongest_bias():

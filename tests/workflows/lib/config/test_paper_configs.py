@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.paths import ROOT
 from workflows.lib.config.loading import read_yaml
@@ -37,6 +38,21 @@ def differing(one: Config, other: Config) -> set[str]:
         elif left != right:
             found.add(key)
     return found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("rollouts", "vllm", "vLLM of its own"),
+        ("rollout_batch", 8, "vLLM of its own"),
+        ("min_pixels", 4, "easyr1.min_pixels"),
+    ],
+)
+def test_settings_of_the_local_engine_are_refused_for_easyr1(name: str, value: object, instead: str):
+    raw = PLAIN.model_dump()
+    raw["engine_settings"][name] = value
+    with pytest.raises(ValidationError, match=f"engine_settings.{name} is for engine local; easyr1 has {instead}"):
+        Config.model_validate(raw)
 
 
 @pytest.mark.parametrize("name", MACHINE)

@@ -39,6 +39,13 @@ def test_times_on_one_gpu_are_the_configs_estimates():
     assert stated_times(eight, {job.kind for job in JOBS}) == PAPER
 
 
+def test_gradients_take_what_the_config_says_of_their_scale():
+    config = read_yaml(Config, ROOT / "workflows/configs/paper.yaml")
+    job = Planned(Kind("gradients", "large/base"), "run", 1, 1)
+    found = gpu_hours([job], Past(), stated_times(config, {job.kind}))
+    assert found.stated == pytest.approx(config.estimates.gradients["large"] / 60) and not found.uncounted
+
+
 def test_the_papers_times_where_there_is_no_record():
     found = gpu_hours(JOBS, Past(), PAPER)
     assert found.stated == pytest.approx(8 * 394 / 60)  # CEPO on eight GPUs, 6 h 34 min
