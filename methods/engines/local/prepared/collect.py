@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -35,7 +35,7 @@ from methods.shared.prepared import OF_ROLLOUTS
 from methods.shared.rewards import Grader
 
 BATCH = 16  # problems
-RESPONSE_FIELDS = [field.name for field in fields(Responses)]
+RESPONSE_FIELDS = [field.name for field in fields(Responses) if field.default is MISSING]  # all but the gap of vLLM
 
 
 @dataclass(frozen=True)

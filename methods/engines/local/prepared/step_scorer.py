@@ -72,7 +72,7 @@ def _quality(
 ) -> dict[str, float]:
     """How well the scores tell the labels of held-out problems: accuracy, AUROC, and what a constant would get."""
     rows, responses = prep.held_out, prep.collected.responses
-    part = Responses(**{name: getattr(responses, name)[rows] for name in vars(responses)})
+    part = Responses(**{name: values[rows] for name, values in vars(responses).items() if values is not None})
     contexts = [context for context in prep.fitter.contexts(rows) if context is not None]
     told = scores.scores(prep.policy, contexts, part, prep.collector.method.score_dtype, prep.plan.micro_batch)
     found = pad(told["prefix"], (1, 0))[:, : part.mask.shape[1]]

@@ -18,6 +18,7 @@ from evals.analysis.cells import read_arms, trained
 from evals.analysis.figures import credit as creditfigures
 from evals.analysis.figures import figure3, gradient_signal
 from evals.analysis.figures import training as figures
+from evals.analysis.figures import truth as truthfigure
 from evals.analysis.published.numbers import load
 from evals.analysis.report.embed import figure, table
 from evals.analysis.report.page import FIGURES, build
@@ -26,10 +27,11 @@ from evals.analysis.tables import claims, credit, gradients, table2, table3
 from tests.helpers.analysis_cells import write_experiment, write_grid
 from tests.helpers.credit_cells import write_credit
 from tests.helpers.measured_gradients import write_measured
+from tests.helpers.measured_truth import write_measured_truth
 
 PUBLISHED = ROOT / "results" / "published"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRAWN = ["figure1", "reward", "figure4", "figure5", "gradient_signal", "figure3"]  # every figure there is
+DRAWN = ["figure1", "reward", "figure4", "figure5", "gradient_signal", "truth", "figure3"]  # every figure there is
 CLAIMS = """{"world": "micro", "claims": [
  {"id": "a", "topic": "T", "says": "CEPO <b>leads</b>", "where": "Table 2", "verdict": "undecided", "why": "one seed",
   "parts": [{"name": "p", "unit": "points", "value": -1.25, "low": -3.0, "high": 0.5, "seeds": 1, "paper": 2.26,
@@ -86,6 +88,8 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     write_measured(root)
     gradients.write([], PUBLISHED, root / "tables")
     gradient_signal.write([], PUBLISHED, root / "figures")
+    write_measured_truth(root)
+    truthfigure.write([], PUBLISHED, root / "figures")
     (root / "tables" / "claims.json").write_text(CLAIMS)
     bad = f"<html><body><h1 onclick=x>Mine</h1>{attack}<p style='background:url({outside}/css)'>text</p></body></html>"
     (root / "tables" / "mine.html").write_text(bad)

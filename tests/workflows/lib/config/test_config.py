@@ -118,7 +118,7 @@ def test_numbers_as_people_write_them():
         ({"world": "macro"}, "my.yaml: world: must be 'micro' or 'paper', not 'macro'"),
         (
             {"methods": ["grpo", "cpo"]},
-            "my.yaml: methods: no method 'cpo'; there is anti_oracle, cdpo, cepo, dapo, entropy, grpo, opsd, ",
+            "my.yaml: methods: no method 'cpo'; there is anti_oracle, cdpo, cepo, dapo, entropy, grpo, hdpo, ",
         ),
         ({"methods": "grpo"}, "my.yaml: methods: must be a valid list, not 'grpo'"),
         ({"seeds": ["one"]}, "my.yaml: seeds.0: must be a valid integer, not 'one'"),
