@@ -153,7 +153,12 @@ def _file(state: Path, batch: int) -> Path:
 
 @cache
 def _meter(task: GradientTask) -> GradientMeter:
-    """The meter of this process; its verifier's worker is ended with the process, or closed."""
+    """The meter of this process; its verifier's worker is ended with the process, or closed.
+
+    It computes with one thread: a workflow that reserves a core for each of several processes tells each of them to use
+    as many threads as there are cores, and they would wait for one another. So numbers do not depend on the processes.
+    """
+    torch.set_num_threads(1)
     keep_freed_memory()
     forget_products()
     plan, methods = task.plan, {arm.name: load_method(arm.method, arm.options) for arm in task.plan.arms}
