@@ -56,8 +56,8 @@ SECTIONS = (
     ReportSection("credit", "Where credit goes", "", ("credit",), ("figure4", "figure5"), "reproduce"),
     ReportSection("gradients", "Gradients", "Signal, noise and direction of every method's gradient on the same "
             "rollouts, measured without training.", ("gradients",), ("gradient_signal",), "gradients"),
-    ReportSection("credit-truth", "Credit and truth", "Every method's credit beside the measured advantage of every token "
-            "of the same rollouts.", ("truth",), ("truth",), "truth"),
+    ReportSection("credit-truth", "Credit and truth", "Every method's credit beside the measured advantage of every "
+            "token of the same rollouts.", ("truth",), ("truth",), "truth"),
     ReportSection("systems", "Systems", "What every system uses, leaks, costs and gains.", ("table1",), (), "table1"),
     ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
     ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
