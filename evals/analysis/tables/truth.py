@@ -107,4 +107,4 @@ def _frame(measured: MeasuredTruth) -> pd.DataFrame:
 def _numbers(measured: MeasuredTruth) -> Iterator[dict[str, object]]:
     about = {(r.scale, r.state, r.seed): {"world": r.world, "model": r.model_name} for r in measured.reports}
     for line in measured.lines:
-        yield about.get((line.scale, line.state, line.seed), {}) | line.model_dump()
+        yield {**about.get((line.scale, line.state, line.seed), {}), **line.model_dump()}

@@ -33,8 +33,15 @@ class TextShape:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TextShape:
         """From the section ``text_config`` of a model's config.json."""
-        names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
-        return cls(*(config[name] for name in names), config["head_dim"], config["vocab_size"])
+        return cls(
+            hidden=config["hidden_size"],
+            intermediate=config["intermediate_size"],
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            kv_heads=config["num_key_value_heads"],
+            head_dim=config["head_dim"],
+            vocabulary=config["vocab_size"],
+        )
 
     @property
     def adapter_weights(self) -> int:
