@@ -30,8 +30,8 @@ class GradientArm(Record):
     prepared: str | None = Field(None, description="digest of the model that was prepared for the method")
 
 
-class GradientPlan(Record):
-    """What is to be measured at one state and seed, and all that decides it."""
+class PolicyPlan(Record):
+    """What is to be measured for many arms at one state and seed of the policy, and all that decides it."""
 
     world: str
     scale: str
@@ -41,16 +41,21 @@ class GradientPlan(Record):
     device: Literal["cpu", "cuda"]
     dtype: str = Field(description="of the base model's weights")
     arms: list[GradientArm] = Field(min_length=1, description="on the rollouts of the first")
-    batches: int
-    prompts: int
-    group_size: int
-    dimension: int
+    prompts: int = Field(description="problems")
+    group_size: int = Field(description="rollouts to each")
     micro_batch: int = Field(description="rollouts in one forward and backward pass")
     sampled_at_once: int = Field(description="rollouts that are sampled side by side")
     grade_deadline: float
     min_pixels: int | None = Field(default=None, description="smaller images are enlarged")
     max_pixels: int | None = Field(default=None, description="larger images are shrunk")
     digests: dict[str, str] = Field(description="of the base model, its adapter, data, code and environment")
+
+
+class GradientPlan(PolicyPlan):
+    """Which gradients are to be measured."""
+
+    batches: int
+    dimension: int
 
 
 class GradientReport(Record):

@@ -5,14 +5,12 @@ A folder ``prepared/<kind>/<scale>/<options>/s<seed>`` holds ``prepared.json`` a
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from pydantic import Field
 
 from contracts.reading import read_record
-from contracts.records import OptionValue, PreparedCost, Record
+from contracts.records import OptionValue, PreparedCost, Record, json_digest
 
 RECORD, MODEL = "prepared.json", "model"  # in the folder of a prepared model
 
@@ -39,12 +37,12 @@ class PreparedPlan(Record):
     @property
     def digest(self) -> str:
         """sha256 hex of the canonical JSON of this plan."""
-        return _digest(self.model_dump(mode="json"))
+        return json_digest(self.model_dump(mode="json"))
 
     @property
     def choice(self) -> str:
         """The beginning of the digest of its options: it names the folder."""
-        return _digest(self.options)[:8]
+        return json_digest(self.options)[:8]
 
 
 class PreparedReport(Record):
@@ -81,10 +79,6 @@ class PreparedReport(Record):
             tokens=self.tokens + self.extra_tokens,
             networks=self.networks,
         )
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_prepared(folder: Path) -> PreparedReport:

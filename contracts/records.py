@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,16 @@ class Record(BaseModel):
     """Base class of all records. It is strict: an unknown key, a wrong type, NaN and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def lines_of(records: Sequence[Record]) -> str:
+    """One line of JSON for each record, without what is absent."""
+    return "".join(record.model_dump_json(exclude_none=True) + "\n" for record in records)
+
+
+def json_digest(value: object) -> str:
+    """sha256 hex of a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class Cell(Record):
@@ -35,8 +46,7 @@ class Cell(Record):
     @property
     def digest(self) -> str:
         """sha256 hex of the canonical JSON of what decides this cell: all but ``control``."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"control"}), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return json_digest(self.model_dump(mode="json", exclude={"control"}))
 
     @property
     def name(self) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from contracts.files import write_text
-from contracts.gradients import ArmName, GradientArm
+from contracts.gradients import ArmName, PolicyPlan
 from contracts.reading import read_lines, read_record
-from contracts.records import Record
+from contracts.records import Record, lines_of
 
 FOLDER = "truth"  # of a results folder
 REPORT, ROLLOUTS = "truth.json", "rollouts.jsonl"  # of one measurement
@@ -19,24 +18,10 @@ ESTIMATES, MEASUREMENTS, SHOWN = "estimates.jsonl", "measurements.jsonl", "shown
 TRUTH, LABELS = "truth", "labels"  # rows that are no arms: the measured advantage itself, and the labels of tokens
 
 
-class TruthPlan(Record):
-    """What is to be measured at one state and seed, and all that decides it."""
+class TruthPlan(PolicyPlan):
+    """Of which tokens the advantages are to be measured."""
 
-    world: str
-    scale: str
-    model_name: str
-    state: str
-    seed: int
-    device: Literal["cpu", "cuda"]
-    dtype: str = Field(description="of the base model's weights")
-    arms: list[GradientArm] = Field(min_length=1, description="on the rollouts of the first")
-    prompts: int = Field(description="problems")
-    group_size: int = Field(description="rollouts to each")
     continuations: int = Field(description="of each prefix; an even number, for two values that are independent")
-    micro_batch: int = Field(description="rollouts in one forward and backward pass")
-    sampled_at_once: int = Field(description="rollouts that are sampled side by side")
-    grade_deadline: float
-    digests: dict[str, str] = Field(description="of the base model, its adapter, data, code and environment")
 
 
 class ArmFacts(Record):
@@ -120,8 +105,3 @@ def write_truth(folder: Path, report: TruthReport, rollouts: Sequence[TruthRollo
 def read_truth(folder: Path) -> tuple[TruthReport, list[TruthRollout]]:
     """Read what :func:`write_truth` wrote. Raises DataError, which names the file, if it is missing or broken."""
     return read_record(TruthReport, folder / REPORT), read_lines(TruthRollout, folder / ROLLOUTS)
-
-
-def lines_of(records: Sequence[Record]) -> str:
-    """One line of JSON for each record, without what is absent."""
-    return "".join(record.model_dump_json(exclude_none=True) + "\n" for record in records)

@@ -18,7 +18,8 @@ from contracts.gradients import (
     GradientReport,
     read_gradients,
 )
-from contracts.records import Record
+from contracts.records import lines_of
+from evals.rounding import rounded, rounded_bound
 from evals.statistics.gradient_signal import (
     GradientEstimate,
     difference,
@@ -33,7 +34,6 @@ from evals.statistics.gradient_signal import (
 
 BASELINE = "grpo"  # what directions and progress are compared with
 AIMED = {"direction": direction, "progress": progress}  # measures against the policy gradient
-DIGITS = 6  # significant ones of a number in a file
 
 
 def estimate_gradients(folders: Sequence[Path], out: Path) -> list[Path]:
@@ -44,8 +44,8 @@ def estimate_gradients(folders: Sequence[Path], out: Path) -> list[Path]:
     measured = [read_gradients(folder) for folder in folders]
     lines = [line for report, gram in measured for line in gradient_lines(report, gram)]
     return [
-        _write(out / ESTIMATES, lines),
-        _write(out / MEASUREMENTS, [report for report, _ in measured]),
+        write_text(out / ESTIMATES, lines_of(lines)),
+        write_text(out / MEASUREMENTS, lines_of([report for report, _ in measured])),
     ]
 
 
@@ -79,16 +79,8 @@ def gradient_lines(report: GradientReport, gram: Float[np.ndarray, "K M K M"]) -
                 method=method,
                 theirs=theirs,
                 quantity=quantity,
-                value=_rounded(number.value),
-                low=None if number.low is None else _rounded(number.low),
-                high=None if number.high is None else _rounded(number.high),
+                value=rounded(number.value),
+                low=rounded_bound(number.low),
+                high=rounded_bound(number.high),
                 n=report.batches,
             )
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
-
-
-def _write(path: Path, records: Sequence[Record]) -> Path:
-    return write_text(path, "".join(record.model_dump_json(exclude_none=True) + "\n" for record in records))

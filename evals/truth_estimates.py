@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from contracts.files import write_text
+from contracts.records import lines_of
 from contracts.truth import (
     ESTIMATES,
     LABELS,
@@ -17,12 +18,11 @@ from contracts.truth import (
     TruthLine,
     TruthReport,
     TruthRollout,
-    lines_of,
     read_truth,
 )
+from evals.rounding import rounded, rounded_bound
 from evals.statistics.credit_truth import AGREEMENTS, Agreement, MeasuredTokens, over_problems, reliability
 
-DIGITS = 6  # significant ones of a number in a file
 SHOWN_PROBLEMS = 1  # of a scale and state, whose rollouts are kept to look at
 
 
@@ -65,9 +65,9 @@ def _line(
             seed=report.seed,
             method=name,
             quantity=quantity,
-            value=_rounded(found.value),
-            low=None if found.low is None else _rounded(found.low),
-            high=None if found.high is None else _rounded(found.high),
+            value=rounded(found.value),
+            low=rounded_bound(found.low),
+            high=rounded_bound(found.high),
             n=found.problems,
         )
 
@@ -93,7 +93,3 @@ def _shown(measured: Sequence[tuple[TruthReport, list[TruthRollout]]]) -> Iterat
         seen.add((report.scale, report.state))
         problems = list(dict.fromkeys(one.problem for one in rollouts))[:SHOWN_PROBLEMS]
         yield from (one for one in rollouts if one.problem in problems)
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")

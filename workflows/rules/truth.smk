@@ -23,14 +23,14 @@ rule truth:
         mem_mb=study.config.resources.gradients.mem_mb,
         runtime=study.config.resources.gradients.minutes,
     params:
-        plan=study.truth.planned,
+        plan=study.truth.plan,
     script:
         "../scripts/truth.py"
 
 
 rule truth_estimates:
     input:
-        study.truth.finished,
+        study.truth.measured,
     output:
         estimates="<results>/truth/estimates.jsonl",
         measurements="<results>/truth/measurements.jsonl",
@@ -42,6 +42,6 @@ rule truth_estimates:
     conda:
         "../../envs/local.yaml"
     params:
-        recipe=study.truth.numbers,
+        recipe=study.truth.estimates,
     script:
         "../scripts/truth_estimates.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from contracts.files import write_text
+from contracts.records import lines_of
 from workflows.lib.job import job
 
 with job(snakemake.log[0], "credit"):
@@ -12,4 +13,4 @@ with job(snakemake.log[0], "credit"):
 
     rollouts = read_rollouts(Path(snakemake.input[0]))
     lines = score_rollouts(rollouts, label if snakemake.params.world == "micro" else None)
-    write_text(Path(snakemake.output[0]), "".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines))
+    write_text(Path(snakemake.output[0]), lines_of(list(lines)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
-from contracts.gradients import UNTRAINED, GradientArm
+from contracts.gradients import ESTIMATES, UNTRAINED, GradientArm, PolicyPlan
 from workflows.lib.config.schema import ExperimentArm
 from workflows.lib.dag.grid import DEFAULT, Grid, Key
 from workflows.lib.dag.prepared_jobs import PreparedJobs
@@ -44,6 +46,40 @@ class PolicyJobs:
 
     files: ResultFiles
     section: ClassVar[Literal["gradients", "truth"]]
+    module: ClassVar[str]  # measures
+    estimator: ClassVar[str]  # the module that makes numbers of all measurements
+    written: ClassVar[tuple[str, ...]]  # files of one measurement
+    numbers: ClassVar[tuple[str, ...]]  # files of all of them; the first has the numbers
+
+    def check(self) -> None:
+        """ConfigError for the first arm or state that the config cannot have, if anything is to be measured."""
+        for measurement in self.wanted:
+            self._plan(measurement)
+
+    @property
+    def products(self) -> list[str]:
+        """The files with all numbers, if anything is to be measured."""
+        return [f"{self.folder}/{name}" for name in self.numbers] if self.wanted else []
+
+    def plan(self, wildcards: PolicyWildcards) -> str:
+        """``params`` of a measurement: the complete plan, as JSON."""
+        return self._plan(measurement_of(wildcards)).model_dump_json()
+
+    def measured(self, wildcards: object) -> list[str]:
+        """Input of the numbers: all measurements of this run."""
+        return [f"{self.folder}/{one.name}/{name}" for one in self.wanted for name in self.written]
+
+    def estimates(self, wildcards: object) -> str:
+        """``params`` of the numbers: how they are made."""
+        plans = [self._plan(one).model_dump_json() for one in self.wanted]
+        return self._grid.recipes.estimates(self.estimator, plans)
+
+    def shown(self) -> str:
+        """Part of the recipe of what shows numbers: those of this run, or of an earlier one whose files lie there."""
+        if self.wanted:
+            return self.estimates(None)
+        found = Path(self.folder, ESTIMATES)
+        return hashlib.sha256(found.read_bytes()).hexdigest() if found.is_file() else ""
 
     @property
     def wanted(self) -> list[Measurement]:
@@ -68,6 +104,35 @@ class PolicyJobs:
         """Input of a measurement: records and tensors of the models that were prepared for its arms."""
         arms, jobs = self._arm_keys(wildcards.scale, int(wildcards.seed)), PreparedJobs(self.files)
         return list(dict.fromkeys(path for key in arms.values() for path in jobs.of_cell(key)))
+
+    def _plan(self, measurement: Measurement) -> PolicyPlan:
+        """The complete plan of a measurement."""
+        raise NotImplementedError
+
+    def _shared(self, measurement: Measurement) -> dict[str, Any]:
+        """The fields that the plans of every kind have, by name."""
+        config = self._grid.config
+        section, settings = getattr(config, self.section), config.engine_settings
+        pixels = settings if config.engine == "local" else config.easyr1  # the images that cells are trained on
+        arms = self._arms(measurement.scale, measurement.seed)
+        return {
+            "world": config.world,
+            "scale": measurement.scale,
+            "model_name": config.model_name(measurement.scale),
+            "state": measurement.state,
+            "seed": measurement.seed,
+            "device": config.device,
+            "dtype": settings.dtype,
+            "arms": arms,
+            "prompts": section.prompts,
+            "group_size": section.group_size,
+            "micro_batch": config.gradients.micro_batch or settings.micro_batch,
+            "sampled_at_once": section.sampled_at_once,
+            "grade_deadline": settings.grade_deadline,
+            "min_pixels": pixels.min_pixels,
+            "max_pixels": pixels.max_pixels,
+            "digests": self._digests(measurement, arms),
+        }
 
     @property
     def _grid(self) -> Grid:
@@ -121,12 +186,12 @@ class PolicyJobs:
         controls = grid.with_labels([name for name, method in grid.methods.items() if method.control], ENGINE)
         return list(dict.fromkeys([*grid.rivals, *controls]))
 
-    def _digests(self, measurement: Measurement, arms: Sequence[GradientArm], module: str) -> dict[str, str]:
-        """Digests of what decides a measurement by ``module`` besides the arms' options and its settings."""
+    def _digests(self, measurement: Measurement, arms: Sequence[GradientArm]) -> dict[str, str]:
+        """Digests of what decides a measurement besides the arms' options and its settings."""
         grid, trained = self._grid, self._trained(measurement)
         methods = list(dict.fromkeys(arm.method for arm in arms))
         labels = any(grid.methods[name].labels for name in methods)
-        digests = grid.recipes.measuring_digests(module, methods, measurement.scale, measurement.seed, labels)
+        digests = grid.recipes.measuring_digests(self.module, methods, measurement.scale, measurement.seed, labels)
         return digests | ({"adapter": grid.cell(trained).digest} if trained else {})
 
 

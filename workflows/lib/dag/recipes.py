@@ -230,13 +230,9 @@ class Recipes:
             "env": self.env,
         }
 
-    def estimates(self, plans: Sequence[str]) -> str:
-        """How numbers are made from measured gradients."""
-        return canonical([code_digest("evals.gradient_estimates"), value_digest(list(plans))])
-
-    def truth_estimates(self, plans: Sequence[str]) -> str:
-        """How numbers are made from measured advantages of tokens."""
-        return canonical([code_digest("evals.truth_estimates"), value_digest(list(plans))])
+    def estimates(self, module: str, plans: Sequence[str]) -> str:
+        """How numbers are made by ``module`` from measurements with these plans."""
+        return canonical([code_digest(module), value_digest(list(plans))])
 
     def analysis(self, module: str, cells: list[Cell]) -> str:
         """How a file is made from many evaluated cells."""

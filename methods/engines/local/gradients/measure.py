@@ -6,12 +6,10 @@ number of processes gives the same numbers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,45 +24,19 @@ from safetensors.torch import save_file
 from contracts.files import replacing
 from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
 from contracts.progress import counting
-from contracts.rollouts import Label
-from methods.base import load_method
-from methods.engines.local.gradients.meter import (
-    GradientBatch,
-    GradientMeter,
-    GradientSettings,
-    gram_matrix,
-    load_adapter,
-)
-from methods.engines.local.memory import forget_products, keep_freed_memory
-from methods.engines.local.networks.loading import networks_of_arms
-from methods.engines.local.policy import Policy
-from methods.engines.shared.problems import load_problems
-from methods.shared import seeding
+from methods.engines.local.gradients.meter import GradientBatch, GradientMeter, GradientSettings, gram_matrix
+from methods.engines.local.gradients.task import PolicyTask, meter_of
 from methods.shared.lifetimes import end_with_parent
-from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 
 
-@dataclass(frozen=True)
-class GradientTask:
-    """A plan with its files."""
-
-    planned: str  # the GradientPlan as JSON
-    base: Path  # folder of the base model
-    adapter: Path | None  # None: untrained
-    data: Path  # problems
-    label: Label | None  # None: the world has no labels of tokens
-    prepared: tuple[Path, ...] = ()  # folders of the models that were prepared for the arms
+class GradientTask(PolicyTask):
+    """A plan of gradients with its files."""
 
     @property
     def plan(self) -> GradientPlan:
         """What is measured."""
         return GradientPlan.model_validate_json(self.planned)
-
-    @property
-    def digest(self) -> str:
-        """Of all that decides the numbers."""
-        return hashlib.sha256(self.planned.encode()).hexdigest()
 
 
 def measure_gradients(task: GradientTask, out: Path, processes: int = 1) -> None:
@@ -159,16 +131,7 @@ def _meter(task: GradientTask) -> GradientMeter:
     as many threads as there are cores, and they would wait for one another. So numbers do not depend on the processes.
     """
     torch.set_num_threads(1)
-    keep_freed_memory()
-    forget_products()
-    plan, methods = task.plan, {arm.name: load_method(arm.method, arm.options) for arm in task.plan.arms}
+    plan = task.plan
     chosen = ("batches", "prompts", "group_size", "dimension", "micro_batch", "sampled_at_once")
     settings = GradientSettings(**plan.model_dump(include=set(chosen)))
-    first = next(iter(methods.values()))
-    check_engine_option("local", "lora_rank", first.lora_rank)
-    policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))
-    if task.adapter is not None:
-        load_adapter(policy, task.adapter)
-    grader, networks = Grader(plan.grade_deadline), networks_of_arms(plan.arms, methods, task.prepared, policy)
-    problems = load_problems(task.data, (plan.min_pixels, plan.max_pixels))
-    return GradientMeter(policy, methods, problems, grader, settings, plan.seed, task.label, networks)
+    return meter_of(task, plan, settings, Grader(plan.grade_deadline))

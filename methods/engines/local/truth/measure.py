@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,13 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from contracts.errors import DataError
-from contracts.rollouts import Label
 from contracts.truth import ArmFacts, TruthPlan, TruthReport, TruthRollout, write_truth
-from methods.base import Method, load_method
-from methods.engines.local.gradients.meter import GradientMeter, GradientSettings, load_adapter
-from methods.engines.local.memory import forget_products, keep_freed_memory
-from methods.engines.local.networks.loading import networks_of_arms
-from methods.engines.local.policy import Policy
+from methods.base import Method
+from methods.engines.local.gradients.meter import GradientMeter, GradientSettings
+from methods.engines.local.gradients.task import PolicyTask, meter_of
 from methods.engines.local.sample import roll_out
 from methods.engines.local.truth.advantages import TokenAdvantages, chosen_rollouts, token_advantages
 from methods.engines.local.truth.credits import token_credits
@@ -27,10 +23,8 @@ from methods.engines.local.truth.leak import leak
 from methods.engines.local.update import slice_rollouts
 from methods.engines.local.values import ValueService
 from methods.engines.shared.experience import Experience
-from methods.engines.shared.problems import Problem, load_problems
+from methods.engines.shared.problems import Problem
 from methods.engines.shared.responses import token_texts
-from methods.shared import seeding
-from methods.shared.limits import check_engine_option
 from methods.shared.rewards import Grader
 
 DIGITS = 5  # after the point, of a number in a file
@@ -39,16 +33,8 @@ PREPARED_NETWORKS = {"step_scorer": 1, "contrast": 2}  # in a prepared model of 
 SAME = 1e-6  # of the largest credit: neighbours that differ by less are equal
 
 
-@dataclass(frozen=True)
-class TruthTask:
-    """A plan with its files."""
-
-    planned: str  # the TruthPlan as JSON
-    base: Path  # folder of the base model
-    adapter: Path | None  # None: untrained
-    data: Path  # problems
-    label: Label | None  # None: the world has no labels of tokens
-    prepared: tuple[Path, ...] = ()  # folders of the models that were prepared for the arms
+class TruthTask(PolicyTask):
+    """A plan of advantages with its files."""
 
     @property
     def plan(self) -> TruthPlan:
@@ -63,11 +49,10 @@ def measure_truth(task: TruthTask, out: Path) -> None:
     no problem that the policy sometimes solves).
     """
     begun = time.perf_counter()
-    keep_freed_memory()
-    forget_products()
     plan = task.plan
+    batch = plan.model_dump(include={"prompts", "group_size", "micro_batch", "sampled_at_once"})
     with Grader(plan.grade_deadline) as grader:
-        meter = _meter(task, plan, grader)
+        meter = meter_of(task, plan, GradientSettings(batches=1, **batch), grader)
         problems, experience = meter.experience(0)
         rows = chosen_rollouts(experience.rollouts.correct, experience.rollouts.group)
         if not rows:
@@ -77,12 +62,13 @@ def measure_truth(task: TruthTask, out: Path) -> None:
         service = ValueService(meter.policy, sampling, grader, roll_out, plan.sampled_at_once)
         found = token_advantages(service, problems, experience, rows, plan.continuations, plan.seed)
         own = meter.own_experiences(0, problems, experience)
-        credits = {name: _credits(meter, meter.methods[name], one, rows) for name, one in own.items()}
+        asked = (rows, plan.micro_batch)
+        credits = {name: token_credits(meter.policy, meter.methods[name], one, *asked) for name, one in own.items()}
         facts = [_facts(name, meter.methods[name], one, rows, credits[name], plan.seed) for name, one in own.items()]
     rollouts = _rollouts(task, meter, problems, experience, rows, found, credits)
     report = TruthReport(
         **plan.model_dump(include=set(TruthReport.model_fields) - {"arms"}),
-        digest=hashlib.sha256(task.planned.encode()).hexdigest(),
+        digest=task.digest,
         accuracy=float(experience.rollouts.correct.float().mean()),
         rollouts=len(rows),
         tokens=sum(len(one.tokens) for one in rollouts),
@@ -91,24 +77,6 @@ def measure_truth(task: TruthTask, out: Path) -> None:
         arms=facts,
     )
     write_truth(out, report, rollouts)
-
-
-def _meter(task: TruthTask, plan: TruthPlan, grader: Grader) -> GradientMeter:
-    methods = {arm.name: load_method(arm.method, arm.options) for arm in plan.arms}
-    first = next(iter(methods.values()))
-    check_engine_option("local", "lora_rank", first.lora_rank)
-    policy = Policy(task.base, first, plan.device, plan.dtype, seeding.stream(plan.seed, "init"))
-    if task.adapter is not None:
-        load_adapter(policy, task.adapter)
-    settings = GradientSettings(
-        batches=1, **plan.model_dump(include={"prompts", "group_size", "micro_batch", "sampled_at_once"})
-    )
-    networks = networks_of_arms(plan.arms, methods, task.prepared, policy)
-    return GradientMeter(policy, methods, load_problems(task.data), grader, settings, plan.seed, task.label, networks)
-
-
-def _credits(meter: GradientMeter, method: Method, experience: Experience, rows: Sequence[int]) -> Float[Tensor, "R T"]:
-    return token_credits(meter.policy, method, experience, rows, meter.settings.micro_batch)
 
 
 def _facts(

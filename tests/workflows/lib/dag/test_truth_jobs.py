@@ -21,7 +21,7 @@ def jobs(**change: Any) -> TruthJobs:
 
 
 def plan(made: TruthJobs, state: str = "base") -> TruthPlan:
-    return TruthPlan.model_validate_json(made.planned(SimpleNamespace(scale="small", state=state, seed="1")))
+    return TruthPlan.model_validate_json(made.plan(SimpleNamespace(scale="small", state=state, seed="1")))
 
 
 def test_every_method_and_every_control_is_measured_and_grpo_first():
@@ -33,7 +33,7 @@ def test_every_method_and_every_control_is_measured_and_grpo_first():
 def test_what_decides_the_numbers_is_in_the_plan():
     assert plan(jobs()).digests.keys() == {"base", "data", "code", "env"}
     assert plan(jobs(truth={"continuations": 8})).continuations == 8
-    assert jobs(truth={"continuations": 8}).numbers(None) != jobs().numbers(None)
+    assert jobs(truth={"continuations": 8}).estimates(None) != jobs().estimates(None)
     assert plan(jobs(truth={"states": ["steps=9"]}), "steps=9").digests.keys() >= {"adapter"}
 
 
