@@ -15,6 +15,8 @@ from contracts.errors import DataError
 from contracts.gradients import ESTIMATES, MEASUREMENTS, TARGET, UNTRAINED, GradientLine, GradientReport
 from contracts.reading import read_lines
 from evals.analysis.display import method_name, method_rank
+from evals.analysis.measured_policies import MeasuredPolicies
+from evals.statistics.intervals import Bounded
 from evals.statistics.variance import quantile_of
 
 FOLDER = "gradients"  # beside the folders of tables and figures
@@ -23,17 +25,11 @@ RATIOS = ("snr", "samples")  # quantities that are positive
 Key = tuple[str, str, str, str, str | None]  # scale, state, quantity, arm, the arm it is compared with
 
 
-class NumberLine(Protocol):
-    """A number of one seed, with its interval where that is known."""
+class NumberLine(Bounded, Protocol):
+    """A number of one seed."""
 
     @property
     def quantity(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -52,25 +48,13 @@ class GradientNumber:
 
 
 @dataclass(frozen=True)
-class MeasuredGradients:
+class MeasuredGradients(MeasuredPolicies[GradientLine, GradientReport]):
     """All numbers of one world, and what they were measured on."""
-
-    lines: Sequence[GradientLine]
-    reports: Sequence[GradientReport]
-
-    @property
-    def policies(self) -> list[tuple[str, str]]:
-        """Scale and state of each policy, in the order of the measurements."""
-        return list(dict.fromkeys((report.scale, report.state) for report in self.reports))
-
-    def of_policy(self, scale: str, state: str) -> list[GradientReport]:
-        """The measurements of one policy, one for each seed."""
-        return [report for report in self.reports if (report.scale, report.state) == (scale, state)]
 
     def arms(self, scale: str, state: str) -> list[str]:
         """Names of the arms, the paper's methods first, the policy gradient last."""
         names = dict.fromkeys(name for report in self.of_policy(scale, state) for name in report.methods)
-        return sorted(names, key=lambda name: (name == TARGET, method_rank(*_parts(name))))
+        return sorted(names, key=lambda name: (name == TARGET, arm_rank(name)))
 
     def number(
         self, scale: str, state: str, quantity: str, method: str, theirs: str | None = None
@@ -123,6 +107,11 @@ def arm(name: str) -> str:
 def arm_name(name: str) -> str:
     """How an arm is called in tables and figures."""
     return "policy gradient" if name == TARGET else method_name(*_parts(name))
+
+
+def arm_rank(name: str) -> tuple[int, str, bool, str]:
+    """The place of an arm among others: the paper's methods first."""
+    return method_rank(*_parts(name))
 
 
 def state_name(state: str) -> str:

@@ -99,7 +99,7 @@ def budgets(arms: Sequence[Arm]) -> list[Topic]:
     return [
         Topic(
             f"{steps} steps of {prompts} x {members} rollouts",
-            [Pair(f"{method_name(m)} \u2212 GRPO", by[m], by.get("grpo")) for m in ("oracle", "cepo") if m in by],
+            [Pair(f"{method_name(m)} \u2212 GRPO", by[m], by["grpo"]) for m in ("oracle", "cepo") if m in by],
         )
         for (steps, prompts, members), by in sorted(found.items(), key=lambda one: math.prod(one[0]))
         if "grpo" in by and len(by) > 1

@@ -20,33 +20,22 @@ from contracts.truth import (
     TruthReport,
     TruthRollout,
 )
-from evals.analysis.display import method_name, method_rank
-from evals.analysis.gradient_results import GradientNumber, arm, over_seeds
+from evals.analysis.gradient_results import GradientNumber, arm, arm_name, arm_rank, over_seeds
+from evals.analysis.measured_policies import MeasuredPolicies
 
 
 @dataclass(frozen=True)
-class MeasuredTruth:
-    """All numbers of one world, and what they were measured on."""
+class MeasuredTruth(MeasuredPolicies[TruthLine, TruthReport]):
+    """All numbers of one world, what they were measured on, and rollouts to look at."""
 
-    lines: Sequence[TruthLine]
-    reports: Sequence[TruthReport]
     shown: Sequence[TruthRollout]
-
-    @property
-    def policies(self) -> list[tuple[str, str]]:
-        """Scale and state of each policy, in the order of the measurements."""
-        return list(dict.fromkeys((report.scale, report.state) for report in self.reports))
-
-    def of_policy(self, scale: str, state: str) -> list[TruthReport]:
-        """The measurements of one policy, one for each seed."""
-        return [report for report in self.reports if (report.scale, report.state) == (scale, state)]
 
     def rows(self, scale: str, state: str) -> list[str]:
         """Names of the arms, the paper's methods first; then the labels of tokens, where there are any."""
         reports = self.of_policy(scale, state)
         names = dict.fromkeys(facts.name for report in reports for facts in report.arms)
         labelled = any(line.method == LABELS for line in self._of(scale, state))
-        return [*sorted(names, key=_rank), *([LABELS] if labelled else [])]
+        return [*sorted(names, key=arm_rank), *([LABELS] if labelled else [])]
 
     def number(self, scale: str, state: str, quantity: str, method: str) -> GradientNumber | None:
         """One number over all seeds; None where it was not measured or could not be computed."""
@@ -82,10 +71,4 @@ def read_measured_truth(results: Path) -> MeasuredTruth:
 
 def row_name(name: str) -> str:
     """How a row is called in tables and figures."""
-    method, _, variant = name.partition("/")
-    return "labels of tokens" if name == LABELS else method_name(method, variant or "default")
-
-
-def _rank(name: str) -> tuple[int, str, bool, str]:
-    method, _, variant = name.partition("/")
-    return method_rank(method, variant or "default")
+    return "labels of tokens" if name == LABELS else arm_name(name)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from scipy import special
 
@@ -21,6 +22,17 @@ from evals.statistics.panels import Term, paired_terms
 from evals.statistics.variance import ContrastVariance, Weights, variance_of
 
 AVERAGE = "average"  # key of the unweighted mean over benchmarks
+
+
+class Bounded(Protocol):
+    """A number with an interval, where that is known."""
+
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
         return PositiveControl("no control was run with these seeds", works=False)
     question = _question(part)
     known = {(part.scale, arm.method, "default"): arm for arm in chosen}
-    words = f"oracle over GRPO {{:+.1f}} points [{{:+.1f}}, {{:+.1f}}] {WHERE.get(question.kind)}"
+    words = f"oracle over GRPO {{:+.1f}} points [{{:+.1f}}, {{:+.1f}}] {WHERE[question.kind]}"
     return _judged(measure(question, ClaimEvidence(known)), 0.0, words)
 
 

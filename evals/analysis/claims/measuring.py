@@ -18,11 +18,11 @@ from evals.analysis.cells import Arm, CellFolder
 from evals.analysis.claims.gradients import measure_gradients
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Gradients, Part, Time, Training
+from evals.analysis.paper_steps import of_run
 from evals.analysis.timing import timing
 from evals.statistics.intervals import Estimate, contrast, equal_weights
 from evals.statistics.panels import Panel, paired_terms
 
-PAPER_STEPS = 50  # rollout steps of the paper's runs, in which claims count
 BLOCK = 2  # so many neighbouring training steps count as one draw, because they are not independent
 Arms = Mapping[tuple[str, str, str], Arm]  # scale, method, variant
 
@@ -112,15 +112,6 @@ def _training(part: Training, evidence: ClaimEvidence) -> Measured | Missing:
     value, low, high = (number - part.than for number in _points(estimate))
     covers = "seeds and training steps" if estimate.seeds > 1 else "training steps of one seed"
     return Measured(value, low, high, estimate.seeds, cells, covers, estimate.variance)
-
-
-def of_run(window: tuple[int, int], length: int) -> tuple[int, int]:
-    """The same share of a run of ``length`` steps as ``window`` is of the paper's 50; both ends count.
-
-    Steps 16 to 25 of 50 are steps 7 to 10 of 20.
-    """
-    first, last = ((window[0] - 1) * length // PAPER_STEPS + 1, window[1] * length // PAPER_STEPS)
-    return first, max(first, last)
 
 
 def _panel(side: Sequence[Mapping[int, float]], steps: Sequence[int], seeds: tuple[int, ...]) -> Panel:

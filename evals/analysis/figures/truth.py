@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contracts.truth import TruthRollout
-from evals.analysis.display import method_rank
 from evals.analysis.figures.style import COLOURS, SETTINGS, save
-from evals.analysis.gradient_results import state_name
+from evals.analysis.gradient_results import arm_rank, state_name
 from evals.analysis.truth_results import MeasuredTruth, read_measured_truth, row_name
 
 WIDTH, TRUTH_HEIGHT, ROW_HEIGHT, TEXT_HEIGHT = 9.0, 1.3, 0.16, 0.9  # inches
@@ -36,7 +35,7 @@ def draw_truth(measured: MeasuredTruth) -> Figure:
     """A right and a wrong response to one problem, of the first policy that was measured."""
     scale, state = measured.policies[0]
     rollouts = [one for one in measured.shown if (one.scale, one.state) == (scale, state)]
-    arms = sorted({name for one in rollouts for name in one.credit}, key=_rank)
+    arms = sorted({name for one in rollouts for name in one.credit}, key=arm_rank)
     each = TRUTH_HEIGHT + ROW_HEIGHT * len(arms) + TEXT_HEIGHT
     figure = Figure(figsize=(WIDTH, each * len(rollouts) + 0.5), layout="constrained")
     heights = [height for _ in rollouts for height in (TRUTH_HEIGHT, ROW_HEIGHT * len(arms))]
@@ -88,11 +87,6 @@ def _scaled(credit: Sequence[float], length: int) -> Float[np.ndarray, " T"]:
 def _printable(token: str) -> str:
     """The token's text on one line, without a character that starts mathematics in matplotlib."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in token).replace("$", r"\$")
-
-
-def _rank(name: str) -> tuple[int, str, bool, str]:
-    method, _, variant = name.partition("/")
-    return method_rank(method, variant or "default")
 
 
 def _note(measured: MeasuredTruth, scale: str, state: str) -> str:

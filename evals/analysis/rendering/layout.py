@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evals.analysis.comparison import Block, Comparison, ComparisonRow
@@ -9,7 +10,7 @@ from evals.analysis.display import baseline_name
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.cell_words import interval, paper_number, percent, points, rates
 from evals.benchmarks import BENCHMARKS
-from evals.statistics.intervals import AVERAGE, Estimate
+from evals.statistics.intervals import AVERAGE, Bounded, Estimate
 
 ABSENT = "\u2013"  # en dash: not measured
 
@@ -50,6 +51,16 @@ class Part:
     groups: list[ColumnGroup]
     sections: list[TableSection]
     stub: str = "Method"  # heading of the rows' names
+
+
+def number_entry(number: Bounded | None, shown: Callable[[float], str], mark: float | None = None) -> Entry:
+    """A number over its interval, in bold where that excludes ``mark``; a dash where there is no number."""
+    if number is None:
+        return Entry(ABSENT)
+    if number.low is None or number.high is None:
+        return Entry(shown(number.value))
+    bold = mark is not None and not number.low <= mark <= number.high
+    return Entry(shown(number.value), (f"[{shown(number.low)}, {shown(number.high)}]",), bold=bold)
 
 
 def parts(table: Comparison, words: Words, stub: str = "Method") -> list[Part]:

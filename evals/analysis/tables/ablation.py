@@ -10,6 +10,7 @@ from contracts.records import OptionValue
 from evals.analysis.cells import Arm, read_arms
 from evals.analysis.comparison import PlannedRow, by_scale, compare
 from evals.analysis.pairs import changes
+from evals.analysis.paper_steps import PAPER_STEPS
 from evals.analysis.published.numbers import Exhibit, Published, PublishedRow, load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import words
@@ -18,7 +19,6 @@ from evals.analysis.rendering.layout import parts
 from evals.statistics.intervals import AVERAGE
 
 Key = tuple[str, float | None]  # series and x of the paper's points
-PAPER_STEPS = 50  # rollout steps of the paper's runs
 PAPER_SCALE = "small"  # the paper's ablations are on its smaller model
 
 
@@ -60,11 +60,6 @@ def write_ablation(ablation: Ablation, cells: Sequence[Path], published: Path, o
     theirs |= {"benchmark": AVERAGE, "quantity": "accuracy"}
     numbers = tidy.frame(tidy.measured(table), tidy.published_points(exhibit_of(ablation, paper), theirs))
     return write_document(out, ablation.stem, around, parts(table, around, ablation.stub), numbers)
-
-
-def of_paper_steps(options: Mapping[str, OptionValue], name: str) -> float:
-    """An option counted in rollout steps as the same share of the paper's 50: 10 of 20 steps are 25 of 50."""
-    return float(options[name]) * PAPER_STEPS / float(options["steps"])
 
 
 def exhibit_of(ablation: Ablation, published: Published) -> Exhibit:

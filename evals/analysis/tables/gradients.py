@@ -16,7 +16,7 @@ from evals.analysis.gradient_results import GradientNumber, MeasuredGradients, a
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import MINUS
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection, number_entry
 from evals.analysis.tables.claims import verdict_table
 
 BASELINE = "grpo"
@@ -90,14 +90,11 @@ def _entry(number: GradientNumber, mark: float | None) -> Entry:
     def shown(value: float) -> str:
         return f"{value:{'+' if mark == 0.0 else ''}.3f}".replace("-", MINUS)
 
-    if number.low is None or number.high is None:
-        return Entry(shown(number.value))
-    bold = mark is not None and not number.low <= mark <= number.high
-    return Entry(shown(number.value), (f"[{shown(number.low)}, {shown(number.high)}]",), bold=bold)
+    return number_entry(number, shown, mark)
 
 
 def _words(measured: MeasuredGradients, world: str) -> Words:
-    seeds = sorted({report.seed for report in measured.reports})
+    seeds = measured.seeds
     several = len(seeds) > 1
     covers = "over seeds and batches" if several else "over the batches of one seed: another base model is not covered"
     caption = [
@@ -122,7 +119,5 @@ def _facts(reports: Sequence[GradientReport]) -> str:
 
 def _frame(measured: MeasuredGradients) -> pd.DataFrame:
     """Every number of every seed, in long form."""
-    about = {(r.scale, r.state, r.seed): {"world": r.world, "model": r.model_name} for r in measured.reports}
-    lines = [about.get((line.scale, line.state, line.seed), {}) | line.model_dump() for line in measured.lines]
     columns = ["world", "scale", "model", "state", "seed", "method", "theirs", "quantity", "value", "low", "high", "n"]
-    return pd.DataFrame(lines, columns=columns)
+    return pd.DataFrame(measured.long_form(), columns=columns)

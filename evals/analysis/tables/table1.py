@@ -8,17 +8,15 @@ from pathlib import Path
 from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms, trained
 from evals.analysis.comparison import Comparison, ComparisonRow, PlannedRow, by_scale, compare
-from evals.analysis.gradient_results import GradientNumber
 from evals.analysis.published.numbers import Published, SystemTicks, load
 from evals.analysis.rendering import tidy
 from evals.analysis.rendering.captions import Words, intervals, title
 from evals.analysis.rendering.cell_words import MINUS
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection, change
+from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection, change, number_entry
 from evals.analysis.systems import BASELINE, Measurements, System
 from evals.analysis.tables.truth import agreement_entry
 from evals.statistics.intervals import AVERAGE
-from evals.statistics.ratios import Ratio
 
 USES = ColumnGroup("Teacher", ["privileged", "leak-free, tested", "direction"])
 CREDIT = ColumnGroup("Credit", ["level", "rank correlation with the truth", "variance explained (%)"])
@@ -94,15 +92,15 @@ def _entries(row: ComparisonRow, system: System, paper: Published) -> list[Entry
     return [
         Entry(_yes(system.privileged)),
         Entry(_yes(system.leak_free), leaked),
-        _number(system.gradient("direction")),
+        number_entry(system.gradient("direction"), _shown),
         Entry(system.level or ABSENT),
         agreement_entry(system.agreement("rank_correlation")),
         agreement_entry(system.agreement("explained"), share=True),
         Entry(_times(system.extra_tokens)),
         Entry(_times(system.extra_passes)),
         Entry(ABSENT if system.networks is None else str(system.networks)),
-        _ratio(system.time) if system.method != BASELINE else Entry("1"),
-        _number(system.gradient("samples", BASELINE), 1.0) if system.method != BASELINE else Entry("1"),
+        number_entry(system.time, _shown) if system.method != BASELINE else Entry("1"),
+        number_entry(system.gradient("samples", BASELINE), _shown, 1.0) if system.method != BASELINE else Entry("1"),
         *(change(one) if one else Entry(ABSENT) for one in versus),
         *_ticks(paper.table1.row(system.method)),
     ]
@@ -114,23 +112,6 @@ def _yes(known: bool | None) -> str:
 
 def _times(share: float | None) -> str:
     return ABSENT if share is None else f"+{share:.2f}" if share else "0"
-
-
-def _number(number: GradientNumber | None, mark: float | None = None) -> Entry:
-    """A number with its interval; bold where that excludes ``mark``."""
-    if number is None:
-        return Entry(ABSENT)
-    if number.low is None or number.high is None:
-        return Entry(_shown(number.value))
-    bold = mark is not None and not number.low <= mark <= number.high
-    return Entry(_shown(number.value), (f"[{_shown(number.low)}, {_shown(number.high)}]",), bold=bold)
-
-
-def _ratio(ratio: Ratio | None) -> Entry:
-    if ratio is None:
-        return Entry(ABSENT)
-    small = () if ratio.low is None or ratio.high is None else (f"[{ratio.low:.2f}, {ratio.high:.2f}]",)
-    return Entry(f"{ratio.value:.2f}", small)
 
 
 def _shown(value: float) -> str:

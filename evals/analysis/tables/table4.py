@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.records import OptionValue
-from evals.analysis.tables.ablation import Ablation, Choice, Key, of_paper_steps, write_ablation
+from evals.analysis.paper_steps import of_paper_steps
+from evals.analysis.tables.ablation import Ablation, Choice, Key, write_ablation
 
 
 def _key(options: Mapping[str, OptionValue]) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from evals.analysis.gradient_results import GradientNumber, state_name
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import MINUS, signed_two
 from evals.analysis.rendering.document import write_document
-from evals.analysis.rendering.layout import ABSENT, ColumnGroup, Entry, Part, TableSection
+from evals.analysis.rendering.layout import ColumnGroup, Entry, Part, TableSection, number_entry
 from evals.analysis.truth_results import MeasuredTruth, read_measured_truth, row_name
 
 # Quantity of estimates.jsonl, its column, and whether it is a share.
@@ -50,7 +50,7 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
         )
         for scale in dict.fromkeys(scale for scale, _ in measured.policies)
     ]
-    return write_document(out, "truth", _words(measured), parts, _frame(measured))
+    return write_document(out, "truth", _words(measured), parts, pd.DataFrame(measured.long_form()))
 
 
 def agreement_entry(number: GradientNumber | None, share: bool = False) -> Entry:
@@ -59,12 +59,7 @@ def agreement_entry(number: GradientNumber | None, share: bool = False) -> Entry
     def shown(value: float) -> str:
         return f"{100 * value:.1f}".replace("-", MINUS) if share else signed_two(value)
 
-    if number is None:
-        return Entry(ABSENT)
-    if number.low is None or number.high is None:
-        return Entry(shown(number.value))
-    bold = not number.low <= 0 <= number.high
-    return Entry(shown(number.value), (f"[{shown(number.low)}, {shown(number.high)}]",), bold=bold)
+    return number_entry(number, shown, 0.0)
 
 
 def _section(measured: MeasuredTruth, scale: str, state: str) -> TableSection:
@@ -80,7 +75,7 @@ def _section(measured: MeasuredTruth, scale: str, state: str) -> TableSection:
 
 def _words(measured: MeasuredTruth) -> Words:
     first = measured.reports[0]
-    seeds = sorted({report.seed for report in measured.reports})
+    seeds = measured.seeds
     several = len(seeds) > 1
     covers = "over seeds" if several else "over the problems of one seed: another base model is not covered"
     labelled = [ABOUT_LABELS] if any(line.method == LABELS for line in measured.lines) else []
@@ -97,14 +92,3 @@ def _facts(measured: MeasuredTruth, scale: str, state: str) -> str:
         f"{scale}, {state_name(state)}: {sum(r.tokens for r in reports)} tokens of {sum(r.rollouts for r in reports)} "
         f"rollouts, {first.continuations} continuations of each prefix{share}."
     )
-
-
-def _frame(measured: MeasuredTruth) -> pd.DataFrame:
-    """Every number of every seed, in long form."""
-    return pd.DataFrame(list(_numbers(measured)))
-
-
-def _numbers(measured: MeasuredTruth) -> Iterator[dict[str, object]]:
-    about = {(r.scale, r.state, r.seed): {"world": r.world, "model": r.model_name} for r in measured.reports}
-    for line in measured.lines:
-        yield {**about.get((line.scale, line.state, line.seed), {}), **line.model_dump()}

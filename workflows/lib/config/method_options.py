@@ -87,10 +87,7 @@ def read_methods(root: Path = ROOT) -> dict[str, MethodSource]:
         if len(classes) > 1:
             raise ConfigError(f"methods/{path.name}", "defines more than one method", "keep one per file")
         options = {o.name: o for o in _options(root, module, classes[0])}
-        said = {
-            name: _said(root, module, classes[0], name)
-            for name in ("control", "labels", "valued", "tutored", "prepared")
-        }
+        said = {name: _said(root, module, classes[0], name) for name in FLAGS}
         flags = {name: value for name, value in said.items() if value is not None}
         method = MethodSource(path.stem, options, _presets(root, module, classes[0], options), **flags)
         for preset, values in _preset_table(_parse(root, module)).items():
