@@ -22,6 +22,7 @@ OF_ROLLOUTS = (
 class PreparedOptions:
     """Options of every kind: the rollouts of the base that a model learns from, and how it is trained."""
 
+    networks: ClassVar[int]  # sets of weights in a model of this kind
     prepared_problems: int = 64  # training problems that the base answers
     prepared_rollouts: int = 8  # responses to each
     prepared_lr: float = 1e-4  # peak learning rate of AdamW; 10 % warm-up, then cosine
@@ -38,6 +39,7 @@ class StepScorerOptions(PreparedOptions):
     """
 
     prepared: ClassVar[str] = "step_scorer"
+    networks: ClassVar[int] = 1
     prepared_continuations: int = 4  # N; Math-Shepherd: 8
     prepared_labels: Literal["hard", "soft"] = "hard"  # hard: is any of them right? soft: the share of right ones
 
@@ -50,6 +52,7 @@ class ContrastOptions(PreparedOptions):
     """
 
     prepared: ClassVar[str] = "contrast"
+    networks: ClassVar[int] = 2
     prepared_lr: float = 3e-4  # src/configs/train_config.py:29
     prepared_batch: int = 6  # src/configs/train_config.py:30
     prepared_wrong_share: float = 0.5  # share of a problem's wrong answers to learn from; src/configs/data_config.py:89

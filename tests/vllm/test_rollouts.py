@@ -21,6 +21,7 @@ from methods.engines.local.vllm.settings import LocalSettings, RolloutEngine
 from methods.engines.shared.problems import load_problems
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.rollout_gap import rollout_gap
+from tests.helpers.moved_adapter import move_adapter
 
 METHOD = Method(max_response=24)
 SAMPLING = Sampling(1.0, 24, 8)
@@ -45,12 +46,6 @@ def rollouts(tiny_base: Path, python: str) -> Iterator[VllmRollouts]:
         yield made
 
 
-def move(policy: Policy, scale: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    for parameter in policy.trainable.values():
-        parameter.data.add_(torch.randn(parameter.shape, generator=generator) * scale)
-
-
 def test_logprobs_are_the_policys_before_and_after_its_adapter_moved(policy, prompts, rollouts):
     for _ in range(3):
         with frozen(policy):
@@ -59,11 +54,11 @@ def test_logprobs_are_the_policys_before_and_after_its_adapter_moved(policy, pro
         assert responses.tokens.shape[0] == 48 and responses.owner.tolist() == [i for i in range(6) for _ in range(8)]
         sampled = responses.tokens[responses.mask.bool()]
         assert not torch.isin(sampled, policy.barred).any()
-        move(policy, 0.05)
+        move_adapter(policy, 0.05)
 
 
 def test_a_step_without_its_adapter_is_noticed(policy, prompts, rollouts, monkeypatch):
-    move(policy, 0.1)
+    move_adapter(policy, 0.1)
     monkeypatch.setattr("methods.engines.local.vllm.rollout.save_adapter", lambda *_: None)
     monkeypatch.setattr(rollouts, "handed", rollouts.handed - 1)  # vLLM keeps the adapter of the step before
     with pytest.raises(TrainError, match="log-probs differ from the policy's by"), frozen(policy):

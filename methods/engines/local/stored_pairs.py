@@ -14,7 +14,7 @@ from methods.engines.local.networks.protocol import StoredPairs
 from methods.engines.local.score import student_logp
 from methods.engines.local.verify import read_members
 from methods.engines.shared.problems import Problem, step_rows
-from methods.engines.shared.responses import Responses
+from methods.engines.shared.responses import taken
 
 
 def stored_rollouts(
@@ -30,7 +30,8 @@ def stored_rollouts(
     chosen = step_rows(seed, step, min(method.prompts, len(pairs.problem)), len(pairs.problem))
     asked = [problems[pairs.problem[pair]] for pair in chosen]
     rows = torch.tensor([row for pair in chosen for row in (2 * pair, 2 * pair + 1)], device=policy.device)
-    responses = _rows(pairs.responses, rows)
+    owner = torch.arange(len(chosen), device=policy.device).repeat_interleave(2)
+    responses = replace(taken(pairs.responses, rows), owner=owner)
     with clock.phase("score"):
         visions = look_at(policy, asked)
         prompts = [student_context(policy, method, p, v) for p, v in zip(asked, visions, strict=True)]
@@ -40,11 +41,3 @@ def stored_rollouts(
         owners = [asked[owner] for owner in responses.owner.tolist()]
         members, timeouts = read_members(policy, method, gatherer.grader, responses.every_id(), owners)
     return Drawn(asked, visions, prompts, replace(responses, logp=logp), members, timeouts)
-
-
-def _rows(stored: Responses, rows: torch.Tensor) -> Responses:
-    """These rows, cut to the longest of them; two belong to each prompt."""
-    length = max(1, int(stored.mask[rows].sum(1).max()))
-    owner = torch.arange(len(rows) // 2, device=rows.device).repeat_interleave(2)
-    own = {name: getattr(stored, name)[rows, :length] for name in ("tokens", "mask", "logp", "entropy")}
-    return Responses(**own, owner=owner, truncated=stored.truncated[rows])

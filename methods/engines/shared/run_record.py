@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,27 +49,34 @@ def run_record(
     for step in steps:
         for phase, value in step.seconds.items():
             seconds[phase] = seconds.get(phase, 0.0) + value
-    sha, dirty = git_state(ROOT)
     return Run(
+        **where_and_when(started, cell.device),
         cell=cell.name,
         cell_digest=cell.digest,
-        git_sha=sha,
-        git_dirty=dirty,
-        versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         device=cell.device,
-        machine=machine(cell.device),
-        threads=torch.get_num_threads(),
         seeds={name: seeding.stream(cell.seed, name) for name in seeding.STREAMS},
-        started=started.utc,
-        wall_seconds=time.perf_counter() - started.counter,
         seconds=seconds,
-        peak_memory_mb=peak_memory_mb(),
         resumed_at=list(resumed_at),
         val_accuracy_start=accuracy_start,
         val_problems=val_problems,
         adapter_step=adapter_step,
         prepared=prepared,
     )
+
+
+def where_and_when(started: Started, device: str) -> dict[str, Any]:
+    """Fields of every record of something trained: code, packages, machine, threads, time and memory so far."""
+    sha, dirty = git_state(ROOT)
+    return {
+        "git_sha": sha,
+        "git_dirty": dirty,
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "machine": machine(device),
+        "threads": torch.get_num_threads(),
+        "started": started.utc,
+        "wall_seconds": time.perf_counter() - started.counter,
+        "peak_memory_mb": peak_memory_mb(),
+    }
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from contracts.files import replacing
 from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
 from contracts.progress import counting
 from methods.engines.local.gradients.meter import GradientBatch, GradientMeter, GradientSettings, gram_matrix
 from methods.engines.local.gradients.task import PolicyTask, meter_of
+from methods.engines.shared.batch_files import batch_file, read_batch, write_batch
 from methods.shared.lifetimes import end_with_parent
 from methods.shared.rewards import Grader
 
@@ -101,26 +99,15 @@ def _each(task: GradientTask, state: Path, batches: Sequence[int], processes: in
 
 def _measure(task: GradientTask, state: Path, batch: int) -> None:
     found = _meter(task).measure(batch)
-    tensors = {"sketch": found.sketch.contiguous(), "products": found.products.contiguous()}
     about = {"facts": found.facts, "numbers": found.numbers, "folded": found.folded}
-    with replacing(_file(state, batch)) as temporary:
-        save_file(tensors, temporary, {"digest": task.digest, "about": json.dumps(about)})
+    tensors = {"sketch": found.sketch, "products": found.products}
+    write_batch(batch_file(state, batch), tensors, task.digest, json.dumps(about))
 
 
 def _read(state: Path, batch: int, task: GradientTask) -> GradientBatch | None:
     """A batch that this measurement left; None if there is none, or only one of another measurement."""
-    try:
-        with safe_open(_file(state, batch), "pt") as file:
-            about: Mapping[str, str] = file.metadata() or {}
-            if about.get("digest") != task.digest:
-                return None
-            return GradientBatch(file.get_tensor("sketch"), file.get_tensor("products"), **json.loads(about["about"]))
-    except (FileNotFoundError, SafetensorError):
-        return None
-
-
-def _file(state: Path, batch: int) -> Path:
-    return state / f"batch_{batch + 1:05d}.safetensors"
+    found = read_batch(batch_file(state, batch), task.digest)
+    return None if found is None else GradientBatch(**found[0], **json.loads(found[1]))
 
 
 @cache

@@ -13,7 +13,7 @@ from torch import Tensor
 from methods.base import Method, Rollouts
 from methods.engines.local.networks.protocol import StoredPairs
 from methods.engines.local.networks.tensors import read_adapter, read_tensors, write_tensors
-from methods.engines.local.passes import TOKENS_PER_HEAD, autocast, chunks, token_logp
+from methods.engines.local.passes import autocast, chunks, token_logp, tokens_at_once
 from methods.engines.local.policy import Policy
 from methods.engines.local.teacher_weights import Adapter, adapter_swapped, frozen
 from methods.engines.shared.prompts import Prompt
@@ -75,7 +75,7 @@ class ContrastModels:
         self, policy: Policy, positive: Float[Tensor, "N hidden"], negative: Float[Tensor, "N hidden"],
         tokens: Int[Tensor, " N"],
     ) -> Float[Tensor, " N"]:  # fmt: skip
-        """Scores of tokens from both models' hidden states, a few thousand at a time."""
-        parts = zip(*(x.split(TOKENS_PER_HEAD) for x in (positive, negative, tokens)), strict=True)
+        """Scores of tokens from both models' hidden states, for some tokens at a time."""
+        parts = zip(*(x.split(tokens_at_once(policy)) for x in (positive, negative, tokens)), strict=True)
         found = [contrastive_score(policy.logits(p), policy.logits(n), t, self.weight) for p, n, t in parts]
         return torch.cat(found)

@@ -12,11 +12,8 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from contracts.files import replacing
 from contracts.prepared import PreparedPlan
 from methods.base import Mark, Method, PrefixValues, Rollouts
 from methods.engines.local.clock import Clock
@@ -27,6 +24,7 @@ from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import roll_out
 from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.local.values import ValueService
+from methods.engines.shared.batch_files import batch_file, read_batch, write_batch
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.prompt_limit import prompt_limit, short_enough
 from methods.engines.shared.responses import Responses, stacked
@@ -75,15 +73,18 @@ class Collector:
         done = []
         for number in numbers:
             note(number, len(numbers))
-            path = state / f"batch_{number + 1:05d}.safetensors"
-            found = _read(path, self.plan.digest)
-            if found is None:
-                begun = time.perf_counter()
-                found = self._batch(number, continuations)
-                found["seconds"] = torch.tensor(time.perf_counter() - begun)
-                _write(path, found, self.plan.digest)
+            path = batch_file(state, number)
+            left = read_batch(path, self.plan.digest)
+            found = self._timed(number, continuations) if left is None else left[0]
+            if left is None:
+                write_batch(path, found, self.plan.digest)
             done.append({name: value.to(self.policy.device) for name, value in found.items()})
         return self._joined(done)
+
+    def _timed(self, number: int, continuations: int) -> dict[str, Tensor]:
+        begun = time.perf_counter()
+        found = self._batch(number, continuations)
+        return found | {"seconds": torch.tensor(time.perf_counter() - begun)}
 
     def _batch(self, number: int, continuations: int) -> dict[str, Tensor]:
         rows = self.rows[number * BATCH : (number + 1) * BATCH]
@@ -124,19 +125,3 @@ def _fitted(values: Tensor, width: int) -> Tensor:
     if values.dim() == 1:
         return values
     return torch.nn.functional.pad(values[:, :width], (0, max(0, width - values.shape[1])))
-
-
-def _write(path: Path, tensors: dict[str, Tensor], digest: str) -> None:
-    with replacing(path) as temporary:
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, {"digest": digest})
-
-
-def _read(path: Path, digest: str) -> dict[str, Tensor] | None:
-    """A batch that this preparation left; None if there is none, or only one of another plan."""
-    try:
-        with safe_open(path, "pt") as file:
-            if (file.metadata() or {}).get("digest") != digest:
-                return None
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (FileNotFoundError, SafetensorError):
-        return None

@@ -10,6 +10,7 @@ released ones have rank 8 on the MLPs; sampling has the cells' temperature; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ from methods.engines.local.passes import Chunk, autocast, chunks, token_logp
 from methods.engines.local.prepared.choices import ChosenRollouts, choose
 from methods.engines.local.prepared.job import HELD_OUT, Preparation, Prepared, finish, preparation
 from methods.engines.local.teacher_weights import Adapter, adapter_swapped, frozen
-from methods.engines.shared.responses import Responses
+from methods.engines.shared.responses import taken
 from methods.engines.shared.run_record import Started
 from methods.shared import seeding
 from methods.shared.discrimination import auroc
@@ -97,10 +98,9 @@ def _pairs(prep: Preparation, choices: Sequence[ChosenRollouts]) -> StoredPairs:
     collected, size = prep.collected, prep.collector.method.group_size
     paired = [group for group, one in enumerate(choices) if _is_pair(one)]
     rows = [group * size + place for group in paired for place in (choices[group].right, choices[group].rejected)]  # pyright: ignore[reportOperatorIssue]
-    chosen, r = torch.tensor(rows, device=prep.policy.device), collected.responses
     owner = torch.arange(len(paired), device=prep.policy.device).repeat_interleave(2)
-    own = (r.tokens[chosen], r.mask[chosen], r.logp[chosen], r.entropy[chosen])
-    return StoredPairs([collected.problems[group] for group in paired], Responses(*own, owner, r.truncated[chosen]))
+    responses = replace(taken(collected.responses, torch.tensor(rows, device=prep.policy.device)), owner=owner)
+    return StoredPairs([collected.problems[group] for group in paired], responses)
 
 
 def _quality(prep: Preparation, models: ContrastModels) -> dict[str, float]:

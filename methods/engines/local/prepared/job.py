@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 from contracts.errors import DataError
 from contracts.files import replacing_folder, write_text
-from contracts.paths import ROOT
 from contracts.prepared import MODEL, RECORD, PreparedPlan, PreparedReport
 from contracts.progress import counting
 from methods.engines.local.clock import Clock
@@ -26,9 +20,10 @@ from methods.engines.local.policy import Policy
 from methods.engines.local.prepared.collect import Collected, Collector, base_method
 from methods.engines.local.prepared.fit import Fitter, Fitting
 from methods.engines.shared.problems import load_problems
-from methods.engines.shared.run_record import PACKAGES, Started, git_state, machine, peak_memory_mb
+from methods.engines.shared.run_record import Started, where_and_when
 from methods.shared import seeding
 from methods.shared.finite import check_finite
+from methods.shared.prepared import KINDS
 from methods.shared.rewards import Grader
 
 HELD_OUT = 8  # every eighth problem is not learned from, but measured on
@@ -91,8 +86,9 @@ def finish(prep: Preparation, made: Prepared, out: Path, started: Started) -> No
     with replacing_folder(out / MODEL) as temporary:
         made.model.save(temporary)
         check_finite(temporary, "the prepared model")
-    collected, (sha, dirty) = prep.collected, git_state(ROOT)
+    collected = prep.collected
     report = PreparedReport(
+        **where_and_when(started, prep.plan.device),
         plan=prep.plan,
         digest=prep.plan.digest,
         problems=len(collected.problems),
@@ -103,16 +99,8 @@ def finish(prep: Preparation, made: Prepared, out: Path, started: Started) -> No
         examples=made.examples,
         updates=made.updates,
         quality=made.quality,
-        networks=len(made.updates),
-        git_sha=sha,
-        git_dirty=dirty,
-        versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        machine=machine(prep.plan.device),
-        threads=torch.get_num_threads(),
-        started=started.utc,
-        wall_seconds=time.perf_counter() - started.counter,
+        networks=KINDS[prep.plan.kind].networks,
         seconds=dict(prep.clock.seconds),
-        peak_memory_mb=peak_memory_mb(),
     )
     write_text(out / RECORD, report.model_dump_json(indent=1))
     shutil.rmtree(out / "state")

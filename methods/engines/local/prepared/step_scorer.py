@@ -21,7 +21,7 @@ from contracts.prepared import PreparedPlan
 from methods.engines.local.networks.step_scores import StepScores
 from methods.engines.local.passes import Chunk
 from methods.engines.local.prepared.job import Preparation, Prepared, finish, preparation
-from methods.engines.shared.responses import Responses
+from methods.engines.shared.responses import taken
 from methods.engines.shared.run_record import Started
 from methods.shared.discrimination import auroc
 
@@ -72,13 +72,14 @@ def _quality(
 ) -> dict[str, float]:
     """How well the scores tell the labels of held-out problems: accuracy, AUROC, and what a constant would get."""
     rows, responses = prep.held_out, prep.collected.responses
-    part = Responses(**{name: values[rows] for name, values in vars(responses).items() if values is not None})
+    part = taken(responses, rows)
     contexts = [context for context in prep.fitter.contexts(rows) if context is not None]
     told = scores.scores(prep.policy, contexts, part, prep.collector.method.score_dtype, prep.plan.micro_batch)
-    found = pad(told["prefix"], (1, 0))[:, : part.mask.shape[1]]
+    length = part.mask.shape[1]  # no label stands behind a response's last token
+    found = pad(told["prefix"], (1, 0))[:, :length]
     found[:, 0] = told["start"]
-    marked = there[rows]
-    score, label = found[marked], wanted[rows][marked]
+    marked = there[rows, :length]
+    score, label = found[marked], wanted[rows, :length][marked]
     right = label >= 0.5
     share = float(right.float().mean())
     quality = {

@@ -25,11 +25,11 @@ from methods.engines.local.values import ValueService
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.responses import token_texts
+from methods.shared.prepared import KINDS
 from methods.shared.rewards import Grader
 
 DIGITS = 5  # after the point, of a number in a file
 TESTED = (8, 16)  # rollouts and tokens on which a method's hooks are tested for a leak
-PREPARED_NETWORKS = {"step_scorer": 1, "contrast": 2}  # in a prepared model of a kind
 SAME = 1e-6  # of the largest credit: neighbours that differ by less are equal
 
 
@@ -97,7 +97,7 @@ def _facts(
 def extra_networks(method: Method) -> int:
     """Sets of weights that it keeps besides the policy's: copies for teachers, and those that were prepared for it."""
     copies = {teacher.weights for teacher in method.asked_teachers() if teacher.weights.source in ("ema", "synced")}
-    return len(copies) + PREPARED_NETWORKS.get(method.prepared, 0)
+    return len(copies) + (KINDS[method.prepared].networks if method.prepared else 0)
 
 
 def _changes(credit: Float[Tensor, "R T"], mask: Float[Tensor, "R T"]) -> float | None:

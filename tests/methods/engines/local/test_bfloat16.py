@@ -22,6 +22,7 @@ from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
 from methods.shared.rewards import Grader
 from tests.helpers.method_batches import random_rollouts
+from tests.helpers.moved_adapter import move_adapter
 
 METHOD = load_method("grpo", {"max_response": 12, "group_size": 4, "prompts": 2})
 
@@ -29,9 +30,7 @@ METHOD = load_method("grpo", {"max_response": 12, "group_size": 4, "prompts": 2}
 @pytest.fixture(scope="module")
 def policy(tiny_base: Path) -> Policy:
     policy = Policy(tiny_base, METHOD, "cpu", "bfloat16", seed=0)
-    generator = torch.Generator().manual_seed(1)
-    for parameter in policy.trainable.values():
-        parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    move_adapter(policy)
     return policy
 
 

@@ -34,6 +34,7 @@ from methods.shared.advantage import group_advantage
 from methods.shared.rewards import Grader
 from methods.shared.surrogate import token_weights
 from tests.helpers.method_batches import random_rollouts
+from tests.helpers.moved_adapter import move_adapter
 
 pytestmark = pytest.mark.usefixtures("kept_graders")
 OPTIONS = {"max_response": 16}
@@ -52,9 +53,7 @@ def read_all(problem: str, tokens: list[str], truncated: bool) -> tuple[list[boo
 def policy(tiny_base: Path) -> Policy:
     """With an adapter that does something."""
     made = Policy(tiny_base, load_method("grpo", OPTIONS), "cpu", "float32", 0)
-    generator = torch.Generator().manual_seed(0)
-    for parameter in made.trainable.values():
-        parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    move_adapter(made, seed=0)
     return made
 
 

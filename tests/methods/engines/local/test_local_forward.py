@@ -19,6 +19,7 @@ from methods.engines.local.teacher_weights import AdapterTeachers, copy_adapter,
 from methods.engines.shared.problems import Problem, load_problems
 from methods.engines.shared.prompts import Prompt, make_prompt, mrope_positions
 from methods.engines.shared.responses import Responses
+from tests.helpers.moved_adapter import move_adapter
 
 METHOD = Method(max_response=12)
 
@@ -26,7 +27,7 @@ METHOD = Method(max_response=12)
 @pytest.fixture(scope="module")
 def policy(tiny_base: Path) -> Policy:
     policy = Policy(tiny_base, METHOD, "cpu", "float32", seed=0)
-    shift(policy, 0.05)
+    move_adapter(policy, 0.05)
     return policy
 
 
@@ -44,13 +45,6 @@ def prompts(policy: Policy, problems: list[Problem]) -> list[Prompt]:
 def responses(policy: Policy, prompts: list[Prompt]) -> Responses:
     with frozen(policy):
         return roll_out(policy, prompts, Sampling(1.0, 12, 4), seed=3, size=256)
-
-
-def shift(policy: Policy, scale: float) -> None:
-    """Move the adapter off its zero start, the same way each time."""
-    generator = torch.Generator().manual_seed(1)
-    for parameter in policy.trainable.values():
-        parameter.data.add_(torch.randn(parameter.shape, generator=generator) * scale)
 
 
 def whole_logp(policy: Policy, problem: Problem, prompt: Prompt, answer: tuple[int, ...]) -> torch.Tensor:
@@ -221,7 +215,7 @@ def test_merged_pass_leaves_the_base_weights_as_they_were(policy):
 
 def test_fixed_teacher_is_the_base_model(tiny_base, problems, micro_data):
     start, moved = (Policy(tiny_base, METHOD, "cpu", "float32", seed=0) for _ in range(2))
-    shift(moved, 0.1)
+    move_adapter(moved, 0.1)
     prompts = [student_context(start, METHOD, p, v) for p, v in zip(problems, look_at(start, problems), strict=True)]
     with frozen(start):
         responses = roll_out(start, prompts, Sampling(1.0, 8, 2), seed=0, size=256)
@@ -238,7 +232,7 @@ def test_ema_teacher_follows_by_hand(tiny_base):
     ema = Weights("ema", decay=0.75, tick="update")
     teachers = AdapterTeachers(policy, {ema})
     start = copy_adapter(policy)
-    shift(policy, 1.0)
+    move_adapter(policy, 1.0)
     teachers.moved("step")  # not this teacher's tick
     name = next(iter(start))
     assert torch.equal(teachers.shadows[ema][name], start[name])
@@ -254,7 +248,7 @@ def test_synced_teacher_copies_at_its_steps_only(tiny_base):
     name = next(iter(policy.trainable))
     teachers.start_step(0)
     start = copy_adapter(policy)[name]
-    shift(policy, 1.0)
+    move_adapter(policy, 1.0)
     teachers.start_step(1)
     assert torch.equal(teachers.shadows[synced][name], start)
     teachers.start_step(2)

@@ -19,6 +19,7 @@ from methods.engines.shared.problems import load_problems
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
 from methods.engines.shared.settings import SharedSettings
+from tests.helpers.moved_adapter import move_adapter
 from tests.methods.engines.local.test_local_train import make_cell
 
 METHOD = Method(max_response=12)
@@ -27,9 +28,7 @@ METHOD = Method(max_response=12)
 @pytest.fixture(scope="module")
 def policy(tiny_base: Path) -> Policy:
     policy = Policy(tiny_base, METHOD, "cpu", "float32", seed=0)
-    generator = torch.Generator().manual_seed(1)
-    for parameter in policy.trainable.values():
-        parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    move_adapter(policy)
     return policy
 
 
