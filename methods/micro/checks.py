@@ -43,7 +43,10 @@ LIMITS: dict[str, Any] = {"max_prompt": 256, "max_response": 96}  # as in workfl
 METHOD = Method(**LIMITS)  # prompt, group size and temperature of training
 SIZE = 512  # rollouts at a time
 PROBLEMS = 256  # groups of rollouts that are looked at
-WAY_OUT = "change micro.training, micro.shapes, micro.slip_rate or micro.hint_rate in the config"
+WAY_OUT = (
+    "draw the base of this seed again (scales: {small: {draws: {s5: 1005}}} in the config), or change micro.training, "
+    "micro.shapes, micro.slip_rate or micro.hint_rate"
+)
 
 
 @dataclass(frozen=True)

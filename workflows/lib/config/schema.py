@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from contracts.records import OptionValue
 from evals.benchmarks import BENCHMARKS
@@ -38,6 +38,11 @@ class ScaleSettings(Model):
     hint_rate: float | None = Field(
         default=None, ge=0, le=1, description="of a model built here, instead of micro.hint_rate; null: that one"
     )
+    draws: dict[Annotated[str, Field(pattern=r"^s(0|[1-9][0-9]*)$")], NonNegativeInt] = Field(
+        default={},
+        description="of a model built here: the number of the draw for a seed whose own draw failed its check",
+        examples=[{"s5": 1005}],
+    )
     check: bool = Field(default=True, description="false: what is required of a base is measured, and not required")
     only_named: bool = Field(default=False, description="true: only experiments that name this scale use it")
 
@@ -60,6 +65,8 @@ class ScaleSettings(Model):
             raise ValueError(f"{self.base_model} is not a hub model and has no 'revision'; remove the key")
         if self.hint_rate is not None and not self.is_micro:
             raise ValueError(f"{self.base_model} is not built here and learns from no hints; remove 'hint_rate'")
+        if self.draws and not self.is_micro:
+            raise ValueError(f"{self.base_model} is not built here and is not drawn; remove 'draws'")
         if self.model_name is None and not self.is_micro:
             raise ValueError(f"{self.base_model} needs 'model_name', its name in tables")
         return self

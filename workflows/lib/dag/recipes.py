@@ -105,10 +105,10 @@ class Recipes:
 
     def building(self, scale: str, seed: int) -> str:
         """The settings that decide the base model of a seed, as JSON, and no others."""
-        shape = self.config.scales[scale].base_model.removeprefix(MICRO)
-        micro, hints = self.config.micro, self.config.scales[scale].hint_rate
-        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": seed}
-        chosen |= {} if hints is None else {"hint_rate": hints}
+        model, micro = self.config.scales[scale], self.config.micro
+        shape, draw = model.base_model.removeprefix(MICRO), model.draws.get(f"s{seed}", seed)
+        chosen = {"shapes": {shape: micro.shapes[shape]}, "training": {shape: micro.training[shape]}, "seed": draw}
+        chosen |= {} if model.hint_rate is None else {"hint_rate": model.hint_rate}
         return micro.model_copy(update=chosen).model_dump_json(exclude=NOT_OF_BASES)
 
     def cell_digests(self, method: str, scale: str, seed: int, labels: bool = False) -> dict[str, str]:

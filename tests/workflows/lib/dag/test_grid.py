@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,14 @@ def test_digests_say_what_decides_a_cell():
     assert changed(evaluation={"top_k": 3}) == set()
     assert changed(progress={"every": 3.0}) == set()
     assert digests("grpo/small/default/s1")["code"] != before["code"]
+
+
+def test_a_seed_whose_base_failed_gets_another_draw():
+    redrawn = grid(scales={"small": {"base_model": "micro://small", "draws": {"s5": 1005}}}).recipes
+    usual = grid(scales={"small": {"base_model": "micro://small"}}).recipes
+    assert json.loads(redrawn.building("small", 5))["seed"] == 1005
+    assert redrawn.base("small", 5) != usual.base("small", 5)
+    assert redrawn.base("small", 4) == usual.base("small", 4)
 
 
 def test_training_of_one_base_touches_no_other():
