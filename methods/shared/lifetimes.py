@@ -1,4 +1,4 @@
-"""Processes that hold GPUs end with those that started them, however these end. Linux only; elsewhere nothing is done.
+"""Processes end with those that started them, however these end. Linux only; elsewhere nothing is done.
 
 ``end_with_parent`` is for a process itself. vLLM starts further processes that cannot be made to call it: for those
 ``end_children_with_this`` starts a guard, which kills the process group when this process is gone.
@@ -17,10 +17,10 @@ SIGNAL_OF_PARENT = 1  # PR_SET_PDEATHSIG of prctl
 GUARD_LOOKS = 1.0  # seconds between two looks of the guard, which sleeps until a signal otherwise
 
 
-def end_with_parent() -> None:
-    """Let Linux end this process (SIGTERM) when the one that started it is gone."""
+def end_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
+    """Let Linux end this process, by the signal ``by``, when the one that started it is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SIGNAL_OF_PARENT, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(SIGNAL_OF_PARENT, by)
 
 
 def end_children_with_this() -> None:

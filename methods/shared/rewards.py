@@ -21,7 +21,7 @@ from typing import IO, Literal, Self, cast
 
 from contracts.errors import TrainError
 from contracts.paths import ROOT
-from methods.shared.grade_worker import ABSENT, READY
+from methods.shared.grade_worker import ABSENT, ENDED, READY
 
 FORMAT_WEIGHT = 0.1  # of ``accuracy_format``; examples/reward_function/math.py:40
 LONGEST_ANSWER = 1000  # characters; longer ones are not graded
@@ -167,6 +167,8 @@ class Grader:
             return "", self._ended(worker)
         if select.select([stdout], [], [], PATIENCE * self.deadline)[0]:
             reply = stdout.readline().strip()
+            if reply.startswith(ENDED):  # the worker has made another copy of itself
+                return "", int(reply.removeprefix(ENDED))
             return reply, None if reply else self._ended(worker)
         return "", self._ended(worker)
 

@@ -111,20 +111,38 @@ def test_odd_answers_are_wrong_not_fatal(grader, answer):
     assert grader.grade([answer], ["5.5"]) in ([False], [None])
 
 
-def test_a_killed_worker_starts_again(grader):
+def copy_of(grader) -> int:
+    """Process id of the worker's copy, which reads the answers."""
+    return int(Path(f"/proc/{grader._worker.pid}/task/{grader._worker.pid}/children").read_text())
+
+
+@pytest.mark.parametrize("who", ["worker", "copy"])
+def test_a_killed_worker_starts_again(grader, who):
     assert grader.grade(["1/2"], ["0.5"]) == [True]
-    os.kill(grader._worker.pid, signal.SIGKILL)
-    grader._worker.wait()
+    worker = grader._worker
+    os.kill(worker.pid if who == "worker" else copy_of(grader), signal.SIGKILL)
+    if who == "worker":
+        worker.wait()
     assert grader.grade(["3/4", "3/5"], ["0.75", "0.75"]) == [True, False]
 
 
-def test_a_worker_killed_over_an_answer_is_asked_again(grader):
+@pytest.mark.parametrize("who", ["worker", "copy"])
+def test_a_worker_killed_over_an_answer_is_asked_again(grader, who):
     grader.grade(["1/2"], ["0.5"])
-    os.kill(grader._worker.pid, signal.SIGSTOP)  # the question waits in its input when it dies
-    killer = threading.Timer(0.2, os.kill, (grader._worker.pid, signal.SIGKILL))
+    copy = copy_of(grader)
+    os.kill(copy, signal.SIGSTOP)  # the question waits in its input when it dies
+    killer = threading.Timer(0.2, os.kill, (grader._worker.pid if who == "worker" else copy, signal.SIGKILL))
     killer.start()
     assert grader.grade(["5/4"], ["1.25"]) == [True]
     killer.join()
+
+
+def test_an_answer_that_ends_its_reader_leaves_the_worker_running(grader):
+    assert grader.grade(["84/2"], ["42"]) == [False]
+    worker, copy = grader._worker.pid, copy_of(grader)
+    assert grader.grade(["99999999!"], ["5.5"]) == [None]
+    assert grader.grade(["1/2"], ["0.50"]) == [True]
+    assert (grader._worker.pid, copy_of(grader) != copy) == (worker, True)
 
 
 NESTED = (r"\sqrt{5+2\sqrt{6}}", r"\sqrt{2}+\sqrt{3}")  # about half a second of processor time
@@ -134,7 +152,7 @@ def test_time_on_the_wall_decides_no_reward():
     with Grader(deadline=2.0) as grader:
         grader.grade(["1/2"], ["0.5"])
         ended = threading.Event()
-        slow = threading.Thread(target=_throttle, args=(grader._worker.pid, ended))
+        slow = threading.Thread(target=_throttle, args=(copy_of(grader), ended))
         slow.start()
         started = time.monotonic()
         verdicts = grader.grade([NESTED[0]], [NESTED[1]])
@@ -158,6 +176,7 @@ def test_a_missing_verdict_is_not_remembered_and_is_asked_for_once_a_call():
         assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [None, None]
         assert grader._compare.cache_info().misses == 1
         grader.deadline = 20.0
+        grader.close()  # the next worker has the new deadline
         assert grader.grade([NESTED[0]] * 2, [NESTED[1]] * 2) == [True, True]
 
 
@@ -166,14 +185,16 @@ def test_a_worker_does_not_outlive_its_parent():
 import os
 from methods.shared.rewards import Grader
 grader = Grader()
+from tests.methods.shared.test_rewards import copy_of
 grader.grade(["1/2"], ["0.5"])
-print(grader._worker.pid, flush=True)
+print(grader._worker.pid, copy_of(grader), flush=True)
 os._exit(1)
 """
-    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+    pids = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
+    assert len(pids) == 2
     deadline = time.monotonic() + 10
-    while _running(pid):
-        assert time.monotonic() < deadline, f"worker {pid} is still running"
+    while running := [pid for pid in map(int, pids) if _running(pid)]:
+        assert time.monotonic() < deadline, f"still running: {running}"
         time.sleep(0.05)
 
 
