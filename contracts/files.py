@@ -40,6 +40,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary.rename(folder)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove ``folder`` as a whole: a job that is killed meanwhile leaves all of it or nothing under this name."""
+    going = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(going, ignore_errors=True)
+    if folder.exists():
+        folder.rename(going)
+        shutil.rmtree(going)
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write ``text`` as UTF-8, completely or not at all; returns ``path``."""
     with replacing(path) as temporary:

@@ -30,7 +30,10 @@ Question = tuple[str, Mapping[str, Any], list[str]]  # benchmark, row, responses
 
 @dataclass(frozen=True)
 class Scored:
-    """What came of one question. ``result`` is the scorer's, None if the answer could not be scored in time."""
+    """What came of one question.
+
+    ``result`` is the scorer's, None if it could not score the answer: it took too long, or the scorer raised.
+    """
 
     result: dict[str, Any] | None
     reading: str | None  # the last that the scorer read out of the answer before it compared
@@ -38,7 +41,7 @@ class Scored:
 
 
 class ScorerFailed(Exception):  # noqa: N818 - the name says it
-    """The scorer raised an exception: the row is not what it expects."""
+    """The scorer raised an exception also for an empty answer: the row is not what it expects."""
 
 
 class ScoringProcess:
@@ -156,8 +159,10 @@ def _serve(
             try:
                 result = scorers[benchmark](row, responses)
             except Exception as error:
-                reply("failed", f"{type(error).__name__}: {error}")
-                continue
+                if not _scores_nothing(scorers[benchmark], row, len(responses)):
+                    reply("failed", f"{type(error).__name__}: {error}")
+                    continue
+                result = None  # the row is sound: the answer was more than the scorer could take
         if random.getstate() != before:
             reply("random", random.getstate())
         reply("result", result)
@@ -167,6 +172,15 @@ def _serve(
             except Exception:  # whatever a hostile answer provokes in math_verify: it is not right
                 verdict = False
         reply("second", verdict)
+
+
+def _scores_nothing(scorer: Scorer, row: Mapping[str, Any], count: int) -> bool:
+    """Whether the scorer takes empty answers to this row: else the row is at fault when it raises."""
+    try:
+        scorer(row, [""] * count)
+    except Exception:
+        return False
+    return True
 
 
 def alarm_counts_processor_time() -> None:

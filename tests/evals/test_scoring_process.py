@@ -23,7 +23,7 @@ def score(row: dict, responses: list[str]) -> dict:
             pass
     if word == "sleep":
         time.sleep(float(rest))
-    if word == "raise":
+    if word == "raise" or row["id"] == "broken":
         raise KeyError(rest)
     if word == "exit":
         raise SystemExit
@@ -78,9 +78,15 @@ def test_what_ends_the_process_scores_nothing(process: ScoringProcess, response:
     assert said(process, "next") == "next"
 
 
-def test_an_exception_of_the_scorer_is_told(process: ScoringProcess):
+def test_an_exception_that_the_row_provokes_is_told(process: ScoringProcess):
     with pytest.raises(ScorerFailed, match="KeyError: 'x'"):
-        said(process, "raise x")
+        process.score("other", {"id": "broken"}, ["any x"])
+
+
+def test_an_exception_that_an_answer_provokes_scores_nothing(process: ScoringProcess):
+    scored = process.score("other", ROW, ["raise x"])
+    assert (scored.result, scored.second) == (None, False)
+    assert said(process, "next") == "next"
 
 
 def test_numbers_drawn_at_random_go_on_where_an_ended_process_stopped(process: ScoringProcess):

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import DataError, UserError
+from methods.shared.lifetimes import end_with_parent
 from workflows.lib.machine.gpus import gpu_slots
 
 WAYS_OUT = {
@@ -31,6 +32,7 @@ def job(log: Path | str, name: str, gpus: int = 0) -> Iterator[Callable[[str], N
     Exits with status 1 after a failure. ``name`` says what failed if the error itself does not. The block has ``gpus``
     GPUs of this machine for itself, and is given a function that also shows a line to the user.
     """
+    end_with_parent()  # a run killed with -9 leaves no job behind that would write beside the next run's
     stderr = os.dup(2)
 
     def say(line: str) -> None:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from contracts.files import write_text
+from contracts.files import remove_folder, write_text
 from contracts.records import Cell
 from contracts.rollouts import keep_none
 from workflows.lib.config.loading import engine_settings
@@ -35,3 +35,4 @@ with job(snakemake.log[0], f"train {cell.name}", snakemake.resources.gpu):
     complete(record.parent / "adapter", Path(snakemake.input.base), cell)
     keep_none(record.parent / "rollouts.parquet")
     write_text(record, cell.model_dump_json(indent=1))
+    remove_folder(record.parent / "state")  # only now: a job killed before goes on from its last checkpoint

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -105,8 +104,7 @@ def finish(job: TrainingJob, log: Any, started: Started) -> None:  # noqa: ANN40
     )
     join(job.rollouts, job.out / "rollouts.parquet", job.method.steps)
     write_text(job.out / "run.json", record.model_dump_json(indent=1))
-    job.lines.replace(job.out / "train.jsonl")
-    shutil.rmtree(job.state)
+    write_text(job.out / "train.jsonl", job.lines.read_text(encoding="utf-8"))
 
 
 def user_error(error: BaseException) -> UserError | None:

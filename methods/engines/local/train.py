@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -167,8 +166,9 @@ def train(
 
     ``sampler`` draws the responses of training and of validation. ``prepared``: folder of the model that was prepared
     for the method, if it needs one. Checkpoints are in ``out/state/``; a run that was stopped continues from there and
-    ends with the same bits. Raises TrainError (a NaN, a damaged or foreign checkpoint), DataError (missing or broken
-    inputs) and ConfigError (an option that this engine cannot train with).
+    ends with the same bits. The caller removes that folder when all of the cell is written. Raises TrainError (a NaN, a
+    damaged or foreign checkpoint), DataError (missing or broken inputs) and ConfigError (an option that this engine
+    cannot train with).
     """
     clock, started = Clock(), Started.now()
     keep_freed_memory()
@@ -200,8 +200,7 @@ def train(
     cost = read_prepared(prepared).cost if prepared is not None and method.prepared else None
     record = run_record(cell, steps, started, clock.seconds, resumed_at, accuracy_start, validated, step, cost)
     write_text(out / "run.json", record.model_dump_json(indent=1))
-    (state / "progress.jsonl").replace(out / "train.jsonl")
-    shutil.rmtree(state)
+    write_steps(out / "train.jsonl", steps)
 
 
 def run_steps(trainer: Trainer, validator: Validator, lines: Path, clock: Clock) -> tuple[int, ...]:

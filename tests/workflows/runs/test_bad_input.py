@@ -10,6 +10,7 @@ import pytest
 
 from contracts.paths import ROOT
 from tests.helpers.copies import CONFIG, Project
+from workflows.lib.machine.run_lock import LEFT_OVER, alive
 from workflows.lib.status.console import LOCKED
 
 SMOKE = Path("workflows/configs/smoke.yaml")
@@ -48,10 +49,29 @@ def test_mistakes_in_a_file(fresh: Project, tmp_path: Path):
     )
 
 
-def test_a_lock_says_how_to_unlock(project: Project):
-    locks = project.root / ".snakemake/locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    (locks / "0.output.lock").write_text("results/smoke/micro/tracked.json\n")
+def locked(project: Project) -> Path:
+    """The lock of a run over the results of ``project``."""
+    lock = project.root / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text("results/smoke/micro/tracked.json\n")
+    return lock
+
+
+def test_the_lock_of_a_living_run_stops_another_and_that_of_a_killed_run_does_not(project: Project):
+    lock = locked(project)
+    with alive(project.root / ".snakemake/runs"):
+        assert complaint(project, *CONFIG) == LOCKED
+        assert project.snakemake("-n", *CONFIG, "--nolock").returncode == 0
+    assert lock.exists()
+    done = project.snakemake(*CONFIG)
+    assert (done.returncode, done.stderr.count(LEFT_OVER), lock.exists()) == (0, 1, False)
+    assert LEFT_OVER not in project.snakemake(*CONFIG).stderr
+
+
+def test_a_lock_of_another_machine_says_how_to_unlock(project: Project):
+    locked(project)
+    (project.root / ".snakemake/runs").mkdir(exist_ok=True)
+    (project.root / ".snakemake/runs/elsewhere.7.lock").touch()
     assert complaint(project, *CONFIG) == LOCKED
     assert "make unlock" in LOCKED
     assert project.snakemake(*CONFIG, "--unlock").returncode == 0

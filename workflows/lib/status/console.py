@@ -15,6 +15,7 @@ from workflows.lib.cache.keys import use_keys
 from workflows.lib.cache.links import use_relative_links
 from workflows.lib.cache.lost_links import CACHE, make_cache
 from workflows.lib.hub.needs import OFFLINE
+from workflows.lib.machine.run_lock import use_run_locks
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -47,8 +48,8 @@ NOISE = (
     "Config file ",
 )
 LOCKED = (
-    "Error: .snakemake/locks: another run uses these results, or one was killed; "
-    "wait for it, or if none is running: make unlock (snakemake --unlock)"
+    "Error: .snakemake/locks: another run uses these results; wait for it, or if it was killed on another machine: "
+    "make unlock (snakemake --unlock)"
 )
 KILLED = "perhaps for want of memory: give fewer jobs at a time, make ... JOBS=1"
 ENDED = "the end of its log says why"
@@ -72,6 +73,7 @@ def set_up(workflow: Workflow, root: Path) -> None:
     os.environ.update(OFFLINE)
     use_keys()
     use_relative_links()
+    use_run_locks()
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
     output = workflow.output_settings

@@ -30,7 +30,8 @@ class WatchedJob:
     started: float | None = None  # monotonic seconds
     ended: float | None = None
     failed: bool = False
-    first: tuple[float, int] | None = None  # when progress was first seen, and at which step: a run may be resumed
+    seen: int | None = None  # the step at which progress was first seen: a run may be resumed
+    first: tuple[float, int] | None = None  # when a step after it was first seen, and which; before is loading
 
     @property
     def subject(self) -> str:
@@ -107,7 +108,7 @@ class Monitor(logging.Handler):
         if job is None:
             return
         if event == "job_info":
-            job.started, job.ended, job.failed, job.first = now, None, False, None
+            job.started, job.ended, job.failed, job.seen, job.first = now, None, False, None, None
         elif event == "job_finished":
             job.ended = now
         elif event == "job_error":
@@ -167,8 +168,15 @@ class Monitor(logging.Handler):
 
 
 def _seconds_left(job: WatchedJob, reading: Reading, now: float) -> float | None:
-    """Seconds to go at the pace since progress was first seen; None until there is some."""
+    """Seconds to go at the pace since the first step that was seen done; None until there is another.
+
+    Before that step a job loads its model, which can take as long as a hundred steps.
+    """
     if job.first is None:
+        job.seen = reading.step if job.seen is None else job.seen
+        if reading.step == job.seen:
+            return None
+    if job.first is None or reading.step < job.first[1]:  # or a file that a killed job left was read before
         job.first = now, reading.step
     since, done = now - job.first[0], reading.step - job.first[1]
     return (reading.steps - reading.step) * since / done if done > 0 else None

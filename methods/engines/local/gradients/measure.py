@@ -7,7 +7,6 @@ number of processes gives the same numbers.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from contracts.files import remove_folder
 from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
 from contracts.progress import counting
 from methods.engines.local.gradients.meter import GradientBatch, GradientMeter, GradientSettings, gram_matrix
@@ -51,7 +51,7 @@ def measure_gradients(task: GradientTask, out: Path, processes: int = 1) -> None
             note(count, total)
     batches = [found for batch in range(total) if (found := _read(state, batch, task)) is not None]
     write_gradients(out, report_of(task, batches), gram_of(batches))
-    shutil.rmtree(state)
+    remove_folder(state)
 
 
 def report_of(task: GradientTask, batches: Sequence[GradientBatch]) -> GradientReport:

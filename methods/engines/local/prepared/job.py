@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import DataError
-from contracts.files import replacing_folder, write_text
+from contracts.files import remove_folder, replacing_folder, write_text
 from contracts.prepared import MODEL, RECORD, PreparedPlan, PreparedReport
 from contracts.progress import counting
 from methods.engines.local.clock import Clock
@@ -103,4 +102,4 @@ def finish(prep: Preparation, made: Prepared, out: Path, started: Started) -> No
         seconds=dict(prep.clock.seconds),
     )
     write_text(out / RECORD, report.model_dump_json(indent=1))
-    shutil.rmtree(out / "state")
+    remove_folder(out / "state")

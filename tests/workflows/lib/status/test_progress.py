@@ -162,11 +162,45 @@ def test_a_training_cell_shows_step_and_reward(tmp_path: Path):
     assert run.monitor.lines(5.0) == ["0:05 | 0 of 3 jobs done", "0:05 | running: train cepo/small/default/s1"]
     write_steps(tmp_path, 20)  # a resumed run: these steps say nothing of its pace
     assert run.monitor.lines(10.0)[0] == "0:10 | 0 of 3 jobs done"
-    write_steps(tmp_path, 30)
-    assert run.monitor.lines(40.0) == [
-        "0:40 | 0 of 3 jobs done, more than 1:00 left",  # 20 steps at 3 s; two jobs of unknown length
-        "0:40 | running: train cepo/small/default/s1, 30 of 50, reward 0.30",
+    write_steps(tmp_path, 21)  # the first step after loading: nor does it
+    assert run.monitor.lines(100.0)[0] == "1:40 | 0 of 3 jobs done"
+    write_steps(tmp_path, 31)
+    assert run.monitor.lines(130.0) == [
+        "2:10 | 0 of 3 jobs done, more than 0:57 left",  # 19 steps at 3 s; two jobs of unknown length
+        "2:10 | running: train cepo/small/default/s1, 31 of 50, reward 0.31",
     ]
+
+
+POLICY = {"scale": "small", "state": "base", "seed": "1"}
+
+
+@pytest.mark.parametrize("rule", ["gradients", "prepare"])
+def test_loading_is_not_taken_for_the_pace_of_batches(rule: str, tmp_path: Path):
+    """Eight jobs of 24 batches: 100 s of loading, then 2 s a batch. They take 20 minutes, and were told 5 hours.
+
+    When the first batch was done, the loading before it was taken for what each batch takes.
+    """
+    more = {"kind": "contrast", "scale": "small", "options": "0a1b2c3d"}
+    jobs = {
+        number: WatchedJob(rule, (POLICY if rule == "gradients" else more) | {"seed": str(number)})
+        for number in range(8)
+    }
+    monitor = Monitor(tmp_path, lambda wildcards: 50, every=0, stream=io.StringIO(), jobs=jobs)
+    monitor._begun = jobs[0].started = 0.0
+    folder = "gradients/small/base/s0" if rule == "gradients" else "prepared/contrast/small/0a1b2c3d/s0"
+    told = {}
+    for second, done in ((5, 0), (105, 1), (107, 2), (125, 11)):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "progress.json").write_text(json.dumps({"step": done, "of": 24}))
+        told[done] = monitor.lines(float(second))[0].partition("done")[2]
+    assert told == {0: "", 1: "", 2: ", about 18:21 left", 11: ", about 18:03 left"}
+
+
+def test_a_count_that_a_killed_job_left_is_no_progress(tmp_path: Path):
+    job = WatchedJob("gradients", POLICY)
+    for now, done in ((0.0, 20), (50.0, 0), (60.0, 1)):
+        left = _seconds_left(job, Reading(done, 24), now)
+    assert left == 230.0
 
 
 def test_what_ended_is_told_once(tmp_path: Path):
