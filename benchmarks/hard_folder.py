@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,11 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("Snakefile", "workflows", "contracts", "methods", "evals", "cepo_bench", "envs", "results/published")
 RESULTS = "results/hard/micro"
+METHODS = ("grpo", "opsd", "sdpo", "rlsd", "cepo")
 EXPERIMENT = """
 title: Tiny cells
 arms:
-  - {methods: [grpo, opsd, sdpo, rlsd, cepo]}
+  - {methods: [METHODS]}
 tables: [table2]
 figures: [figure1]
 """
@@ -59,8 +61,8 @@ class Folder:
     """A copy of the project in which runs are disturbed."""
 
     root: Path
-    methods: str = "grpo, opsd, sdpo, rlsd, cepo"
-    seeds: str = "1, 2"
+    methods: Sequence[str] = METHODS
+    seeds: Sequence[int] = (1,)
     environment: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)  # lines of all commands so far
 
@@ -73,8 +75,11 @@ class Folder:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        (self.root / "workflows/configs/experiments/hard.yaml").write_text(EXPERIMENT)
-        (self.root / "hard.yaml").write_text(CONFIG.replace("METHODS", self.methods).replace("SEEDS", self.seeds))
+        methods = ", ".join(self.methods)
+        experiment = self.root / "workflows/configs/experiments/hard.yaml"
+        experiment.write_text(EXPERIMENT.replace("METHODS", methods))
+        text = CONFIG.replace("METHODS", methods).replace("SEEDS", ", ".join(map(str, self.seeds)))
+        (self.root / "hard.yaml").write_text(text)
         return self
 
     def start(self) -> subprocess.Popen[str]:
@@ -82,7 +87,7 @@ class Folder:
         command = [sys.executable, "-m", "snakemake", "--configfile", "hard.yaml", "--cores", "2"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "MLFLOW"))}
         more = {"PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(self.root / ".xdg"), "OMP_NUM_THREADS": "1"}
-        more |= {"MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        more |= {"MKL_NUM_THREADS": "1"}
         log = (self.root.parent / f"{self.root.name}.log").open("a")
         return subprocess.Popen(
             [*command, "--workflow-profile", "workflows/profiles/local"],

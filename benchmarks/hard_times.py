@@ -1,7 +1,7 @@
 """A disk that fills, processes that are killed, a clock that jumps, two runs at once, a folder that moves.
 
-``.venv/bin/python benchmarks/hard_times.py`` runs ten tiny cells undisturbed, and then again under each of these; each
-time the same command is given until it ends well, and what is left is compared with the undisturbed run's, bit for bit.
+``.venv/bin/python benchmarks/hard_times.py`` runs ten tiny cells undisturbed, and then some or all again under each of
+these. The same command is given until it ends well; what is left is compared with the undisturbed run's, bit for bit.
 A line per part says what happened. Ends with status 1 if anything was lost, done twice, or told without a way out.
 ``--only kills disk`` runs some parts; ``--minutes`` ends the script in time, and then says what was not done.
 """
@@ -27,8 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from hard_clock import jumping_clock, set_file_times
 from hard_folder import RESULTS, Folder, left, processes, tracked, wait_for
 
-KILLS = 20
-ONE = {"methods": "cepo", "seeds": "1"}  # parts that need one cell only
+ONE = ("cepo",)  # method of the parts that need one cell only
 STAGES = ("problems", "benchmarks", "base_model", "train", "evaluate", "score", "exhibit", "track", "track_study")
 TROUBLE = ("Traceback", "this is a defect")
 
@@ -40,36 +39,42 @@ class OutOfTimeError(Exception):
 class HardTimes:
     """The parts of the script, and what they share."""
 
-    def __init__(self, place: Path, seed: int, minutes: float) -> None:
+    def __init__(self, place: Path, seed: int, minutes: float, seeds: int, kills_wanted: int) -> None:
+        """``seeds``: of each method in the undisturbed run; 0: one cell is enough, no processes will be killed."""
         self.place, self.draw = place, random.Random(seed)  # noqa: S311
+        self.seeds, self.kills_wanted = range(1, seeds + 1), kills_wanted
         self.until = time.monotonic() + 60 * minutes
         self.failed: list[str] = []
         self.expected: dict[str, str] = {}
         self.seconds = 0.0  # of the undisturbed run
 
     def plain(self) -> str:
-        """Ten cells, undisturbed."""
-        folder, started = Folder(self.place / "plain").make(), time.monotonic()
+        """All cells, undisturbed."""
+        folder, started = self._cells("plain"), time.monotonic()
         run = folder.start()
         self._end(run)
         self._check("plain", run.returncode == 0, "the undisturbed run failed: " + "; ".join(folder.lines()[-3:]))
         self.seconds, self.expected = time.monotonic() - started, left(folder.root)
-        return f"ten cells, undisturbed, {self.seconds:.0f} s; {len(self.expected)} digests kept"
+        return f"{tracked(folder.root)} cells, undisturbed; {len(self.expected)} digests kept"
 
     def kills(self) -> str:
         """kill -9, at random moments, of whatever kind of process is alive and was killed least."""
-        folder, killed, starts = Folder(self.place / "kills").make(), Counter[str](), 0
+        folder, killed, starts = self._cells("kills"), Counter[str](), 0
         while True:
             run, starts = folder.start(), starts + 1
             while run.poll() is None:
-                self._pause(self.draw.uniform(0.05, 0.1 * self.seconds) if killed.total() < KILLS else 0.2)
-                if killed.total() < KILLS and (kind := self._kill_one(run, killed)):
+                self._pause(self.draw.uniform(0.05, 0.1 * self.seconds) if killed.total() < self.kills_wanted else 0.2)
+                if killed.total() < self.kills_wanted and (kind := self._kill_one(run, killed)):
                     killed[kind] += 1
             if run.returncode == 0:
                 break
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(killed.items()))
         self._same("kills", folder, self.expected)
         return f"{killed.total()} processes killed with -9 ({counts}); the command was given {starts} times"
+
+    def _cells(self, name: str) -> Folder:
+        """A folder with all cells."""
+        return (Folder(self.place / name, seeds=self.seeds) if self.seeds else Folder(self.place / name, ONE)).make()
 
     def _kill_one(self, run: subprocess.Popen[str], killed: Counter[str]) -> str | None:
         try:
@@ -91,7 +96,7 @@ class HardTimes:
         if mounted.returncode:
             return "skipped: a file system of its own can be mounted by root only"
         try:
-            folder, told = Folder(disk / "project", **ONE).make(), []
+            folder, told = Folder(disk / "project", ONE).make(), []
             for stage in STAGES:
                 told.append(self._fill(folder, stage))
             self._until_done("disk", folder)
@@ -123,7 +128,7 @@ class HardTimes:
 
     def clock(self) -> str:
         """The clock runs 400 days ahead, and goes back 800 when training begins; files get times of any year."""
-        folder = Folder(self.place / "clock", **ONE).make()
+        folder = Folder(self.place / "clock", ONE).make()
         jump, folder.environment, by = jumping_clock(self.place / "clock-offset", days=400)
         run = folder.start()
         began = wait_for(run, "train", self.until)
@@ -140,7 +145,7 @@ class HardTimes:
 
     def two(self) -> str:
         """The same command twice in the same moment."""
-        folder = Folder(self.place / "two", **ONE).make()
+        folder = Folder(self.place / "two", ONE).make()
         runs = [folder.start(), folder.start()]
         for run in runs:
             self._end(run)
@@ -153,7 +158,7 @@ class HardTimes:
 
     def moved(self) -> str:
         """The run is stopped in training, its folder moved, and the command given there."""
-        folder = Folder(self.place / "moved", **ONE).make()
+        folder = Folder(self.place / "moved", ONE).make()
         run = folder.start()
         began = wait_for(run, "train", self.until)
         self._pause(self.draw.uniform(0, 3))
@@ -180,7 +185,7 @@ class HardTimes:
         found = left(folder.root)
         cells = {name.split(" ")[0] for name in found if " " in name}
         wanted = {name: digest for name, digest in expected.items() if name.split(" ")[0] in cells}
-        if len(cells) == 10:
+        if cells == {name.split(" ")[0] for name in expected if " " in name}:
             wanted = expected
         else:
             found = {name: digest for name, digest in found.items() if " " in name}  # tables hold other cells
@@ -224,11 +229,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=2, help="of each of five methods, in the part that kills")
+    parser.add_argument("--kills", type=int, default=20)
     names = ("kills", "disk", "clock", "two", "moved")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     asked = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="hard-times-")).resolve()
-    times = HardTimes(place, asked.seed, asked.minutes)
+    seeds = asked.seeds if "kills" in asked.only else 0
+    times = HardTimes(place, asked.seed, asked.minutes, seeds, asked.kills)
     parts: dict[str, Callable[[], str]] = {name: getattr(times, name) for name in ("plain", *asked.only)}
     for name, part in parts.items():
         started = time.monotonic()

@@ -64,7 +64,12 @@ class CellFolder:
     @cached_property
     def credit(self) -> list[CreditLine]:
         """``credit.jsonl`` in order of steps; empty if the engine kept no rollouts."""
-        return read_lines(CreditLine, self.path / "credit.jsonl")
+        path = self.path / "credit.jsonl"
+        lines = read_lines(CreditLine, path)
+        numbers = [line.step for line in lines]
+        if cause := wrong_steps(numbers, max(numbers, default=0)):
+            raise DataError(str(path), cause, "give the same command again", delete_and_rerun=True)
+        return sorted(lines, key=lambda line: line.step)
 
     @cached_property
     def samples(self) -> dict[str, pd.DataFrame]:
@@ -72,18 +77,21 @@ class CellFolder:
 
         DataError unless each benchmark has as many answers as ``scores.json`` counted.
         """
-        found = by_benchmark(self.path / "eval")
-        for name, score in self.scores.benchmarks.items():
-            if (count := len(found.get(name, ()))) != score.n:
-                cause = f"holds {count} answers of {name}, scores.json counted {score.n}"
-                place = str(self.path / "eval" / "samples.parquet")
-                raise DataError(place, cause, "evaluate the cell again", delete_and_rerun=True)
-        return found
+        return self._all_answers(self.path / "eval")
 
     def repeats(self) -> list[dict[str, pd.DataFrame]]:
         """The same of each further evaluation of the adapter, ``repeats/<number>``. Most cells have none."""
         repeats = [path for path in (self.path / "repeats").glob("[0-9]*") if path.is_dir()]
-        return [by_benchmark(path) for path in sorted(repeats, key=lambda path: int(path.name))]
+        return [self._all_answers(path) for path in sorted(repeats, key=lambda path: int(path.name))]
+
+    def _all_answers(self, evaluation: Path) -> dict[str, pd.DataFrame]:
+        found = by_benchmark(evaluation)
+        for name, score in self.scores.benchmarks.items():
+            if (count := len(found.get(name, ()))) != score.n:
+                cause = f"holds {count} answers of {name}, scores.json counted {score.n}"
+                place = str(evaluation / "samples.parquet")
+                raise DataError(place, cause, "evaluate the cell again", delete_and_rerun=True)
+        return found
 
     def _record(self, model: type[R], name: str) -> R:
         return read_record(model, self.path / name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from contracts.errors import TrainError
 from contracts.files import remove_folder
 from contracts.gradients import TARGET, GradientPlan, GradientReport, write_gradients
 from contracts.progress import counting
@@ -93,6 +95,10 @@ def _each(task: GradientTask, state: Path, batches: Sequence[int], processes: in
     pool = ProcessPoolExecutor(min(processes, len(batches)), get_context("fork"), end_with_parent)
     try:
         yield from (done.result() for done in as_completed([pool.submit(_measure, task, state, b) for b in batches]))
+    except BrokenProcessPool:
+        cause = "one of its processes was killed, perhaps for want of memory"
+        way_out = "the same command goes on from the batches that are done; make ... JOBS=1 takes less memory"
+        raise TrainError(f"{state.parent}", cause, way_out) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -137,6 +137,16 @@ def test_a_broken_line_is_named(tmp_path: Path):
         credit.write([cell], PUBLISHED, tmp_path / "tables")
 
 
+@pytest.mark.parametrize(("rows", "cause"), [([0, 0, 1], "step 1 is there more than once"), ([1], "step 1 is missing")])
+def test_a_log_with_a_step_twice_or_lost_is_refused(tmp_path: Path, rows: list[int], cause: str):
+    cell = write_cell(tmp_path, "grpo")
+    write_credit(cell, "grpo", steps=2)
+    lines = (cell / "credit.jsonl").read_text().splitlines(keepends=True)
+    (cell / "credit.jsonl").write_text("".join(lines[row] for row in rows))
+    with pytest.raises(DataError, match=rf"credit\.jsonl: {cause}"):
+        credit.write([cell], PUBLISHED, tmp_path / "tables")
+
+
 def test_colours_and_text_of_tokens():
     assert colour(1.0, 0.25) == "#ffffff"
     assert colour(2.0, 0.25) == colour(1.25, 0.25) != colour(0.75, 0.25)

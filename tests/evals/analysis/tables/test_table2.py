@@ -181,6 +181,20 @@ def other_questions(cells: list[Path]) -> None:
     pq.write_table(table.set_column(index, table.schema.field(index), [hashes]), path)
 
 
+def rows_taken(path: Path, rows: list[int]) -> None:
+    pq.write_table(pq.read_table(path).take(rows), path)
+
+
+def lost_answers(cells: list[Path]) -> None:
+    path = cells[0] / "eval" / "samples.parquet"
+    rows_taken(path, list(range(pq.read_metadata(path).num_rows - 1)))
+
+
+def an_answer_twice(cells: list[Path]) -> None:
+    path = cells[0] / "eval" / "samples.parquet"
+    rows_taken(path, [1, *range(1, pq.read_metadata(path).num_rows)])
+
+
 def cut_parquet(cells: list[Path]) -> None:
     path = cells[0] / "eval" / "samples.parquet"
     path.write_bytes(path.read_bytes()[:1000])
@@ -205,6 +219,8 @@ def no_run(cells: list[Path]) -> None:
         (corrupt_scores, "scores.json: dynamath"),
         (other_questions, "was not asked the same questions"),
         (cut_parquet, "not a readable parquet"),
+        (lost_answers, r"samples.parquet: holds \d+ answers of wemath, scores.json counted \d+"),
+        (an_answer_twice, "samples.parquet: holds a question twice"),
         (no_cell_json, "cell.json: cannot be read"),
         (wrong_type, "cell.json: seed"),
         (no_run, "run.json: cannot be read"),

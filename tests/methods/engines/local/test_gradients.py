@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from contracts.errors import ConfigError, DataError
+from contracts.errors import ConfigError, DataError, TrainError
 from contracts.gradients import GradientArm, GradientPlan, read_gradients
 from methods.base import load_method
 from methods.engines.local.adapter_folder import save_adapter
@@ -186,13 +188,19 @@ def test_a_stopped_measurement_goes_on_and_several_processes_give_the_same_numbe
             measure_gradients(task, parts)
     assert [path.name for path in (parts / "state").iterdir()] == ["batch_00001.safetensors"]
     before = (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns
-    monkeypatch.setattr("methods.engines.local.gradients.measure.shutil.rmtree", lambda folder: None)
+    monkeypatch.setattr("methods.engines.local.gradients.measure.remove_folder", lambda folder: None)
     measure_gradients(task, parts, processes=2)
     assert (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns == before
     assert np.array_equal(read_gradients(parts)[1], read_gradients(whole)[1])
     other = replace(task, planned=plan(seed=2).model_dump_json())
     measure_gradients(other, parts)  # what another measurement left is not taken
     assert (parts / "state" / "batch_00001.safetensors").stat().st_mtime_ns != before
+
+
+def test_a_killed_process_of_a_measurement_is_one_line(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(GradientMeter, "measure", lambda meter, batch: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(TrainError, match="was killed, perhaps for want of memory; the same command goes on"):
+        measure_gradients(task, tmp_path / "gradients", processes=2)
 
 
 def test_products_across_batches_are_those_of_the_sketches():
