@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,37 @@ def run(tmp_path: Path, body: str) -> tuple[int, str, str, str]:
     code = BEFORE + f"with job({str(tmp_path / 'logs' / 'x.log')!r}, 'train cepo/small/default/s1'):\n    {body}\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     return done.returncode, done.stdout, done.stderr, (tmp_path / "logs" / "x.log").read_text()
+
+
+PARENT = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+time.sleep(60)
+"""
+
+
+def test_a_job_ends_with_the_run_that_started_it(tmp_path: Path):
+    number = tmp_path / "number"
+    body = f"open({str(number)!r}, 'w').write(str(os.getpid())); import time; time.sleep(60)"
+    code = BEFORE + f"with job({str(tmp_path / 'x.log')!r}, 'train'):\n    {body}\n"
+    run = subprocess.Popen([sys.executable, "-c", PARENT, code])
+    until = time.monotonic() + 20
+    while not (number.exists() and number.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    run.kill()
+    run.wait()
+    while running(number.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def running(process: str) -> bool:
+    """Whether it runs: one that nobody has asked for its status is still listed."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_all_output_goes_to_the_log(tmp_path: Path):

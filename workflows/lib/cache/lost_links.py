@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,13 @@ TIMESTAMP = ".snakemake_timestamp"  # Snakemake's own, in every folder that is a
 
 
 def make_cache(cache: Path) -> None:
-    """Make the folder ``cache``; ConfigError if that cannot be done."""
+    """Make the folder ``cache``; ConfigError if that cannot be done, or if nothing can be written there."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
     except OSError as error:
-        cause = f"the cache of finished results cannot be made in {cache} ({error.strerror})"
+        cause = f"the cache of finished results cannot be made or written in {cache} ({error.strerror})"
         raise ConfigError(CACHE, cause, "set this variable to another folder") from None
 
 

@@ -107,6 +107,10 @@ def _measure(task: GradientTask, state: Path, batch: int) -> None:
     found = _meter(task).measure(batch)
     about = {"facts": found.facts, "numbers": found.numbers, "folded": found.folded}
     tensors = {"sketch": found.sketch, "products": found.products}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            cause = f"{name} of the gradients holds NaN or an infinity"
+            raise TrainError(f"{state.parent}, batch {batch}", cause, "look into the model; nothing was written")
     write_batch(batch_file(state, batch), tensors, task.digest, json.dumps(about))
 
 

@@ -203,6 +203,20 @@ def test_a_killed_process_of_a_measurement_is_one_line(task, tmp_path, monkeypat
         measure_gradients(task, tmp_path / "gradients", processes=2)
 
 
+def test_gradients_that_are_no_numbers_are_refused(task, tmp_path, monkeypatch):
+    measure = GradientMeter.measure
+
+    def spoilt(meter: GradientMeter, batch: int):
+        found = measure(meter, batch)
+        found.products[0, 0] = float("inf")
+        return found
+
+    monkeypatch.setattr(GradientMeter, "measure", spoilt)
+    with pytest.raises(TrainError, match="batch 0: products of the gradients holds NaN or an infinity"):
+        measure_gradients(task, tmp_path)
+    assert not list(tmp_path.glob("**/*.safetensors"))
+
+
 def test_products_across_batches_are_those_of_the_sketches():
     sketches = torch.arange(12.0, dtype=torch.float64).reshape(2, 2, 3)
     exact = torch.tensor([[[1.0, 2.0], [2.0, 5.0]], [[7.0, 8.0], [8.0, 9.0]]], dtype=torch.float64)

@@ -161,6 +161,17 @@ def test_killed_and_started_again_ends_with_the_same_bits(method, trained, tiny_
     assert Run.model_validate_json((out / "run.json").read_text()).resumed_at[0] in (2, 4)
 
 
+def test_a_cell_killed_before_its_record_was_written_goes_on_from_its_last_checkpoint(
+    trained, tiny_base, micro_data, tmp_path
+):
+    out = tmp_path / "cell"
+    shutil.copytree(trained("cepo"), out)  # with its state, and without the record that ends the job
+    again = run(make_cell("cepo"), tiny_base, micro_data, out)
+    assert same_bits(again, adapter_of(trained("cepo")))
+    assert decisive(out / "train.jsonl") == decisive(trained("cepo") / "train.jsonl")
+    assert Run.model_validate_json((out / "run.json").read_text()).resumed_at == [4]
+
+
 @pytest.fixture
 def stopped(tiny_base, micro_data, tmp_path) -> tuple[Cell, Path]:
     """A cell that stopped after step 2 with a checkpoint, and its folder."""

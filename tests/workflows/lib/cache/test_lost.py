@@ -82,6 +82,9 @@ def test_links_that_lead_somewhere_stay(tmp_path: Path):
     assert mend_links(tmp_path / "nothing", tmp_path / ".cache") == (0, 0)
 
 
-def test_a_cache_that_cannot_be_made_is_one_line():
-    with pytest.raises(ConfigError, match=r"^SNAKEMAKE_OUTPUT_CACHE: the cache of .* /proc/x \(.*; set this variable"):
-        make_cache(Path("/proc/x"))
+@pytest.mark.parametrize("folder", ["/proc/x", "/proc", "/dev/null"])
+def test_a_cache_that_cannot_be_made_or_written_is_one_line(folder: str):
+    with pytest.raises(
+        ConfigError, match=rf"^SNAKEMAKE_OUTPUT_CACHE: the cache of .* {folder} \(.*; set this variable"
+    ):
+        make_cache(Path(folder))
