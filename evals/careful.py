@@ -18,7 +18,6 @@ from methods.shared.rewards import PLAIN_NUMBER, boxed_answer
 
 GOLD = {"dynamath": "ground_truth"}  # column of the gold answer where it is not ``answer``
 LONGEST = 1000  # characters of an announced answer; a longer one is none
-LETTERS = "ABCDEFGH"
 TAG = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL)
 PHRASE = re.compile(
     r"(?:final answer|correct answer|best answer|correct option|correct choice|answer|option|choice)"
@@ -27,8 +26,12 @@ PHRASE = re.compile(
 )
 WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|boldsymbol)\s*\{([^{}]*)\}")
 NOUN = r"(?:the\s+)?(?:figure|option|choice|answer|picture|diagram|letter|image)?\s*"
-ONE_LETTER = re.compile(rf"{NOUN}\(?\s*([A-H])\s*(?:\)|$|[.:](?:\s|$)|\)?\s*[.:)]\s.*)", re.DOTALL | re.IGNORECASE)
-MANY_LETTERS = re.compile(r"\(?[A-H]\)?(?:\s*(?:,|;|&|\band\b|\s)\s*\(?[A-H]\)?)+")
+ONE_LETTER = re.compile(
+    rf"{NOUN}\(?\s*([A-J])\s*(?:\)|$|[.:](?:\s|$)|\)?\s*[.:)]\s.*|\)?,?\s+(?:because|since)\s.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+MANY_LETTERS = re.compile(r"\(?[A-J]\)?(?:\s*(?:,|;|&|\band\b|\s)\s*\(?[A-J]\)?)+", re.IGNORECASE)
+ADJACENT = re.compile(r"[A-J]{2,}")  # several letters without anything between them, or a word
 WORD = re.compile(r"[A-Za-z]{2,}")
 
 
@@ -103,6 +106,8 @@ def _golds(gold: str, free: bool) -> list[str]:
 def _right_choice(answer: str, gold: str, options: Sequence[str]) -> bool:
     """The same letters in any order; without a letter, the text of exactly one option."""
     wanted = _letters(gold)
+    if len(wanted) > 1 and ADJACENT.fullmatch(answer):
+        return set(answer) == wanted
     if chosen := _letters(answer):
         return chosen == wanted
     same = [letter for letter, option in zip("ABCDEFGHIJ", options, strict=False) if equal(answer, _plain(option))]
@@ -112,7 +117,7 @@ def _right_choice(answer: str, gold: str, options: Sequence[str]) -> bool:
 def _letters(text: str) -> set[str]:
     """Letters of the options that a text names; empty if it names none. "Blue" and "A triangle" name none."""
     if many := MANY_LETTERS.fullmatch(text):
-        return set(re.findall(r"\b[A-H]\b", many[0]))
+        return set(re.findall(r"\b[A-J]\b", many[0].upper()))
     one = ONE_LETTER.fullmatch(text)
     return {one[1].upper()} if one else set()
 
@@ -126,7 +131,8 @@ def _plain(text: str) -> str:
     """Without marks of emphasis, mathematics and LaTeX's text, and without the point at its end."""
     text = WRAPPED.sub(r"\1", text)
     text = re.sub(r"^\s*(?:\$+|\\\(|\*+)|(?:\$+|\\\)|\*+)\s*$", "", text.strip())
-    return text.replace("\u2212", "-").strip().removesuffix(".").strip()
+    text = text.replace("\u2212", "-").replace("\u00b0", r"^\circ")
+    return text.strip().removesuffix(".").strip()
 
 
 def _squeezed(text: str) -> str:

@@ -196,10 +196,11 @@ def gpu_shares(settings: Evaluation) -> list[dict[str, str]]:
     if settings.device == "cpu":
         return [{}] * use.data_parallel
     count = use.tensor_parallel * use.data_parallel
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(str(i) for i in range(count))
-    shares = devices.split(",")
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(str(i) for i in range(count)))  # empty: all are hidden
+    shares = [name for name in devices.split(",") if name.strip()]
+    shown = devices or "all are hidden"
     if len(shares) < count:
-        cause = f"tensor_parallel x data_parallel is {count}, but the job has {len(shares)} GPUs ({devices})"
+        cause = f"tensor_parallel x data_parallel is {count}, but the job has {len(shares)} GPUs ({shown})"
         raise EvalError("evaluation.vllm", cause, "set resources.evaluate.gpus to that product")
     size = use.tensor_parallel
     return [{"CUDA_VISIBLE_DEVICES": ",".join(shares[i * size : (i + 1) * size])} for i in range(use.data_parallel)]

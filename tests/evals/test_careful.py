@@ -14,6 +14,7 @@ def row(benchmark: str, gold: str, **changed: object) -> dict:
 
 
 OPTIONS = {"options": "['10', '20', 'a b']", "question_type": "multiple-choice"}
+NINE = {"options": str([str(number) for number in range(1, 10)]), "question_type": "multiple-choice"}
 CHOICES = {"options": ["3", "4", r"\frac{1}{2}"]}
 
 
@@ -39,6 +40,15 @@ CHOICES = {"options": ["3", "4", r"\frac{1}{2}"]}
         ("dynamath", "7", "The answer is -7", False, {}),
         ("dynamath", "7.0", r"\boxed{14/2}", True, {}),
         ("dynamath", "-5", "\\boxed{\u22125}", True, {}),
+        ("dynamath", "60", "\\boxed{60\u00b0}", True, {}),
+        ("logicvista", "A, C", "<answer>AC</answer>", True, {}),
+        ("logicvista", "A, C", "<answer>ABC</answer>", False, {}),
+        ("logicvista", "A, C", "<answer>(c) and (a)</answer>", True, {}),
+        ("logicvista", "B", "The correct answer is option B because A is false.", True, {}),
+        ("logicvista", "A", "The correct answer is option B because A is false.", False, {}),
+        ("mmmu", "I", "<answer>I</answer>", True, NINE),
+        ("mmmu", "I", "<answer>9</answer>", True, NINE),
+        ("mmmu", "I", "<answer>H</answer>", False, NINE),
         ("mmmu", "B", r"\boxed{B}", True, OPTIONS),
         ("mmmu", "B", "**B**", True, OPTIONS),
         ("mmmu", "B", "<answer>20</answer>", True, OPTIONS),

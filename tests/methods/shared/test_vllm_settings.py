@@ -99,6 +99,9 @@ def test_each_replica_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     with pytest.raises(EvalError, match="is 4, but the job has 3 GPUs"):
         gpu_shares(settings)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(EvalError, match=r"is 4, but the job has 0 GPUs \(all are hidden\)"):
+        gpu_shares(settings)
 
 
 def test_the_environment_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
 import re
@@ -46,6 +47,12 @@ NOISE = (
     "Moving output file",
     "Symlinking output file",
     "Config file ",
+    "Ignore corrupted or currently written metadata record",  # of a job that a full disk stopped; it is made again
+)
+FULL = re.compile(rf"\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\]")
+NO_SPACE = (
+    "Error: .snakemake: no space left on the disk to note what is done; free disk space and give the same command: "
+    "finished work is kept"
 )
 LOCKED = (
     "Error: .snakemake/locks: another run uses these results; wait for it, or if it was killed on another machine: "
@@ -102,6 +109,8 @@ def shorten(record: logging.LogRecord) -> bool:
         record.msg = LOCKED
     elif "IncompleteFilesException" in text:
         record.msg = INCOMPLETE
+    elif record.levelno >= logging.ERROR and FULL.search(text) and not OURS.search(text):
+        record.msg = NO_SPACE
     elif "At least one job did not complete" in text:
         record.msg = "Some jobs failed, see above. What is done is kept: the same command goes on from here."
     elif record.levelno >= logging.ERROR and (found := OURS.search(text)):

@@ -60,6 +60,16 @@ def test_locks_and_unfinished_files_say_what_to_do():
     assert "--rerun-incomplete" in str(shown("IncompleteFilesException:\nThe files below seem to be incomplete."))
 
 
+def test_a_full_disk_that_snakemake_meets_has_a_way_out():
+    text = (
+        "WorkflowError:\nError recording metadata for finished job ([Errno 28] No space left on device). Please ensure"
+    )
+    assert str(shown(text)).endswith("free disk space and give the same command: finished work is kept")
+    ours = "DataError: problems: [Errno 28] No space left on device; free disk space"
+    assert shown(ours) == ours
+    assert not hush(record("Ignore corrupted or currently written metadata record /a", logging.INFO))
+
+
 def script_failure(how: str) -> str:
     command = "set -euo pipefail;  python3 /a/.snakemake/scripts/tmpgktzghz9.train.py"
     return f"RuleException:\nCalledProcessError in file \"/a/train.smk\", line 31:\nCommand '{command}' {how}."
