@@ -58,7 +58,7 @@ class HardTimes:
         return f"{tracked(folder.root)} cells, undisturbed; {len(self.expected)} digests kept"
 
     def kills(self) -> str:
-        """kill -9, at random moments, of whatever kind of process is alive and was killed least."""
+        """kill -9, at random moments while a job runs, of the kind of process that is alive and was killed least."""
         folder, killed, starts = self._cells("kills"), Counter[str](), 0
         while True:
             run, starts = folder.start(), starts + 1
@@ -78,8 +78,12 @@ class HardTimes:
 
     def _kill_one(self, run: subprocess.Popen[str], killed: Counter[str]) -> str | None:
         try:
-            alive = {kind: found for kind, found in processes(psutil.Process(run.pid)).items() if found}
-            kind = min(alive, key=lambda kind: (killed[kind], self.draw.random()))
+            found = processes(psutil.Process(run.pid))
+            left_over = {kind for kind in found if killed[kind] < self.kills_wanted / 4} | {"job"}
+            alive = {kind: found[kind] for kind in left_over if found[kind]}
+            if not found["job"]:
+                return None
+            kind = min(sorted(alive), key=lambda kind: (killed[kind], self.draw.random()))
             victim = self.draw.choice(alive[kind])
             victim.kill()
         except (psutil.Error, ValueError):
@@ -165,11 +169,13 @@ class HardTimes:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGINT)
         self._end(run)
+        stopped = run.returncode != 0
+        self._check("moved", began and stopped, "the run was not stopped in training")
         folder.root = folder.root.rename(self.place / "moved to another place")
         folder.said = []
         self._until_done("moved", folder)
         self._same("moved", folder, self.expected)
-        return f"stopped {'in training' if began else 'early'}, moved to a path with blanks, and ended there"
+        return "stopped in training, moved to a path with blanks, and ended there"
 
     def _until_done(self, part: str, folder: Folder, tries: int = 3) -> None:
         """Give the command until it ends well."""
@@ -234,6 +240,9 @@ def main() -> int:
     names = ("kills", "disk", "clock", "two", "moved")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     asked = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # the runs must hear Ctrl-C, also of a script in the background
     place = Path(tempfile.mkdtemp(prefix="hard-times-")).resolve()
     seeds = asked.seeds if "kills" in asked.only else 0
     times = HardTimes(place, asked.seed, asked.minutes, seeds, asked.kills)
