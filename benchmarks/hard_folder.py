@@ -64,6 +64,7 @@ class Folder:
     methods: Sequence[str] = METHODS
     seeds: Sequence[int] = (1,)
     environment: dict[str, str] = field(default_factory=dict)
+    log: Path | None = None  # what the commands say; beside the folder, unless the disk there will be full
     said: list[str] = field(default_factory=list)  # lines of all commands so far
 
     def make(self) -> Folder:
@@ -88,7 +89,7 @@ class Folder:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "MLFLOW"))}
         more = {"PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(self.root / ".xdg"), "OMP_NUM_THREADS": "1"}
         more |= {"MKL_NUM_THREADS": "1"}
-        log = (self.root.parent / f"{self.root.name}.log").open("a")
+        log = self._log().open("a")
         return subprocess.Popen(
             [*command, "--workflow-profile", "workflows/profiles/local"],
             cwd=self.root, env=kept | _joined(more, self.environment), stdout=log, stderr=log, text=True,
@@ -97,10 +98,12 @@ class Folder:
 
     def lines(self) -> list[str]:
         """What the commands said since this was last asked."""
-        log = self.root.parent / f"{self.root.name}.log"
-        text = log.read_text().splitlines()
+        text = self._log().read_text().splitlines()
         new, self.said = text[len(self.said) :], text
         return new
+
+    def _log(self) -> Path:
+        return self.log or self.root.parent / f"{self.root.name}.log"
 
     def job_done(self, rule: str) -> int:
         """How many jobs of a cell's ``rule`` ended well, by their logs: more than cells means done twice."""

@@ -100,7 +100,7 @@ class HardTimes:
         if mounted.returncode:
             return "skipped: a file system of its own can be mounted by root only"
         try:
-            folder, told = Folder(disk / "project", ONE).make(), []
+            folder, told = Folder(disk / "project", ONE, log=self.place / "disk.log").make(), []
             for stage in STAGES:
                 told.append(self._fill(folder, stage))
             self._until_done("disk", folder)
