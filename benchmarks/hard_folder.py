@@ -181,7 +181,9 @@ def left(root: Path) -> dict[str, str]:
 
 
 def tracked(root: Path) -> int:
-    """Runs of cells in the MLflow store that count, each once."""
+    """Runs of cells in the MLflow store that count, each once; 0 without a store."""
+    if not (root / RESULTS / "mlflow.db").exists():
+        return 0
     with sqlite3.connect(f"file:{root / RESULTS / 'mlflow.db'}?mode=ro", uri=True) as store:
         query = "select count(*) from runs join tags on runs.run_uuid = tags.run_uuid and tags.key = 'cell_digest'"
         return store.execute(f"{query} where lifecycle_stage = 'active'").fetchone()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from tests.helpers.copies import CONFIG, Project
@@ -50,6 +51,15 @@ def test_an_edit_of_a_method_retrains_it_and_undoing_it_is_free(project: Project
     assert project.run() == cell(CEPO, "score", "credit") | OF_GRADIENTS | AGGREGATES
     assert [path.read_text() for path in results] == before
     assert project.planned() == set()
+
+
+def test_a_clock_that_was_set_back_throws_no_finished_work_away(project: Project):
+    data, later = project.root / "results/smoke/micro/data", time.time() + 1e8
+    for path in data.iterdir():  # written before the clock was set back by three years
+        os.utime(path, (later, later))
+    project.edit("methods/cepo.py", '= "answer"', '= "full"')
+    assert cell(CEPO, "train", "evaluate", "score") <= project.run(*ONE)
+    assert project.planned(*ONE) == set()
 
 
 def test_an_edit_of_the_engine_retrains_all(project: Project):

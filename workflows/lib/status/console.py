@@ -16,6 +16,7 @@ from workflows.lib.cache.keys import use_keys
 from workflows.lib.cache.links import use_relative_links
 from workflows.lib.cache.lost_links import CACHE, make_cache
 from workflows.lib.hub.needs import OFFLINE
+from workflows.lib.machine.file_times import use_no_file_times
 from workflows.lib.machine.run_lock import use_run_locks
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def set_up(workflow: Workflow, root: Path) -> None:
     use_keys()
     use_relative_links()
     use_run_locks()
+    use_no_file_times()
     if workflow.workflow_settings.cache is None:
         workflow.workflow_settings.cache = []
     output = workflow.output_settings
