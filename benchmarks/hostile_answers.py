@@ -1,7 +1,7 @@
 """Hostile answers (hostile_texts.py) through the verifier and the readers of all five benchmarks, within a deadline.
 
-``.venv/bin/python benchmarks/hostile_answers.py --answers 100000``. Ends with status 1 if one answer hung, crashed a
-reader for good, wrote a file, was taken for right without being it, or kept the next honest answer from its verdict.
+``.venv/bin/python benchmarks/hostile_answers.py --answers 100000``. Ends with status 1 if an answer crashed a
+reader for good, wrote a file, or kept a later honest answer from its verdict; it prints how long the slowest took.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from methods.shared.rewards import Grader
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_texts import MARK, answers
 
-SLACK = 5.0  # seconds on the wall, beside the deadline, for starting a process again on a busy machine
 HONEST_EVERY = 1000  # answers between two looks whether honest answers still get their verdicts
 FRAMES = (r"\boxed{@}", "<answer>@</answer>", "The answer is @.", "@", r"so @ is \boxed{@} and (B).")
 ROWS = {
