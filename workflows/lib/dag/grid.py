@@ -14,6 +14,7 @@ from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
 from methods.shared.limits import (
+    check_branching,
     check_engine_gives,
     check_engine_option,
     check_limits,
@@ -220,7 +221,9 @@ class Grid:
         for name in source.options.keys() - resolved.keys():
             place = self.source.place("options", source.name, name)
             check_engine_option(self.config.engine, name, source.options[name].default, place)
-        return {name: option.default for name, option in source.options.items()} | resolved
+        options = {name: option.default for name, option in source.options.items()} | resolved
+        check_branching(options, f"{method}/{variant}: branching")
+        return options
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
         """Yield option, value and place of every override. options.all applies to methods that have the option.

@@ -13,7 +13,7 @@ import methods
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from methods.base import load_method
-from methods.engines.local import privileged
+from methods.engines.local.services import privileged
 from methods.engines.local.verify import read_members
 from tests.helpers.method_contract import check_contract
 from tests.methods.engines.local.test_local_train import make_cell, run
