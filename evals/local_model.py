@@ -21,6 +21,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 from contracts.errors import ConfigError, DataError
 from contracts.records import OptionValue
 from evals.answer_folder import AnswerFolder, AnswerWriter
+from evals.decoding import decode
 from evals.inputs import holds_model
 from evals.merging import ROUNDINGS, merge_rounded, round_trained
 from evals.sampling import noise, sampler
@@ -194,7 +195,6 @@ class CepoLocal(lmms):
         text = self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return text, chat.extract_media()[0]
 
-    @torch.inference_mode()
     def _respond(self, requests: list[Request], settings: dict[str, OptionValue]) -> list[GenerationResult]:
         prompts = [self._prompt(request) for request in requests]
         images = [image for _, some in prompts for image in some]
@@ -202,15 +202,18 @@ class CepoLocal(lmms):
         inputs = self.processor(text=texts, images=images or None, padding=True, return_tensors="pt").to(self.device)
         length, limit = inputs["input_ids"].shape[1], int(settings["max_new_tokens"])
         uniform = noise(self.seed, [_key(request) for request in requests], limit).to(self.device)
-        output = self.model.generate(
-            **inputs,
-            do_sample=False,
-            max_new_tokens=limit,
-            logits_processor=sampler(settings, self.barred, uniform, length),
+        pad = self.processor.tokenizer.pad_token_id
+        output = decode(
+            self.model,
+            inputs,
+            limit,
+            self.ends,
+            pad,
+            lambda rows: sampler(settings, self.barred, uniform[rows], length),
         )
         return [
             self._record(request, prompt, tokens, settings)
-            for request, prompt, tokens in zip(requests, texts, output[:, length:].cpu(), strict=True)
+            for request, prompt, tokens in zip(requests, texts, output.cpu(), strict=True)
         ]
 
     def _record(
