@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from contracts.errors import DataError
 from contracts.paths import ROOT
@@ -22,6 +22,7 @@ from contracts.records import Record
 READY = ROOT / "results" / "bases" / "micro"
 WEIGHTS = "model.safetensors"
 REPORT = "base.json"
+CHECK = "check.json"
 
 
 class BuiltBase(Record):
@@ -46,13 +47,28 @@ class ReadyBase:
 
     folder: Path
     weights: str  # sha256 hex
+    checked: str  # digest of the recipe by which it was checked; empty if it was not
+
+
+class CheckedBy(Record):
+    """The part of a base model's ``check.json`` that says how the rest was measured."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    recipe: str = Field(default="", description="sha256 hex of code, packages, problems and base model")
 
 
 def ready_bases(root: Path = READY) -> Mapping[str, ReadyBase]:
     """Every committed base model by the digest of its recipe. DataError if a record is broken."""
     reports = sorted(root.glob(f"*/s*/{REPORT}"))
     records = {report.parent: read_record(BuiltBase, report) for report in reports}
-    return {record.recipe: ReadyBase(folder, record.weights) for folder, record in records.items()}
+    return {
+        record.recipe: ReadyBase(folder, record.weights, _checked(folder / CHECK)) for folder, record in records.items()
+    }
+
+
+def _checked(check: Path) -> str:
+    return read_record(CheckedBy, check).recipe if check.exists() else ""
 
 
 def take(ready: Path, model: Path) -> BuiltBase:

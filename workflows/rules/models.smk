@@ -26,7 +26,7 @@ rule base_model:
 
 
 rule check_rollouts:
-    """Check that a base model leaves training something to do, or only measure it."""
+    """Check that a base model leaves training something to do, or only measure it; a committed check is copied."""
     input:
         base="<model>/model",
         validation="<results>/data/validation.parquet",
@@ -44,6 +44,7 @@ rule check_rollouts:
         runtime=study.config.resources.base.minutes,
     params:
         recipe=study.bases.checked,
+        ready=study.bases.ready_check,
         required=study.bases.required,
         seed=study.config.micro.seed,
     script:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -13,9 +16,12 @@ from contracts.errors import DataError
 from contracts.paths import ROOT
 from tests.helpers.tiny_bases import COMMITTED, SCALE, SEED, build_tiny, recipes
 from workflows.lib.base_models import processor, provide
-from workflows.lib.config.loading import read_yaml
+from workflows.lib.config.loading import ConfigSource, read_yaml
 from workflows.lib.config.schema import Config, ScaleSettings
+from workflows.lib.dag.base_jobs import BaseJobs
+from workflows.lib.dag.grid import Grid
 from workflows.lib.dag.recipes import Recipes
+from workflows.lib.dag.result_files import ResultFiles
 from workflows.lib.publish.bases import LIMIT, publish
 from workflows.lib.ready_bases import READY, REPORT, WEIGHTS, BuiltBase, ready_bases
 
@@ -85,6 +91,22 @@ def test_weights_that_are_not_those_of_the_record_are_one_line(tmp_path: Path):
     scale = ScaleSettings(base_model=f"micro://{SCALE}")
     with pytest.raises(DataError, match=r"model.safetensors is not the file that base.json names; restore it \(git ch"):
         provide(scale, "", tmp_path / "model", tmp_path / REPORT, ready=str(tmp_path / "s1"))
+
+
+def test_a_committed_check_is_taken_where_what_decides_it_is_the_same(tmp_path: Path):
+    def jobs(**micro: object) -> BaseJobs:
+        config = recipes(**micro).config.model_copy(update={"check_bases": True})
+        how = replace(recipes(**micro), ready=ready_bases(tmp_path))
+        return BaseJobs(ResultFiles(Grid(config, {}, {}, how, ConfigSource("my.yaml"))), "")
+
+    wildcards: Any = SimpleNamespace(base=f"{SCALE}/s{SEED}")
+    shutil.copytree(TINY, tmp_path / SCALE / f"s{SEED}")
+    assert jobs().ready_check(wildcards) == ""  # it was never checked
+    check = tmp_path / SCALE / f"s{SEED}" / "check.json"
+    check.write_text(json.dumps({"recipe": jobs().checked(wildcards), "accuracy": 0.3}))
+    assert jobs().ready_check(wildcards) == str(check)
+    assert jobs(validation=7).ready_check(wildcards) == ""  # it would be checked on other problems
+    assert jobs(ready_made_bases=False).ready_check(wildcards) == ""
 
 
 def test_a_run_s_base_models_become_the_committed_ones(built: Path, tmp_path: Path):

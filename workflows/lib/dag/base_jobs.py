@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from contracts.errors import ConfigError
 from contracts.paths import ROOT
+from workflows.lib.cache.digest import value_digest
 from workflows.lib.dag.grid import BASE, DEFAULT
 from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
+from workflows.lib.ready_bases import CHECK
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class BaseJobs:
         """``params`` of a base model: folder of the committed one of this recipe; empty if it is to be built."""
         scale, seed = self._parts(wildcards)
         made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
-        return "" if made is None else str(made.folder.relative_to(ROOT))
+        return "" if made is None else _in_checkout(made.folder)
 
     def settings(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: its entry of the config, as JSON."""
@@ -43,8 +46,16 @@ class BaseJobs:
         return self.files.grid.config.scales[self._parts(wildcards)[0]].check
 
     def checked(self, wildcards: Wildcards) -> str:
-        """``params`` of a base's check: the code that measures and judges it."""
-        return self.files.grid.recipes.checks(self.required(wildcards))
+        """``params`` of a base's check: digest of its recipe, the problems and the code that measures it."""
+        recipes = self.files.grid.recipes
+        how = [recipes.checks(self.required(wildcards)), recipes.problems(), recipes.config.micro.seed]
+        return value_digest([self.digest(wildcards), *how])
+
+    def ready_check(self, wildcards: Wildcards) -> str:
+        """``params`` of a base's check: the committed one of this recipe; empty if the base is to be checked."""
+        scale, seed = self._parts(wildcards)
+        made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
+        return _in_checkout(made.folder / CHECK) if made and made.checked == self.checked(wildcards) else ""
 
     def building(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: what its builder needs, as JSON; for one of the hub, the lock that names it."""
@@ -81,3 +92,8 @@ class BaseJobs:
         if not seed.isdecimal() and config.scales[scale].is_micro:
             raise ConfigError(f"models/{name}", "each seed has a base model of its own", f"write models/{scale}/s1")
         return scale, int(seed) if config.scales[scale].is_micro else None
+
+
+def _in_checkout(path: Path) -> str:
+    """A committed path as jobs know it: seen from the checkout, so that another checkout has the same params."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing_folder
 from contracts.reading import read_record
-from workflows.lib.ready_bases import REPORT, WEIGHTS, BuiltBase, file_digest
+from workflows.lib.ready_bases import CHECK, REPORT, WEIGHTS, BuiltBase, file_digest
 
 LIMIT = 60e6  # bytes of all committed base models together: a checkout holds them all
 
@@ -39,7 +39,7 @@ def _copy(base: Path, target: Path) -> Path:
     folder = target / base.parent.name / base.name
     with replacing_folder(folder) as temporary:
         shutil.copytree(base / "model", temporary / "model")
-        for path in [path for path in (base / REPORT, base / "check.json") if path.exists()]:
+        for path in [path for path in (base / REPORT, base / CHECK) if path.exists()]:
             shutil.copyfile(path, temporary / path.name)
     return folder
 
