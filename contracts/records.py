@@ -104,7 +104,8 @@ class TrainingStep(Record):
     tokens: int = Field(description="response tokens of the rollouts that this step trains on")
     extra_tokens: int | None = Field(
         None,
-        description="response tokens sampled besides, such as groups drawn again or continuations of prefixes",
+        description="response tokens sampled besides, as for groups drawn again or continuations of prefixes; below 0 "
+        "where rollouts share beginnings, which were sampled once",
     )
     teacher_tokens: int | None = Field(None, description="response tokens that teachers have read at this step")
     privileged: int | None = Field(

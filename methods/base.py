@@ -19,6 +19,7 @@ from torch import Tensor
 from methods.shared import schedule
 from methods.shared.credit import token_credit, uniform_credit
 from methods.shared.limits import check_limits
+from methods.shared.rollout_tree import RolloutTree
 
 if TYPE_CHECKING:
     from methods.shared.chooser import Choose
@@ -112,6 +113,7 @@ class Rollouts:
     seed: int  # of this cell and step, for hooks that draw random numbers (shuffled evidence)
     entropy: Float[Tensor, "B T"] | None = None  # nats, of the policy; given to ``credit``, None for ``loss``
     labels: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)  # "decisive", "slipped", "filler": 0 or 1
+    leaf: Int[Tensor, " B"] | None = None  # where rollouts are a tree: their places among the leaves of their problem
     line_ends: Bool[Tensor, "B T"] | None = None  # tokens that hold a line break; for methods that ask for values
     # For methods that ask for values: "known" (B, T) bool, "prefix" (B, T) mean reward after each known token and 0
     # elsewhere, "start" (B,) mean reward from the problem's prompt.
@@ -133,6 +135,7 @@ class Method:
     labels: ClassVar[bool] = False  # True: needs ``Rollouts.labels``, which only the micro world can give
     valued: ClassVar[bool] = False  # True: ``prefix_values`` asks for values, which only some engines can give
     tutored: ClassVar[bool] = False  # True: asks for ``privileged_rollouts``, which only some engines can give
+    branched: ClassVar[bool] = False  # True: ``rollout_tree`` asks for a tree, which only some engines can sample
     prepared: ClassVar[str] = ""  # kind of the model that is trained from the base first; methods/shared/prepared.py
 
     lr: float = 1e-6  # peak learning rate of AdamW
@@ -189,6 +192,10 @@ class Method:
 
     def privileged_rollouts(self) -> PrivilegedRollouts | None:
         """Rollouts of a teacher that this method learns from by ``distil``; they cost rollouts of their own."""
+        return None
+
+    def rollout_tree(self) -> RolloutTree | None:
+        """How the rollouts of a problem share their beginnings; None: each is sampled on its own."""
         return None
 
     def asked_teachers(self) -> list[Teacher]:

@@ -1,16 +1,23 @@
 """cDPO: preference optimisation in which tokens of the wrong rollout count by how critical they are.
 
-Paper: arXiv:2411.19943, section 3. Official code: github.com/chenzhiling9954/Critical-Tokens-Matter @228991e,
+Paper: arXiv:2411.19943v3, section 3. Official code: github.com/chenzhiling9954/Critical-Tokens-Matter @228991e,
 src/train/train_cdpo.py (loss), src/configs/train_config.py (options). A positive and a negative model are fine-tuned on
 right and on wrong rollouts of the base (methods/engines/local/prepared/contrast.py); a token's score s is low where the
 negative one likes it and the positive one does not. The loss of a pair is
 -log sigmoid(scale * sum log-ratio(right) - scale * sum (1 - s) log-ratio(wrong)); the reference policy is the base.
 
-The paper sums over the tokens within the sigmoid. The released code compares the tokens of both rollouts place by place
-(train_cdpo.py:148-165): preset ``released``. Departures: a step makes one update of ``prompts`` pairs, in a cell's
-schedule of learning rate, instead of three epochs in updates of eight pairs; where places are compared, the mean is
-over the places of the longer rollout, in the released code also over those of the prompt and of padding, which have no
-gradient.
+Compared with the paper's formulas: the score is equation 1 with its beta of 1.0, log Z the softmax over the vocabulary;
+the loss is that of section 3.2 (phi and phi_s, not numbered), with the weight 1 - s on the wrong rollout only; the
+choice of rollouts is that of section 3.1 (one right one, and wrong answers by frequency up to half of all wrong ones),
+where the code, as here, also leaves out wrong answers that were given once, but for the first. Where paper and code
+differ: the paper's scale of the log-ratios, gamma, is 1.0 (section 3.3), the code's 0.1; the paper sums over the tokens
+within the sigmoid, the code compares the tokens of both rollouts place by place (train_cdpo.py:148-165): preset
+``released``.
+
+Departures: a step makes one update of ``prompts`` pairs, in a cell's schedule of learning rate, instead of three
+epochs in updates of eight pairs; where places are compared, the mean is over the places of the longer rollout, in the
+released code also over those of the prompt and of padding, which have no gradient. The paper samples 64 rollouts to a
+problem, here ``prepared_rollouts``.
 """
 
 from __future__ import annotations
@@ -38,7 +45,7 @@ class Cdpo(ContrastOptions, Method):
     dual_clip: float = 0.0  # the published loss has no cap
     pairs: Literal["base", "rollouts"] = "base"
     pairing: Literal["sequence", "position"] = "sequence"
-    preference_scale: float = 0.1  # train_config.py:54, beta
+    preference_scale: float = 0.1  # train_config.py:54, beta; paper, section 3.3: gamma 1.0
     weigh_right: bool = False  # True: tokens of the right rollout count by their score s; train_config.py:62: only_neg
 
     def offline(self) -> bool:

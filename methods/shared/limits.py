@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from contracts.errors import ConfigError
@@ -37,6 +38,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # option -> lowest, highest
     "continuations": (1, math.inf),
     "cut_interval": (1, math.inf),
     "cut_probability": (0, 1),
+    "segment_length": (1, math.inf),
     "max_draws": (1, math.inf),
     "privileged_copies": (1, math.inf),
     "distil_weight": (0, math.inf),
@@ -67,6 +69,7 @@ ENGINE_LACKS: dict[str, dict[str, str]] = {  # engine -> flags of methods that i
         "labels": "labels of tokens, easyr1 has none",
         "valued": "values of prefixes, which easyr1 does not sample",
         "tutored": "privileged rollouts, which easyr1 does not sample",
+        "branched": "rollouts sampled as a tree, which easyr1 does not sample",
         "prepared": "a model prepared from the base, which easyr1 does not train",
     }
 }
@@ -86,6 +89,26 @@ def check_limits(options: Mapping[str, object], place: str = "") -> None:
         if isinstance(value, int | float) and not low <= value <= high:
             wanted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
             raise ConfigError(place or f"option {name}", f"{value:g} is out of range", f"it is {wanted}")
+    if "branching" in options and "group_size" in options:
+        check_branching(options, place or "option branching")
+
+
+def branching_of(text: object, place: str = "option branching") -> tuple[int, ...]:
+    """``"2-2-2"`` as numbers, () for ``""``; ConfigError for anything else. Each is how often a node is continued."""
+    if not re.fullmatch(r"([1-9]\d*(-[1-9]\d*)*)?", str(text)):
+        raise ConfigError(place, f"'{text}' names no tree", "write the continuations of each level, such as 2-2-2")
+    return tuple(map(int, str(text).split("-"))) if text else ()
+
+
+def check_branching(options: Mapping[str, object], place: str) -> None:
+    """Raise ConfigError if the options of a method ask for a tree of rollouts that cannot be sampled."""
+    if not (branching := branching_of(options.get("branching", ""), place)):
+        return
+    if math.prod(branching) != options["group_size"]:
+        cause = f"{options['branching']} has {math.prod(branching)} leaves, the group size is {options['group_size']}"
+        raise ConfigError(place, cause, "set group_size to the product of the numbers")
+    if options["cut_adds_end"]:
+        raise ConfigError(place, "a tree of rollouts cannot end cut responses", "set cut_adds_end to false")
 
 
 def engine_gives(engine: str, need: str) -> bool:

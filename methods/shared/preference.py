@@ -14,7 +14,7 @@ def contrastive_score(
 ) -> Float[Tensor, " N"]:
     """softmax((1 + weight) log p - weight log q) at each token, in [0, 1]; low: the token is critical.
 
-    ``positive`` and ``negative``: logits of both models. arXiv:2411.19943, section 3; released code
+    ``positive`` and ``negative``: logits of both models. arXiv:2411.19943v3, equation 1; released code
     (Critical-Tokens-Matter @228991e): src/pipeline.py:228-229, with weight 1.
     """
     mixed = (1 + weight) * positive.log_softmax(-1) - weight * negative.log_softmax(-1)

@@ -8,7 +8,7 @@ import numpy as np
 
 STREAMS = (
     "data", "init", "rollout", "reference", "minibatch", "validation", "hook", "redraw", "continuation", "prepare",
-    "privileged", "truth",
+    "privileged", "truth", "branch",
 )  # fmt: skip
 
 

@@ -54,8 +54,10 @@ def with_values(method: Method, batch: Rollouts) -> Rollouts:
 
 
 def with_services(method: Method, batch: Rollouts) -> Rollouts:
-    """The batch with all that ``method`` asks the engine for: values of prefixes, and what its prepared model says."""
+    """The batch with all that ``method`` asks the engine for: values, places in a tree, scores of a prepared model."""
     batch = with_values(method, batch)
+    if method.rollout_tree() is not None:
+        batch = replace(batch, leaf=torch.arange(len(batch.group)) % method.group_size)
     g = torch.Generator().manual_seed(batch.seed + 1)
     told: dict[str, torch.Tensor] = {}
     if method.prepared == "step_scorer":
@@ -79,8 +81,8 @@ def random_labels(mask: torch.Tensor, g: torch.Generator) -> dict[str, torch.Ten
 
 def take(batch: Rollouts, rows: torch.Tensor) -> Rollouts:
     """The given rows, in the given order."""
-    names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy", "line_ends")
-    taken = {name: getattr(batch, name)[rows] for name in names}
+    names = ("group", "reward", "correct", "advantage", "tokens", "mask", "entropy", "line_ends", "leaf")
+    taken = {name: value[rows] for name in names if (value := getattr(batch, name)) is not None}
     dicts = {name: getattr(batch, name) for name in ("logp", "has", "labels", "values", "prepared")}
     return replace(batch, **taken, **{name: {k: v[rows] for k, v in d.items()} for name, d in dicts.items()})
 

@@ -18,8 +18,10 @@ STEPS = (0, 1, 1000)
 def check_contract(method: Method) -> None:
     """Raise AssertionError where ``method`` breaks the contract of methods/base.py."""
     check_teachers(method)
+    tree = method.rollout_tree()
+    assert tree is None or (method.branched and tree.leaves == method.group_size)
     for seed in range(5):
-        batch = with_services(method, random_rollouts(seed))
+        batch = with_services(method, random_rollouts(seed, size=4 if tree is None else tree.leaves))
         if method.privileged_rollouts() is not None:
             check_privileged(method, batch)
         if method.matches_distributions:

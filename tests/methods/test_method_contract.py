@@ -10,12 +10,12 @@ from tests.helpers.method_contract import check_contract
 from workflows.lib.config.method_options import read_methods
 
 METHODS = sorted(read_methods())
+PRESETS = {name: read_methods()[name].presets for name in METHODS}
 
 
-@pytest.mark.parametrize("preset", ["paper", "released"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("name", "preset"), [(name, preset) for name in METHODS for preset in PRESETS[name]])
 def test_every_method_and_preset_holds_the_contract(name, preset):
-    check_contract(load_method(name, read_methods()[name].presets.get(preset, {})))
+    check_contract(load_method(name, PRESETS[name][preset]))
 
 
 @pytest.mark.parametrize("name", METHODS)

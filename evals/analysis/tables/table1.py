@@ -111,7 +111,7 @@ def _yes(known: bool | None) -> str:
 
 
 def _times(share: float | None) -> str:
-    return ABSENT if share is None else f"+{share:.2f}" if share else "0"
+    return ABSENT if share is None else f"{share:+.2f}".replace("-", MINUS) if share else "0"
 
 
 def _shown(value: float) -> str:

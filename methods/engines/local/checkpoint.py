@@ -92,6 +92,8 @@ def _restore(
             for key, value in state.items()
             if value is not None
         }
+        if optimizer.state[parameter]:  # an update without any credit moves a weight that has had a gradient
+            parameter.grad = torch.zeros_like(parameter)
     for weights, shadow in teachers.shadows.items():
         for name in shadow:
             shadow[name] = tensors[f"teacher/{weights}/{name}"].to(policy.device)

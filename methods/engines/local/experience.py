@@ -12,11 +12,12 @@ from methods.base import Method, PrivilegedRollouts, Rollouts, Teacher
 from methods.engines.local.clock import Clock
 from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
-from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.sample import Sampler, roll_out, rollout_sampling
 from methods.engines.local.score import student_logp, teacher_hidden, teacher_logp
+from methods.engines.local.services.privileged import PrivilegedService
+from methods.engines.local.services.tree import roll_out_tree
+from methods.engines.local.services.values import ValueService
 from methods.engines.local.teacher_weights import AdapterTeachers, frozen
-from methods.engines.local.values import ValueService
 from methods.engines.local.verify import read_members
 from methods.engines.shared.experience import Experience, as_rollouts, choose_references, teacher_context
 from methods.engines.shared.problems import Problem
@@ -39,7 +40,7 @@ class Drawn:
     members: list[Member]
     timeouts: int  # gradings that came to no verdict
     other_grader: int | None = None  # rewards that the other grader would change; None: not asked
-    extra_tokens: int | None = None  # response tokens of groups that were drawn and given up
+    extra_tokens: int | None = None  # tokens sampled besides the responses': groups given up, less what a tree shares
 
 
 class Gatherer:
@@ -67,14 +68,20 @@ class Gatherer:
             visions = look_at(policy, problems)
             prompts = [student_context(policy, method, p, v) for p, v in zip(problems, visions, strict=True)]
             with frozen(policy):
-                responses = self.sampler(
-                    policy, prompts, rollout_sampling(method), seeding.stream(seed, stream, step), self.decoded
-                )
+                responses, extra = self._rolled_out(prompts, seeding.stream(seed, stream, step))
         with clock.phase("verify"):
             asked = [problems[o] for o in responses.owner.tolist()]
             members, timeouts = read_members(policy, method, self.grader, responses.every_id(), asked)
             other_grader = self._other_grader(members, asked)
-        return Drawn(list(problems), visions, prompts, responses, members, timeouts, other_grader)
+        return Drawn(list(problems), visions, prompts, responses, members, timeouts, other_grader, extra)
+
+    def _rolled_out(self, prompts: Sequence[Prompt], seed: int) -> tuple[Responses, int | None]:
+        """The rollouts, and how many tokens were sampled besides theirs: fewer than 0 where they share beginnings."""
+        sampling, tree = rollout_sampling(self.method), self.method.rollout_tree()
+        if tree is None:
+            return self.sampler(self.policy, prompts, sampling, seed, self.decoded), None
+        responses, sampled = roll_out_tree(tree, self.sampler, self.policy, prompts, sampling, seed, self.decoded)
+        return responses, sampled - int(responses.mask.sum())
 
     def score(self, drawn: Drawn, step: int, seed: int, clock: Clock) -> Experience:
         """Rewards, advantages, the values and the teachers' log-probs that the method asks for."""
@@ -193,4 +200,7 @@ def graded(method: Method, responses: Responses, members: Sequence[Member], seed
     device = responses.tokens.device
     rewards = torch.tensor([m.reward for m in members], device=device)
     correct = torch.tensor([m.correct for m in members], device=device)
-    return as_rollouts(method, responses, rewards, correct, seed)
+    rollouts = as_rollouts(method, responses, rewards, correct, seed)
+    if method.rollout_tree() is None:
+        return rollouts
+    return replace(rollouts, leaf=torch.arange(len(rewards), device=device) % method.group_size)

@@ -24,7 +24,7 @@ def draw_until_mixed(
     """
     drawn = gatherer.sample([problems[r] for r in rows], step, seed, clock)
     left = further_problems(len(problems), rows, seed, step)
-    given_up = 0
+    given_up = drawn.extra_tokens or 0
     for draw in range(1, gatherer.method.draws()):
         mixed = mixed_groups(drawn)
         missing = min(len(drawn.problems) - len(mixed), len(left))
@@ -35,7 +35,7 @@ def draw_until_mixed(
             [problems[r] for r in fresh], step, seeding.stream(seed, "redraw", draw), clock, "redraw"
         )
         drawn, lost = joined(drawn, mixed, more, mixed_groups(more))
-        given_up += lost
+        given_up += lost + (more.extra_tokens or 0)
     return replace(drawn, extra_tokens=given_up) if gatherer.method.draws() > 1 else drawn
 
 

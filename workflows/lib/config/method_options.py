@@ -16,7 +16,8 @@ from contracts.records import OptionValue
 
 ROOT_CLASS = ("methods.base", "Method")
 PRESETS = "PRESETS"  # name of a method file's table of presets: preset -> {option: value}
-FLAGS = ("control", "labels", "valued", "tutored", "prepared")  # class variables of ``Method`` that the workflow reads
+SAMPLED = ("valued", "tutored", "branched", "prepared")  # class variables of ``Method``: what an engine must give it
+FLAGS = ("control", "labels", *SAMPLED)  # class variables that the workflow reads
 KINDS: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 
 
@@ -59,12 +60,13 @@ class MethodSource:
     labels: bool = False  # needs labels of tokens, which only some worlds have
     valued: bool = False  # needs values of prefixes, which only some engines give
     tutored: bool = False  # needs privileged rollouts, which only some engines give
+    branched: bool = False  # needs rollouts sampled as a tree, which only some engines give
     prepared: str = ""  # kind of the model that is trained from the base before it; only some engines use one
 
     @property
     def sampled_needs(self) -> list[str]:
         """What an engine must give it besides rollouts, by the names of the flags of ``Method``."""
-        return [name for name in ("valued", "tutored", "prepared") if getattr(self, name)]
+        return [name for name in SAMPLED if getattr(self, name)]
 
     def option(self, name: str, place: str) -> Option:
         """The option ``name``; ConfigError naming ``place`` if there is none."""

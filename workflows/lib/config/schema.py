@@ -101,6 +101,9 @@ class ExperimentArm(Model):
         default=None, description="null: all of the config; 'base' is the untrained model"
     )
     variants: list[str] = Field(default=["default"], min_length=1)
+    where_served: bool = Field(
+        default=False, description="true: methods that the engine cannot train are left out, not refused"
+    )
 
 
 class Experiment(Model):

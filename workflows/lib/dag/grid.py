@@ -14,6 +14,7 @@ from evals.analysis.display import listed
 from evals.analysis.figures import FIGURES
 from evals.analysis.tables import TABLES
 from methods.shared.limits import (
+    check_branching,
     check_engine_gives,
     check_engine_option,
     check_limits,
@@ -93,6 +94,7 @@ class Grid:
         keys = []
         for number, arm in enumerate([*experiment.arms, *self._controls(experiment)]):
             methods = arm.methods or self.rivals
+            methods = [m for m in methods if self._served(m)] if arm.where_served else methods
             pairs = [(m, v) for m, v in product(methods, arm.variants) if m in self._suited(methods, v)]
             for (method, variant), scale, seed in product(pairs, scales, seeds):
                 keys.append(self.check_key(Key(method, scale, variant, seed), f"{place}: arms.{number}"))
@@ -111,10 +113,13 @@ class Grid:
     @cached_property
     def rivals(self) -> list[str]:
         """What "all methods" means: those of the config, or else all that the engine can train but the controls."""
-        engine = self.config.engine
-        methods = {name: method for name, method in self.methods.items() if not method.control}
-        able = [n for n, method in methods.items() if all(engine_gives(engine, need) for need in method.sampled_needs)]
+        able = [name for name, method in self.methods.items() if not method.control and self._served(name)]
         return self.config.methods or able
+
+    def _served(self, method: str) -> bool:
+        """Whether the engine that trains gives this method what it needs; an unknown name is reported later."""
+        needs = self.methods[method].sampled_needs if method in self.methods else []
+        return all(engine_gives(self.config.engine, need) for need in needs)
 
     def with_labels(self, methods: Sequence[str], engine: str) -> list[str]:
         """Those methods for which this world and ``engine`` have what they need: some need labels of tokens."""
@@ -220,7 +225,9 @@ class Grid:
         for name in source.options.keys() - resolved.keys():
             place = self.source.place("options", source.name, name)
             check_engine_option(self.config.engine, name, source.options[name].default, place)
-        return {name: option.default for name, option in source.options.items()} | resolved
+        options = {name: option.default for name, option in source.options.items()} | resolved
+        check_branching(options, f"{method}/{variant}: branching")
+        return options
 
     def _layers(self, source: MethodSource, variant: str) -> Iterator[tuple[str, OptionValue, str]]:
         """Yield option, value and place of every override. options.all applies to methods that have the option.
@@ -278,7 +285,8 @@ class Grid:
             if name == DEFAULT or name in source.presets:
                 place = self.source.place("variants", name)
                 raise ConfigError(place, f"'{name}' is taken: {method} has it already", "rename it")
-            self._options(method, name)
+            if name in self.config.variants or method in self.rivals:  # of another method only cells are checked
+                self._options(method, name)
 
 
 def _same_options(one: Variant, other: Variant) -> bool:

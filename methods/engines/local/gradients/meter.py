@@ -34,11 +34,11 @@ from methods.engines.local.gradients.batch import (
 from methods.engines.local.gradients.shared_teachers import SharedTeachers
 from methods.engines.local.networks.protocol import Networks
 from methods.engines.local.policy import Policy
-from methods.engines.local.privileged import PrivilegedService
 from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import roll_out
+from methods.engines.local.services.privileged import PrivilegedService
+from methods.engines.local.services.values import ValueService
 from methods.engines.local.teacher_weights import AdapterTeachers
-from methods.engines.local.values import ValueService
 from methods.engines.shared.count_sketch import CountSketch, exact_products
 from methods.engines.shared.experience import Experience, advantage_of
 from methods.engines.shared.problems import Problem, step_rows
@@ -94,6 +94,10 @@ class GradientMeter:
         if needing and label is None:
             cause = f"{', '.join(needing)} need labels of tokens, which this world does not have"
             raise ConfigError("methods", cause, "leave them out, or measure in the micro world")
+        branching = [name for name, method in self.methods.items() if method.rollout_tree() is not None]
+        if branching:
+            cause = f"{', '.join(branching)} would sample a tree of rollouts, and all methods are shown the same ones"
+            raise ConfigError("methods", cause, "leave them out")
         first, limit = self.first, prompt_limit(self.first)
         self.problems = short_enough(problems, first, lambda problem: prompt_length(policy, first, problem, limit))
         self.teachers = SharedTeachers(policy, self.methods, settings.micro_batch)

@@ -22,8 +22,8 @@ from methods.engines.local.networks.step_scores import scored_places
 from methods.engines.local.policy import Policy
 from methods.engines.local.prompt_length import prompt_length
 from methods.engines.local.sample import roll_out
+from methods.engines.local.services.values import ValueService
 from methods.engines.local.teacher_weights import AdapterTeachers
-from methods.engines.local.values import ValueService
 from methods.engines.shared.batch_files import batch_file, read_batch, write_batch
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.prompt_limit import prompt_limit, short_enough

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from methods.base import PrefixValues, Rollouts
+from methods.engines.local.services.values import ValueService
 from methods.engines.local.update import slice_rollouts
-from methods.engines.local.values import ValueService
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.responses import taken

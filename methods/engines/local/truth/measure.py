@@ -17,11 +17,11 @@ from methods.base import Method
 from methods.engines.local.gradients.meter import GradientMeter, GradientSettings
 from methods.engines.local.gradients.task import PolicyTask, meter_of
 from methods.engines.local.sample import roll_out
+from methods.engines.local.services.values import ValueService
 from methods.engines.local.truth.advantages import TokenAdvantages, chosen_rollouts, token_advantages
 from methods.engines.local.truth.credits import token_credits
 from methods.engines.local.truth.leak import leak
 from methods.engines.local.update import slice_rollouts
-from methods.engines.local.values import ValueService
 from methods.engines.shared.experience import Experience
 from methods.engines.shared.problems import Problem
 from methods.engines.shared.responses import token_texts

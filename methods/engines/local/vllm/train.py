@@ -27,6 +27,8 @@ def train(
     if not method.student_image:
         cause = "vLLM counts positions of a prompt without its image otherwise than the engine"
         raise ConfigError("engine_settings.rollouts", cause, "use rollouts: hf for student_image=false")
-    longest = method.max_prompt
+    asked = (method.prefix_values(), method.rollout_tree(), method.privileged_rollouts())
+    further = any(one is not None for one in asked)  # then prompts hold parts of responses, or references
+    longest = method.max_prompt + (method.max_response if further else 0)
     with VllmRollouts(base, settings.vllm, settings.dtype, cell.device, method.lora_rank, longest) as sampler:
         plain.train(cell, data, validation, base, out, settings, sampler, label, prepared)

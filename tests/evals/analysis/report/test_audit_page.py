@@ -36,7 +36,7 @@ def value(text: str, option: Option, place: str) -> object:
 
 
 def test_every_point_has_a_row() -> None:
-    assert sorted(int(row[0]) for row in ROWS) == list(range(1, 40))
+    assert sorted(int(row[0]) for row in ROWS) == list(range(1, 57))
     assert all(len(row) == 6 and all(row) for row in ROWS)
 
 

@@ -172,16 +172,24 @@ def test_a_cell_killed_before_its_record_was_written_goes_on_from_its_last_check
     assert Run.model_validate_json((out / "run.json").read_text()).resumed_at == [4]
 
 
-@pytest.fixture
-def stopped(tiny_base, micro_data, tmp_path) -> tuple[Cell, Path]:
-    """A cell that stopped after step 2 with a checkpoint, and its folder."""
-    cell = make_cell("opsd")
-    state = tmp_path / "state"
+@pytest.fixture(scope="module")
+def stopped_once(tiny_base, micro_data, tmp_path_factory) -> tuple[Cell, Path]:
+    """A cell that stopped after step 2 with a checkpoint, and its folder, not to be changed."""
+    cell, out = make_cell("opsd"), tmp_path_factory.mktemp("stopped")
+    state = out / "state"
     state.mkdir()
     trainer = make_trainer(cell, tiny_base, micro_data, state)
     lines = [trainer.step(0), trainer.step(1)]
     (state / "progress.jsonl").write_text("".join(s.model_dump_json() + "\n" for s in lines))
     checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    return cell, out
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path) -> tuple[Cell, Path]:
+    """That cell, and a copy of its folder."""
+    cell, out = stopped_once
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
     return cell, tmp_path
 
 

@@ -1,4 +1,4 @@
-"""A method that is one more file in methods/: one that needs values, and one that needs privileged rollouts."""
+"""A method that is one more file in methods/: one that needs values, privileged rollouts, or a tree of rollouts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import methods
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from methods.base import load_method
-from methods.engines.local import privileged
+from methods.engines.local.services import privileged
 from methods.engines.local.verify import read_members
 from tests.helpers.method_contract import check_contract
 from tests.methods.engines.local.test_local_train import make_cell, run
@@ -34,6 +34,7 @@ from methods.shared.credit import uniform_credit
 from methods.shared.divergence import forward_kl
 from methods.shared.prefixes import before_end, segment_advantage
 from methods.shared.references import right_answer
+from methods.shared.rollout_tree import RolloutTree, on_tokens, owned, tree_advantage
 from methods.shared.surrogate import selected
 
 
@@ -73,7 +74,25 @@ TUTORED = '''class Copying(SelfDistillation):
     def distil(self, student_logits, teacher_logits, batch):
         return selected(forward_kl(student_logits, teacher_logits), batch.mask)
 '''
-FLAGS = {"every_other": (VALUED, ["valued"]), "copying": (TUTORED, ["tutored"])}
+BRANCHED = '''class Forking(Method):
+    """Two rollouts go on from each of two beginnings; each token gets the advantage of its part."""
+
+    branched: ClassVar[bool] = True
+    group_size: int = 4
+
+    def rollout_tree(self):
+        return RolloutTree((2, 2), 3)
+
+    def credit(self, batch, step):
+        tree = self.rollout_tree()
+        gained = tree_advantage(tree, batch.reward, batch.group, batch.leaf) * owned(tree, batch.leaf)
+        return on_tokens(tree, gained, batch.mask) * batch.mask
+'''
+FLAGS = {
+    "every_other": (VALUED, ["valued"]),
+    "copying": (TUTORED, ["tutored"]),
+    "forking": (BRANCHED, ["branched"]),
+}
 
 
 @pytest.fixture(params=FLAGS)

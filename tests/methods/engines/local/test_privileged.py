@@ -11,13 +11,14 @@ import torch
 from contracts.errors import ConfigError
 from contracts.records import TrainingStep
 from methods.base import load_method
-from methods.engines.local import checkpoint, privileged
+from methods.engines.local import checkpoint
 from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer, look_at
 from methods.engines.local.gradients.batch import batch_gradients, distillation_of
 from methods.engines.local.gradients.meter import GradientMeter, GradientSettings
 from methods.engines.local.policy import Policy
 from methods.engines.local.score import teacher_hidden
+from methods.engines.local.services import privileged
 from methods.engines.local.teacher_weights import AdapterTeachers
 from methods.engines.local.verify import read_members
 from methods.engines.shared.experience import teacher_context

@@ -13,7 +13,8 @@ from contracts.errors import DataError
 from contracts.gradients import GradientArm
 from contracts.truth import TruthPlan, read_truth
 from methods.base import load_method
-from methods.engines.local import experience, values
+from methods.engines.local import experience
+from methods.engines.local.services import values
 from methods.engines.local.truth.advantages import all_values, chosen_rollouts, unsure_tokens
 from methods.engines.local.truth.leak import exchanged, leak
 from methods.engines.local.truth.measure import TruthTask, measure_truth
