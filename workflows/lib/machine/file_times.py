@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from snakemake.dag import DAG
-
 
 def use_no_file_times() -> None:
     """Let Snakemake compare no times of files when a job has ended, in this process."""
-    DAG.check_output_mtime = _compare_nothing
+    from snakemake.dag import DAG  # cannot be imported before snakemake.workflow, whose modules import each other
+
+    DAG.check_output_mtime = _compare_nothing  # pyright: ignore[reportAttributeAccessIssue]
 
 
-async def _compare_nothing(_dag: DAG, _job: Any, _outputs: Any) -> None:  # noqa: ANN401
+async def _compare_nothing(_dag: Any, _job: Any, _outputs: Any) -> None:  # noqa: ANN401
     return

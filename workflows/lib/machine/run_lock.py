@@ -52,8 +52,8 @@ def _held(path: Path) -> bool:
 def use_run_locks() -> None:
     """Make Snakemake lock so, in this process."""
     FilePersistence.lock = _lock  # pyright: ignore[reportAttributeAccessIssue] - a function that makes a context, too
-    FilePersistence.cleanup_locks = _remove_all
-    FilePersistence._delete_locks = _remove_own
+    FilePersistence.cleanup_locks = _remove_all  # pyright: ignore[reportAttributeAccessIssue]
+    FilePersistence._delete_locks = _remove_own  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @contextmanager

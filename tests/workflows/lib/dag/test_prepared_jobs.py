@@ -82,7 +82,9 @@ def test_easyr1_refuses_what_needs_a_prepared_model_and_leaves_it_out_of_all_met
     line = "prm needs a model prepared from the base, which easyr1 does not train; use engine: local"
     with pytest.raises(ConfigError, match=line):
         grid(one, experiments=["mine"], engine="easyr1")
-    assert not {"prm", "cdpo", "vineppo"} & set(grid(methods=None, engine="easyr1", experiments=["table2"]).rivals)
+    served = {"dapo": {"dynamic_sampling": False}}
+    everything = grid(methods=None, engine="easyr1", experiments=["table2"], options=served)
+    assert not {"prm", "cdpo", "vineppo"} & set(everything.rivals)
 
 
 def test_measured_gradients_wait_for_the_models_of_their_arms():
