@@ -175,7 +175,7 @@ class Grader:
     def _ended(self, worker: subprocess.Popen[str]) -> int:
         """Its exit status; it is killed if it still runs. The next question starts another one."""
         try:
-            status = worker.wait(timeout=1.0)
+            status = worker.wait(timeout=10.0)  # a killed process of a busy machine takes its time to end
         except subprocess.TimeoutExpired:
             status = -signal.SIGPROF  # it was given more time than the deadline allows
         self.close()
