@@ -114,7 +114,7 @@ def test_the_committed_run_is_what_its_answers_give(tmp_path: Path) -> None:
     reference = ROOT / "results" / "reference" / "micro"
     assert all(error is None for _, error in rebuild(reference, tmp_path))
     committed = {path.relative_to(reference) for kind in ("md", "csv") for path in reference.glob(f"tables/*.{kind}")}
-    assert len(committed) > 20
+    assert {path.stem for path in committed} >= {"table2", "table3", "credit", "claims"}
     for path in committed:
         assert (tmp_path / path).read_text() == (reference / path).read_text(), path
 
