@@ -10,6 +10,7 @@ from typing import Any
 from contracts.errors import DataError
 
 REMEDY = "delete it and run: make reproduce"
+CONTROL = "oracle over GRPO"  # its states begin with it
 
 
 def verdict_lines(path: Path) -> list[str]:
@@ -29,7 +30,7 @@ def verdict_lines(path: Path) -> list[str]:
     if len(states) > 1 and len(set(states.values())) == 1:
         said = f"every scale: {next(iter(states.values()))}"
     found = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided"))
-    return [f"Control  oracle over GRPO, {said}", f"Claims   {found}: tables/claims.md"]
+    return [f"Control  {CONTROL}, {said}", f"Claims   {found}: tables/claims.md"]
 
 
 def _states(parts: list[dict[str, Any]]) -> dict[str, str]:
@@ -37,7 +38,7 @@ def _states(parts: list[dict[str, Any]]) -> dict[str, str]:
     needing = [part for part in parts if part["control"]["needed"] and part["unit"] == "points"]
     states: dict[str, str] = {}
     for part in needing:
-        states.setdefault(part["scale"], part["control"]["state"])
+        states.setdefault(part["scale"], part["control"]["state"].removeprefix(f"{CONTROL} "))
     if not all(f"{scale}{state}".isprintable() for scale, state in states.items()):
         raise ValueError("a state that cannot be printed")
     return states

@@ -77,7 +77,7 @@ def test_colours_say_what_the_marks_say(tmp_path: Path):
 def test_the_committed_run_fits_the_terminal(width: int):
     text = ESCAPE.sub("", shown(COMMITTED, width))
     lines = text.splitlines()
-    assert len(lines) <= 24
+    assert len(lines) <= (26 if width == 80 else 25)  # a line more for each scale whose control says something else
     table = text.partition("Tables ")[0].splitlines()
     assert all(len(line.rstrip()) <= width for line in table)
     assert (
@@ -97,7 +97,7 @@ def test_the_control_is_named_with_its_verdict(tmp_path: Path):
     path = results / "tables" / "claims.json"
     path.write_text(json.dumps({"claims": claims}))
     text = shown(results, 120)
-    assert "small: no control was run; large: oracle over GRPO +2.0 points: works" in text
+    assert "small: no control was run; large: +2.0 points: works" in text
     assert "Claims   1 supported, 0 contradicted, 1 undecided" in text
     path.write_text(json.dumps({"claims": claims[:1]}).replace("no control", "\\u001b[2J"))
     with pytest.raises(DataError, match=r"claims.json: is not a file of verdicts"):
@@ -110,7 +110,7 @@ def test_a_pipe_gets_no_colours_and_no_color_is_honoured():
     plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
     for environment in (plain, forced):
         text = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-        assert "+7.2*" in text
+        assert "+6.9*" in text
         assert not re.search(r"\x1b\[3\d", text)
 
 
