@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
 from methods.micro.settings import BaseTraining, MicroSettings
+from methods.shared.references import Member
 from tests.helpers.kept_graders import kept_processes
 
 torch.set_num_threads(1)
@@ -75,3 +78,17 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base") / "model"
     build_base(TINY, "small", folder, folder.parent / "progress.jsonl")
     return folder
+
+
+@pytest.fixture
+def every_teacher_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The untrained base is never right, also as a teacher: every privileged rollout counts as right."""
+    from methods.engines.local.services import privileged
+
+    theirs = privileged.read_members
+
+    def read(*asked: Any) -> tuple[list[Member], int]:
+        members, timeouts = theirs(*asked)
+        return [replace(one, correct=True, reward=1.0) for one in members], timeouts
+
+    monkeypatch.setattr(privileged, "read_members", read)

@@ -15,9 +15,7 @@ from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import rollout_sampling
-from methods.engines.local.services import privileged
 from methods.engines.local.teacher_weights import AdapterTeachers
-from methods.engines.local.verify import read_members
 from methods.engines.local.vllm.rollout import VllmRollouts
 from methods.engines.local.vllm.settings import LocalSettings, RolloutEngine
 from methods.engines.local.vllm.train import train
@@ -91,17 +89,6 @@ def test_leaves_of_a_tree_share_their_beginnings(policy, rollouts, micro_data):
     assert 0 < rollout_gap(experience.responses.gap).max < WITHIN
     assert experience.extra_tokens is not None
     assert experience.extra_tokens < 0
-
-
-@pytest.fixture
-def every_teacher_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The untrained base is never right, also as a teacher."""
-
-    def read(*asked):
-        members, timeouts = read_members(*asked)
-        return [replace(one, correct=True, reward=1.0) for one in members], timeouts
-
-    monkeypatch.setattr(privileged, "read_members", read)
 
 
 @pytest.mark.usefixtures("every_teacher_right")

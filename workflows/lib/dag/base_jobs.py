@@ -11,7 +11,7 @@ from workflows.lib.cache.digest import value_digest
 from workflows.lib.dag.grid import BASE, DEFAULT
 from workflows.lib.dag.names import Key, known
 from workflows.lib.dag.result_files import ResultFiles, Wildcards
-from workflows.lib.ready_bases import CHECK
+from workflows.lib.ready_bases import CHECK, ReadyBase
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class BaseJobs:
 
     def ready(self, wildcards: Wildcards) -> str:
         """``params`` of a base model: folder of the committed one of this recipe; empty if it is to be built."""
-        scale, seed = self._parts(wildcards)
-        made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
+        made = self._ready_base(wildcards)
         return "" if made is None else _in_checkout(made.folder)
 
     def settings(self, wildcards: Wildcards) -> str:
@@ -53,8 +52,7 @@ class BaseJobs:
 
     def ready_check(self, wildcards: Wildcards) -> str:
         """``params`` of a base's check: the committed one of this recipe; empty if the base is to be checked."""
-        scale, seed = self._parts(wildcards)
-        made = None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
+        made = self._ready_base(wildcards)
         return _in_checkout(made.folder / CHECK) if made and made.checked == self.checked(wildcards) else ""
 
     def building(self, wildcards: Wildcards) -> str:
@@ -83,6 +81,10 @@ class BaseJobs:
         used = {(key.scale, key.seed) for key in self.files.grid.wanted if config.scales[key.scale].check}
         ordered = sorted(used, key=lambda one: (scales.index(one[0]), one[1]))
         return self.files.of_cells([Key(BASE, scale, DEFAULT, seed) for scale, seed in ordered], "eval/scores.json")
+
+    def _ready_base(self, wildcards: Wildcards) -> ReadyBase | None:
+        scale, seed = self._parts(wildcards)
+        return None if seed is None else self.files.grid.recipes.ready_base(scale, seed)
 
     def _parts(self, wildcards: Wildcards) -> tuple[str, int | None]:
         """Scale and seed of a base model; no seed where all seeds share one. ConfigError if there is no such base."""

@@ -176,12 +176,7 @@ def test_a_cell_killed_before_its_record_was_written_goes_on_from_its_last_check
 def stopped_once(tiny_base, micro_data, tmp_path_factory) -> tuple[Cell, Path]:
     """A cell that stopped after step 2 with a checkpoint, and its folder, not to be changed."""
     cell, out = make_cell("opsd"), tmp_path_factory.mktemp("stopped")
-    state = out / "state"
-    state.mkdir()
-    trainer = make_trainer(cell, tiny_base, micro_data, state)
-    lines = [trainer.step(0), trainer.step(1)]
-    (state / "progress.jsonl").write_text("".join(s.model_dump_json() + "\n" for s in lines))
-    checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    stop_after_two(cell, tiny_base, micro_data, out)
     return cell, out
 
 
@@ -198,6 +193,16 @@ def test_a_log_that_lost_its_lines_stops_the_run(stopped, tiny_base, micro_data)
     (out / "state" / "progress.jsonl").unlink()
     with pytest.raises(TrainError, match=r"step 1 and 1 more, up to 2, are missing, but the checkpoint is of step 2"):
         run(cell, tiny_base, micro_data, out)
+
+
+def stop_after_two(cell: Cell, base: Path, data: Path, out: Path) -> None:
+    """Leave in ``out`` what a cell leaves that is stopped after its second step, with a checkpoint of that step."""
+    state = out / "state"
+    state.mkdir(parents=True)
+    trainer = make_trainer(cell, base, data, state)
+    lines = [trainer.step(0), trainer.step(1)]
+    (state / "progress.jsonl").write_text("".join(line.model_dump_json() + "\n" for line in lines))
+    checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
 
 
 def make_trainer(cell: Cell, base: Path, data: Path, state: Path) -> Trainer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ import methods
 from contracts.paths import ROOT
 from contracts.records import TrainingStep
 from methods.base import load_method
-from methods.engines.local.services import privileged
-from methods.engines.local.verify import read_members
 from tests.helpers.method_contract import check_contract
 from tests.methods.engines.local.test_local_train import make_cell, run
 from workflows.lib.config.method_options import read_methods
@@ -105,17 +102,6 @@ def added(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, f"methods.{request.param}", raising=False)
     yield request.param
     sys.modules.pop(f"methods.{request.param}", None)
-
-
-@pytest.fixture
-def every_teacher_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The untrained base is never right, also as a teacher."""
-
-    def read(*asked):
-        members, timeouts = read_members(*asked)
-        return [replace(one, correct=True, reward=1.0) for one in members], timeouts
-
-    monkeypatch.setattr(privileged, "read_members", read)
 
 
 @pytest.mark.usefixtures("every_teacher_right")

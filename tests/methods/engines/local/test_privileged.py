@@ -11,7 +11,6 @@ import torch
 from contracts.errors import ConfigError
 from contracts.records import TrainingStep
 from methods.base import load_method
-from methods.engines.local import checkpoint
 from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer, look_at
 from methods.engines.local.gradients.batch import batch_gradients, distillation_of
@@ -26,7 +25,7 @@ from methods.engines.shared.problems import Problem, load_problems
 from methods.shared.limits import check_engine_gives
 from methods.shared.references import Reference
 from methods.shared.rewards import Grader
-from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, make_trainer, run, same_bits
+from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, run, same_bits, stop_after_two
 
 HDPO = {"reward": "binary", "distil_weight": 1.0, "privileged_copies": 3}
 
@@ -114,12 +113,7 @@ def test_a_cell_trains_on_them_and_says_what_they_cost(dtype, tiny_base, micro_d
 def test_resumed_it_ends_with_the_same_bits(tiny_base, micro_data, tmp_path):
     cell = make_cell("hdpo", **HDPO, steps=3, teacher_weights="ema")
     unbroken = run(cell, tiny_base, micro_data, tmp_path / "unbroken")
-    state = tmp_path / "stopped" / "state"
-    state.mkdir(parents=True)
-    trainer = make_trainer(cell, tiny_base, micro_data, state)
-    lines = [trainer.step(0), trainer.step(1)]
-    (state / "progress.jsonl").write_text("".join(line.model_dump_json() + "\n" for line in lines))
-    checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    stop_after_two(cell, tiny_base, micro_data, tmp_path / "stopped")
     assert same_bits(run(cell, tiny_base, micro_data, tmp_path / "stopped"), unbroken)
 
 

@@ -12,7 +12,6 @@ from contracts.errors import ConfigError
 from contracts.records import TrainingStep
 from contracts.rollouts import read_rollouts
 from methods.base import load_method
-from methods.engines.local import checkpoint
 from methods.engines.local.clock import Clock
 from methods.engines.local.experience import Gatherer
 from methods.engines.local.gradients.meter import GradientMeter, GradientSettings
@@ -27,7 +26,7 @@ from methods.shared import seeding
 from methods.shared.limits import check_engine_gives
 from methods.shared.rewards import Grader
 from methods.shared.rollout_tree import RolloutTree
-from tests.methods.engines.local.test_local_train import OPTIONS, decisive, make_cell, make_trainer, run, same_bits
+from tests.methods.engines.local.test_local_train import OPTIONS, decisive, make_cell, run, same_bits, stop_after_two
 
 pytestmark = pytest.mark.usefixtures("kept_graders")
 TREE = {"branching": "2-2", "segment_length": 4}
@@ -130,12 +129,7 @@ def test_a_cell_trains_resumes_with_the_same_bits_and_keeps_its_rollouts(tiny_ba
     assert any(v.abs().max() > 0 for k, v in unbroken.items() if "lora_B" in k)
     steps = [TrainingStep.model_validate_json(line) for line in (whole / "train.jsonl").read_text().splitlines()]
     assert all(step.extra_tokens < 0 < step.tokens + step.extra_tokens for step in steps)
-    state = tmp_path / "stopped" / "state"
-    state.mkdir(parents=True)
-    trainer = make_trainer(cell, tiny_base, micro_data, state)
-    lines = [trainer.step(0), trainer.step(1)]
-    (state / "progress.jsonl").write_text("".join(line.model_dump_json() + "\n" for line in lines))
-    checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    stop_after_two(cell, tiny_base, micro_data, tmp_path / "stopped")
     assert same_bits(run(cell, tiny_base, micro_data, tmp_path / "stopped"), unbroken)
     assert decisive(tmp_path / "stopped" / "train.jsonl")[2] == decisive(whole / "train.jsonl")[2]
     kept = read_rollouts(whole / "rollouts.parquet")

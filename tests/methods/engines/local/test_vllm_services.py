@@ -5,7 +5,6 @@ tests/vllm/test_services.py asks vLLM itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,8 @@ from contracts.records import TrainingStep
 from methods.base import load_method
 from methods.engines.local.policy import Policy
 from methods.engines.local.sample import Sampler, Sampling, roll_out
-from methods.engines.local.services import privileged
 from methods.engines.local.teacher_weights import frozen
 from methods.engines.local.train import train
-from methods.engines.local.verify import read_members
 from methods.engines.local.vllm import train as vllm_train
 from methods.engines.local.vllm.rollout import Sampled, VllmRollouts
 from methods.engines.local.vllm.settings import LocalSettings, RolloutEngine
@@ -42,17 +39,6 @@ class OwnDraws(VllmRollouts):
             own = roll_out(policy, prompts, sampling, seed, 256)
         lengths = own.mask.sum(1).int().tolist()
         return [(list(own.ids(row)), own.logp[row, :length].tolist()) for row, length in enumerate(lengths)]
-
-
-@pytest.fixture
-def every_teacher_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The untrained base is never right, also as a teacher."""
-
-    def read(*asked):
-        members, timeouts = read_members(*asked)
-        return [replace(one, correct=True, reward=1.0) for one in members], timeouts
-
-    monkeypatch.setattr(privileged, "read_members", read)
 
 
 @pytest.mark.usefixtures("every_teacher_right")
