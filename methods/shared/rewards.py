@@ -168,9 +168,19 @@ class Grader:
         if select.select([stdout], [], [], PATIENCE * self.deadline)[0]:
             reply = stdout.readline().strip()
             if reply.startswith(ENDED):  # the worker has made another copy of itself
-                return "", int(reply.removeprefix(ENDED))
+                return "", self._copy_ended(int(reply.removeprefix(ENDED)))
             return reply, None if reply else self._ended(worker)
         return "", self._ended(worker)
+
+    def _copy_ended(self, status: int) -> int:
+        """The status of the copy that read answers.
+
+        A copy that its deadline ended had read the question, and the worker goes on. One that something else ended may
+        have left it in the pipe, where it would be answered twice and every later answer would get another's verdict.
+        """
+        if status != -signal.SIGPROF:
+            self.close()
+        return status
 
     def _ended(self, worker: subprocess.Popen[str]) -> int:
         """Its exit status; it is killed if it still runs. The next question starts another one."""

@@ -117,24 +117,28 @@ def copy_of(grader) -> int:
 
 
 @pytest.mark.parametrize("who", ["worker", "copy"])
-def test_a_killed_worker_starts_again(grader, who):
-    assert grader.grade(["1/2"], ["0.5"]) == [True]
-    worker = grader._worker
-    os.kill(worker.pid if who == "worker" else copy_of(grader), signal.SIGKILL)
-    if who == "worker":
-        worker.wait()
-    assert grader.grade(["3/4", "3/5"], ["0.75", "0.75"]) == [True, False]
+def test_a_killed_worker_starts_again_and_no_answer_gets_the_verdict_of_another(who):
+    with Grader(deadline=1.0) as grader:
+        assert grader.grade(["1/2"], ["0.5"]) == [True]
+        worker = grader._worker
+        os.kill(worker.pid if who == "worker" else copy_of(grader), signal.SIGKILL)
+        if who == "worker":
+            worker.wait()
+        assert grader.grade(["3/4", "3/5", "5/8"], ["0.75"] * 3) == [True, False, False]
+        assert grader.grade(["7/8", "5/4", "7/4"], ["0.75", "1.25", "1.75"]) == [False, True, True]
 
 
 @pytest.mark.parametrize("who", ["worker", "copy"])
-def test_a_worker_killed_over_an_answer_is_asked_again(grader, who):
-    grader.grade(["1/2"], ["0.5"])
-    copy = copy_of(grader)
-    os.kill(copy, signal.SIGSTOP)  # the question waits in its input when it dies
-    killer = threading.Timer(0.2, os.kill, (grader._worker.pid if who == "worker" else copy, signal.SIGKILL))
-    killer.start()
-    assert grader.grade(["5/4"], ["1.25"]) == [True]
-    killer.join()
+def test_a_worker_killed_over_an_answer_is_asked_again(who):
+    with Grader(deadline=1.0) as grader:
+        grader.grade(["1/2"], ["0.5"])
+        copy = copy_of(grader)
+        os.kill(copy, signal.SIGSTOP)  # the question waits in its input when it dies
+        killer = threading.Timer(0.2, os.kill, (grader._worker.pid if who == "worker" else copy, signal.SIGKILL))
+        killer.start()
+        assert grader.grade(["5/4"], ["1.25"]) == [True]
+        killer.join()
+        assert grader.grade(["3/5", "3/4"], ["0.75", "0.75"]) == [False, True]
 
 
 def test_an_answer_that_ends_its_reader_leaves_the_worker_running(grader):
