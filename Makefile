@@ -91,7 +91,7 @@ reproduce: $(READY) ## Table 2 in the micro world: every method at two scales
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),results/micro)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 smoke: $(READY) ## every step of the workflow, tiny, in some minutes; its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))

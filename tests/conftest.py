@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +11,25 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from methods.micro.settings import BaseTraining, MicroSettings
+from methods.micro.settings import BaseTraining, MicroSettings, ModelShape
 from tests.helpers.kept_graders import kept_processes
 
 torch.set_num_threads(1)
+# Importing torch and the other libraries makes a million objects that stay: nothing looks for garbage among them, now
+# or later (pytest_collection_finish).
+gc.disable()
+# Dozens of tests start Python. They need not compile the project's modules each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A busy machine is no reason for a test to fail: properties are about values, not about time.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
 UNTRAINED = BaseTraining(vision_steps=0, steps=0)
-TINY = MicroSettings(train=64, validation=16, test=16, training={"small": UNTRAINED, "large": UNTRAINED})
+# One layer is enough for a model that is not trained, and a thousand problems for the words of its tokenizer.
+SHAPE = ModelShape(name="Micro-VL-S", hidden=96, layers=1, intermediate=288)
+TINY = MicroSettings(
+    train=64, validation=16, test=16, pool=1000, bench_pool=600, shapes={"small": SHAPE}, training={"small": UNTRAINED}
+)
 
 # Files whose tests take long, the longest first; those that share a run of Snakemake are neighbours. A process starts
 # with its first test and is given others' tests from the end, so that what is left at last is short.
@@ -36,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files of LONG in front; the order within a file stays."""
     place = {Path(__file__).parent / f"{name}.py": number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but only among what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,12 @@ from methods.micro.solution_plan import answer, draw_slip
 SHARPNESS = {"rlsd": 0.3, "cepo": 0.6}  # nats of evidence on decisive tokens
 
 
-def write_credit(folder: Path, method: str, seed: int = 1, steps: int = 6, extra: str = "") -> None:
-    """``rollouts.parquet`` and ``credit.jsonl``; ``extra`` is put into the first response, which then has no labels."""
-    rows = [row for step in range(1, steps + 1) for row in _step(method, seed, step, steps // 2)]
+def write_credit(folder: Path, method: str, seed: int = 1, steps: int = 6, extra: str = "", problems: int = 3) -> None:
+    """``rollouts.parquet`` and ``credit.jsonl``; ``extra`` is put into the first response, which then has no labels.
+
+    ``problems``: of each step. Figure 5 draws every token of two responses to each problem of the first step.
+    """
+    rows = [row for step in range(1, steps + 1) for row in _step(method, seed, step, steps // 2, problems)]
     if extra:
         rows[0]["tokens"][0] += extra
     write_rollouts(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "rollouts.parquet")
@@ -30,8 +33,8 @@ def write_credit(folder: Path, method: str, seed: int = 1, steps: int = 6, extra
     (folder / "credit.jsonl").write_text("".join(line.model_dump_json(exclude_none=True) + "\n" for line in lines))
 
 
-def _step(method: str, seed: int, step: int, asked: int) -> list[dict]:
-    problems = draw_problems(list(TRAINING.values()), "train", 3 * step, seed)[-3:]
+def _step(method: str, seed: int, step: int, asked: int, count: int) -> list[dict]:
+    problems = draw_problems(list(TRAINING.values()), "train", count * step, seed)[-count:]
     rng = np.random.default_rng([seed, step, len(method)])
     return [_row(method, problem, member, step, asked, rng) for problem in problems for member in range(4)]
 

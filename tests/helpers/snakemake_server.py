@@ -1,8 +1,8 @@
 """Snakemake's command line without its start-up time: one process imports Snakemake once and forks for each call.
 
-Only Snakemake and what it needs are imported before the fork: itself, its plugins, and the libraries that it imports
-only when it reads a workflow. This project's modules are imported after it, from the
-folder that the call names, so every call sees its own copy of the project, as a new process would.
+The process imports Snakemake, its plugins, and the libraries that it imports only when it reads a workflow. From it a
+process is forked for each copy of the project, which imports the modules of that copy (``project_process.py``), and
+from that one a process for each call: so every call sees its own copy of the project as it is, as a new process would.
 
 Scripts of jobs that contain the line :data:`FORKED` run in a fork too, since what they need is imported already. All
 other scripts run as they do everywhere, in a new Python.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -23,7 +24,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-OWN = ("workflows", "contracts", "methods", "evals", "tests")  # packages that no call may find imported already
+PROCESSES = 4  # of copies of the project, that are kept for further calls
 FORKED = "# runs in a fork of Snakemake's process"  # a line of scripts that import nothing of this project
 # Libraries that Snakemake or the workflow imports late, in every call.
 LIBRARIES = (
@@ -60,38 +61,54 @@ def _server() -> subprocess.Popen[str]:
 
 
 def serve() -> None:
-    """Answer each line of standard input, a call, with a line of its exit status. A child returns from here to exit."""
-    from snakemake.cli import get_argument_parser, main
+    """Answer each line of standard input, a call, with a line of its exit status."""
+    from project_process import EDITED, ProjectProcess, fork_project, own_files  # from the folder of this script
+    from snakemake.cli import get_argument_parser
 
     get_argument_parser()  # imports the plugins
     for name in LIBRARIES:
         importlib.import_module(name)
-    imported = sorted(name for name in sys.modules if name.partition(".")[0] in OWN)
-    assert not imported, imported
+    assert not own_files(), own_files()
+    gc.freeze()
+    processes: dict[str, ProjectProcess] = {}  # the one that was asked last comes last
     while line := sys.stdin.readline():
         call = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _become(call)
-            main(call["arguments"])
-            return
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        key = json.dumps([call["folder"], call["environment"]])
+        process = processes.pop(key, None)
+        status = process.ask(line) if process else EDITED
+        if process is None or status == EDITED:
+            process = fork_project(lambda call=call: _enter(call), _run_call)
+            status = process.ask(line)
+        processes[key] = process
+        for other in list(processes)[:-PROCESSES]:
+            processes.pop(other).end()
+        print(status, flush=True)
 
 
-def _become(call: dict[str, str]) -> None:
-    """Take over folder, environment and output files of a call, and the module path a new process would have."""
+def _enter(call: dict[str, str]) -> Path:
+    """Take over the folder, the environment and the module path that a new process would have; returns the folder."""
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
+    sys.path[0] = call["folder"]  # in place of this file's folder
+    sys.dont_write_bytecode = False  # a copy of the project is read by many calls, and by copies of it
+    return Path(call["folder"])
+
+
+def _run_call(line: str) -> None:
+    """Be ``python -m snakemake`` with the arguments and the output files of a call."""
+    from snakemake.cli import main
+
+    call = json.loads(line)
+    os.chdir(call["folder"])  # the folder of this name may be another one than at the last call
     for number, name in enumerate(("/dev/null", f"{call['output']}/stdout", f"{call['output']}/stderr")):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
     sys.argv = ["snakemake", *call["arguments"]]
-    sys.path[0] = call["folder"]  # in place of this file's folder
-    sys.dont_write_bytecode = False  # a copy of the project is read by many calls, and by copies of it
     _fork_scripts()
     if Path("sitecustomize.py").exists():
         sys.modules.pop("sitecustomize", None)
         import sitecustomize  # noqa: F401 - a new process would import it at its start
+    main(call["arguments"])
 
 
 def _fork_scripts() -> None:

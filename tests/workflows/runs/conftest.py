@@ -23,8 +23,16 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, set[st
     return project, project.run()
 
 
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the copies to edit lie, one after the other: what is imported from there is the same in each."""
+    return tmp_path_factory.mktemp("edited") / "project"
+
+
 @pytest.fixture
-def project(first_run: tuple[Project, set[str]], tmp_path: Path) -> Project:
+def project(first_run: tuple[Project, set[str]], place: Path, tmp_path: Path) -> Project:
     """A copy in which everything has run, to edit. Its links point into the cache of the one it was copied from."""
-    shutil.copytree(first_run[0].root, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    if place.exists():
+        place.rename(tmp_path / "copy_of_the_test_before")
+    shutil.copytree(first_run[0].root, place, symlinks=True)
+    return Project(place)

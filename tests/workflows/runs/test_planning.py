@@ -49,8 +49,8 @@ def test_cells_that_need_the_same_model_have_it_prepared_once(fresh: Project):
 
 
 def test_a_plan_of_hundreds_of_cells_makes_nothing(fresh: Project):  # how long it takes: benchmarks/planning.py
-    seeds = ",".join(map(str, range(1, 31)))  # of five methods and a control, the oracle, at two scales
+    seeds = ",".join(map(str, range(1, 18)))  # of five methods and a control, the oracle, at two scales
     chosen = ("experiments=[table2]", "methods=[grpo,opsd,sdpo,rlsd,cepo]", f"seeds=[{seeds}]")
     rows = plan(fresh, "--config", *chosen)
-    assert sum(int(count[0]) for kind, count in rows.items() if kind.startswith("train")) == 360
+    assert sum(int(count[0]) for kind, count in rows.items() if kind.startswith("train")) == 204
     assert Path(fresh.root, "results/micro").exists() is False

@@ -79,7 +79,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     attack = f"<script src={outside}/script></script><img src={outside}/image onerror=alert(1)>"
     for cell in cells:
         if "base" not in cell.parts:
-            write_credit(cell, cell.parts[-4], extra=attack)
+            write_credit(cell, cell.parts[-4], extra=attack, problems=1)
     table2.write(cells, PUBLISHED, root / "tables")
     credit.write(cells, PUBLISHED, root / "tables")
     figures.write(cells, PUBLISHED, root / "figures")
@@ -171,7 +171,7 @@ def test_a_method_of_ones_own_is_in_every_part(tmp_path: Path):
     cells = write_grid(tmp_path / "cells", ("base", "grpo", "cepo", "mine"))
     others = [cell for cell in cells if "base" not in cell.parts]
     for cell in others:
-        write_credit(cell, cell.parts[-4])
+        write_credit(cell, cell.parts[-4], problems=1)
     for made in (table2, table3, credit, claims):
         made.write(cells, PUBLISHED, tmp_path / "tables")
     figures.write(cells, PUBLISHED, tmp_path / "figures")

@@ -109,8 +109,10 @@ def test_other_responses_are_left_out_and_named(tmp_path: Path):
     assert found.left_out == ["CEPO"]
 
 
-def test_figures_are_drawn_alike_and_responses_stay_text(cells: list[Path], tmp_path: Path):
-    few = [cell for cell in cells if cell.parts[-3] == "small" and cell.parts[-4] in ("grpo", "cepo")]  # drawn twice
+def test_figures_are_drawn_alike_and_responses_stay_text(tmp_path: Path):
+    few = [write_cell(tmp_path / "cells", method) for method in ("grpo", "cepo")]
+    for cell in few:
+        write_credit(cell, cell.parts[-4], extra=ATTACK, problems=1)  # every token is drawn by itself, and twice
     first, second = (creditfigures.write(few, PUBLISHED, tmp_path / name) for name in ("a", "b"))
     assert [p.name for p in first] == ["figure4.svg", "figure4.png", "figure5.svg", "figure5.png", "figure5.html"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -33,6 +32,7 @@ from methods.engines.shared.minibatches import minibatches
 from methods.engines.shared.problems import load_problems, step_rows
 from methods.engines.shared.settings import SharedSettings
 from methods.shared.rewards import Grader
+from tests.helpers.kept_graders import forget_processes
 
 SMALL = {"lr": 1e-2, "steps": 5, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_response": 16}
 # The untrained base never answers right, but it sometimes writes a box: the format reward gives its groups advantages.
@@ -127,33 +127,30 @@ def test_the_same_cell_gives_the_same_bits(trained, tiny_base, micro_data, tmp_p
     assert decisive(trained("cepo") / "train.jsonl") == decisive(tmp_path / "train.jsonl")
 
 
-KILLED = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from methods.engines.shared.settings import SharedSettings
-from methods.engines.local.train import train
-from contracts.records import Cell
-cell, settings, data, base, out = sys.argv[1:]
-train(Cell.model_validate_json(cell), Path(data) / "train.parquet", Path(data) / "validation.parquet", Path(base),
-      Path(out), SharedSettings.model_validate_json(settings))
-"""
+def start_training(*arguments: object) -> int:
+    """Train in a fork of this process, which has imported all that training needs; returns the id of the process."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):  # whatever happens, the fork must not go on with the tests
+            forget_processes()  # those belong to the parent
+            train(*arguments)
+        os._exit(1)
+    return child
 
 
 @pytest.mark.parametrize("method", ["cepo", "sdpo"])  # sdpo's ema teacher has weights of its own to bring back
 def test_killed_and_started_again_ends_with_the_same_bits(method, trained, tiny_base, micro_data, tmp_path):
     cell, unbroken, out = make_cell(method), trained(method), tmp_path / "killed"
-    arguments = [cell.model_dump_json(), SETTINGS.model_dump_json(), str(micro_data), str(tiny_base), str(out)]
-    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    data = (micro_data / "train.parquet", micro_data / "validation.parquet")
+    process = start_training(cell, *data, tiny_base, out, SETTINGS)
     lines = out / "state" / "progress.jsonl"
     deadline = time.monotonic() + 120
     while not (lines.exists() and len(lines.read_text().splitlines()) >= 3):
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert os.waitpid(process, os.WNOHANG) == (0, 0), "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
     resumed = run(cell, tiny_base, micro_data, out)
     assert same_bits(resumed, adapter_of(unbroken))
     assert decisive(out / "train.jsonl") == decisive(unbroken / "train.jsonl")
@@ -161,16 +158,24 @@ def test_killed_and_started_again_ends_with_the_same_bits(method, trained, tiny_
     assert Run.model_validate_json((out / "run.json").read_text()).resumed_at[0] in (2, 4)
 
 
-@pytest.fixture
-def stopped(tiny_base, micro_data, tmp_path) -> tuple[Cell, Path]:
-    """A cell that stopped after step 2 with a checkpoint, and its folder."""
-    cell = make_cell("opsd")
-    state = tmp_path / "state"
+@pytest.fixture(scope="module")
+def stopped_once(tiny_base, micro_data, tmp_path_factory) -> tuple[Cell, Path]:
+    """A cell that stopped after step 2 with a checkpoint, and its folder, not to be changed."""
+    cell, out = make_cell("opsd"), tmp_path_factory.mktemp("stopped")
+    state = out / "state"
     state.mkdir()
     trainer = make_trainer(cell, tiny_base, micro_data, state)
     lines = [trainer.step(0), trainer.step(1)]
     (state / "progress.jsonl").write_text("".join(s.model_dump_json() + "\n" for s in lines))
     checkpoint.save(state, 2, cell.digest, (), trainer.policy, trainer.optimizer, trainer.teachers)
+    return cell, out
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path) -> tuple[Cell, Path]:
+    """That cell, and a copy of its folder."""
+    cell, out = stopped_once
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
     return cell, tmp_path
 
 

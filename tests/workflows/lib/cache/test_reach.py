@@ -6,12 +6,14 @@ What a job uses is found twice here, without the code under test: from the text 
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,23 +50,43 @@ STARTED = {
     "methods.engines.easyr1.train": "methods.engines.easyr1.run",
     "methods.engines.easyr1.config": "methods.engines.easyr1.reward",
 }
-# Imports every entry in one process, so that torch is loaded once, and tells which modules of the project each brought.
-IMPORT = """
-import importlib, json, sys
-entries, tops = json.loads(sys.argv[1]), tuple(json.loads(sys.argv[2]))
-brought = {}
-for name, modules in entries.items():
-    for module in [m for m in sys.modules if m.split(".")[0] in tops]:
-        del sys.modules[module]
-    try:
-        for module in modules:
-            importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        brought[name] = f"no {error.name}"
-        continue
-    brought[name] = [m for m in sys.modules if m.split(".")[0] in tops]
-print(json.dumps(brought))
-"""
+
+
+def import_each() -> dict[str, list[str] | str]:
+    """Import every entry as in a new process; the modules of the project that each brought, or the package it lacks."""
+    brought: dict[str, list[str] | str] = {}
+    for name, modules in ENTRIES.items():
+        for module in [m for m in sys.modules if m.split(".")[0] in FOLLOWED]:
+            del sys.modules[module]
+        try:
+            for module in modules:
+                importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            brought[name] = f"no {error.name}"
+            continue
+        brought[name] = [m for m in sys.modules if m.split(".")[0] in FOLLOWED]
+    return brought
+
+
+def said_by_a_fork(say: Callable[[], str]) -> str:
+    """What ``say`` returns in a fork of this process, whose own modules stay as they are; torch is imported already."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(ours)
+            with open(theirs, "w") as file:  # noqa: PTH123 - a descriptor, not a path
+                file.write(say())
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    os.close(theirs)
+    with open(ours) as file:  # noqa: PTH123
+        said = file.read()
+    assert os.waitpid(child, 0)[1] == 0, said
+    return said
 
 
 def modules_of(root: Path) -> dict[str, Path]:
@@ -109,7 +131,7 @@ def reached(entry: tuple[str, ...], imports: dict[str, set[str]]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's code, to be changed."""
+    """The project's code, not to be changed."""
     root = tmp_path_factory.mktemp("copy")
     for top in FOLLOWED:
         shutil.copytree(ROOT / top, root / top, ignore=shutil.ignore_patterns("__pycache__"))
@@ -122,12 +144,14 @@ def digests(root: Path) -> dict[str, str]:
     return {name: code_digest(*modules, root=root) for name, modules in ENTRIES.items()}
 
 
+stored = cache(Path.read_bytes)  # of files that nobody changes: a digest reads most of the project's
+
+
 def moved_by(path: Path, text: str, root: Path, before: dict[str, str]) -> set[str]:
-    """Entries whose digest moves when ``path`` holds ``text``; the file is restored."""
-    kept = path.read_bytes()
-    path.write_text(text)
-    after = digests(root)
-    path.write_bytes(kept)
+    """Entries whose digest moves when ``path`` holds ``text``; every other file is as it is stored."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda file: text.encode() if file == path else stored(file))
+        after = digests(root)
     return {name for name in before if after[name] != before[name]}
 
 
@@ -168,11 +192,7 @@ def test_what_a_module_starts_as_a_process_counts_as_its_own(starter: str, start
 
 
 def test_importing_a_job_brings_no_module_that_its_digest_leaves_out():
-    command = [sys.executable, "-c", IMPORT, json.dumps(ENTRIES), json.dumps(FOLLOWED)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    brought = json.loads(done.stdout.splitlines()[-1])
+    brought = json.loads(said_by_a_fork(lambda: json.dumps(import_each())))
     elsewhere = {name: modules for name, modules in brought.items() if isinstance(modules, str)}
     assert elsewhere.keys() <= {"train easyr1", "evaluate with vLLM"}, elsewhere  # packages of other environments
     for name in brought.keys() - elsewhere.keys():

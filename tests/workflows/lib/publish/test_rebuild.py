@@ -19,6 +19,7 @@ from evals.analysis.tables.table2 import write as write_table2
 from tests.helpers.analysis_cells import write_experiment, write_grid
 from tests.helpers.credit_cells import write_credit
 from tests.helpers.measured_gradients import write_measured
+from workflows.lib.config.loading import read_experiments
 from workflows.lib.publish.rebuild import rebuild
 
 PUBLISHED = ROOT / "results" / "published"
@@ -31,7 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_experiment(folder / "cells", "table4", seeds=(1, 2), skip=("default",))
     for cell in (folder / "cells").glob("*/*/*/s*"):
         if cell.parts[-4] != "base":
-            write_credit(cell, cell.parts[-4], int(cell.name[1:]))
+            write_credit(cell, cell.parts[-4], int(cell.name[1:]), problems=1)
     write_measured(folder, states=("base", "default"))
     return folder
 
@@ -81,8 +82,14 @@ def test_everything_that_was_run_is_made_again_without_torch(results: Path, pack
 METHODS = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")
 
 
-def test_a_results_folder_will_do_and_an_empty_one_is_an_error(results: Path, tmp_path: Path) -> None:
-    made = dict(rebuild(results, tmp_path / "out"))
+def test_a_results_folder_will_do_and_an_empty_one_is_an_error(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same cells as above, whose figures need not be drawn again."""
+    tables = {name: one.model_copy(update={"figures": []}) for name, one in read_experiments().items()}
+    with monkeypatch.context() as patch:
+        patch.setattr("workflows.lib.publish.rebuild.read_experiments", lambda: tables)
+        made = dict(rebuild(results, tmp_path / "out"))
     assert made["claims"] is None
     assert made["gradients"] is None
     write_measured(tmp_path / "measured")
