@@ -31,8 +31,7 @@ TINY = MicroSettings(
     train=64, validation=16, test=16, pool=1000, bench_pool=600, shapes={"small": SHAPE}, training={"small": UNTRAINED}
 )
 
-# Files whose tests take long, the longest first; those that share a run of Snakemake are neighbours. A process starts
-# with its first test and is given others' tests from the end, so that what is left at last is short.
+# Files whose tests take long, the longest first, so that what is left at last is short.
 LONG = (
     *("workflows/runs/test_reruns", "workflows/runs/test_bad_input", "workflows/runs/test_planning"),
     *("workflows/runs/test_experiments", "workflows/runs/test_fetch", "workflows/lib/publish/test_rebuild"),
