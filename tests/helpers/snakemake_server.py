@@ -14,9 +14,11 @@ import atexit
 import contextlib
 import functools
 import gc
+import hashlib
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +72,7 @@ def serve() -> None:
         importlib.import_module(name)
     assert not own_files(), own_files()
     gc.freeze()
+    parsed = Path(tempfile.mkdtemp())
     processes: dict[str, ProjectProcess] = {}  # the one that was asked last comes last
     while line := sys.stdin.readline():
         call = json.loads(line)
@@ -77,12 +80,13 @@ def serve() -> None:
         process = processes.pop(key, None)
         status = process.ask(line) if process else EDITED
         if process is None or status == EDITED:
-            process = fork_project(lambda call=call: _enter(call), _run_call)
+            process = fork_project(lambda call=call: _enter(call), lambda line: _run_call(line, parsed))
             status = process.ask(line)
         processes[key] = process
         for other in list(processes)[:-PROCESSES]:
             processes.pop(other).end()
         print(status, flush=True)
+    shutil.rmtree(parsed)  # here, where no fork comes
 
 
 def _enter(call: dict[str, str]) -> Path:
@@ -95,11 +99,12 @@ def _enter(call: dict[str, str]) -> Path:
     return Path(call["folder"])
 
 
-def _run_call(line: str) -> None:
-    """Be ``python -m snakemake`` with the arguments and the output files of a call."""
+def _run_call(line: str, parsed: Path) -> None:
+    """Be ``python -m snakemake`` with the arguments and the output files of a call; ``parsed``: see _keep_parsed."""
     from snakemake.cli import main
 
     call = json.loads(line)
+    _keep_parsed(parsed)
     os.chdir(call["folder"])  # the folder of this name may be another one than at the last call
     for number, name in enumerate(("/dev/null", f"{call['output']}/stdout", f"{call['output']}/stderr")):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
@@ -109,6 +114,27 @@ def _run_call(line: str) -> None:
         sys.modules.pop("sitecustomize", None)
         import sitecustomize  # noqa: F401 - a new process would import it at its start
     main(call["arguments"])
+
+
+def _keep_parsed(folder: Path) -> None:
+    """Let Snakemake parse a file of rules only when its text is a new one. What it became is kept in ``folder``."""
+    from snakemake import workflow
+    from snakemake.sourcecache import LocalSourceFile
+
+    parse = workflow.parse
+
+    def kept(path: LocalSourceFile, reader: object, linemap: dict[int, int], rulecount: int) -> tuple[str, int]:
+        name = path.get_path_or_uri(secret_free=True)
+        key = hashlib.sha256(json.dumps([name, rulecount, Path(name).read_text()]).encode()).hexdigest()
+        file = folder / key
+        if not file.exists():
+            code, count = parse(path, reader, linemap=linemap, rulecount=rulecount)
+            file.write_text(json.dumps([code, count, list(linemap.items())]))
+        code, count, lines = json.loads(file.read_text())
+        linemap.update(lines)
+        return code, count
+
+    workflow.parse = kept
 
 
 def _fork_scripts() -> None:
