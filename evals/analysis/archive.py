@@ -83,7 +83,7 @@ def unpack(archive: Path, results: Path) -> list[Path]:
     cells = unpack_texts(archive, results)
     carry_measured(archive, results)
     for name in answers.columns.drop(QUESTION):
-        given = answers.loc[answers[name].notna(), [*QUESTION, name]]
+        given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)
         flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
         table = given[QUESTION].assign(**flags).astype({"correct": float, SECOND: float})
