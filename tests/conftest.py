@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from methods.micro.settings import BaseTraining, MicroSettings
+from methods.micro.settings import BaseTraining, MicroSettings, ModelShape
 from methods.shared.references import Member
 from tests.helpers.kept_graders import kept_processes
 
@@ -28,7 +28,11 @@ settings.register_profile("no clock", deadline=None, suppress_health_check=[Heal
 settings.load_profile("no clock")
 
 UNTRAINED = BaseTraining(vision_steps=0, steps=0)
-TINY = MicroSettings(train=64, validation=16, test=16, training={"small": UNTRAINED, "large": UNTRAINED})
+# One layer is enough for a model that is not trained, and a thousand problems for the words of its tokenizer.
+SHAPE = ModelShape(name="Micro-VL-S", hidden=96, layers=1, intermediate=288)
+TINY = MicroSettings(
+    train=64, validation=16, test=16, pool=1000, bench_pool=600, shapes={"small": SHAPE}, training={"small": UNTRAINED}
+)
 
 # Files whose tests take long, the longest first, so that what is left at last is short.
 LONG = (
