@@ -78,7 +78,7 @@ def test_the_evaluated_weights_are_no_matter_of_training(default, tiny_base, mic
 
 
 def test_bfloat16_scores_leave_the_first_ratio_near_one(tiny_base, micro_data, tmp_path):
-    options = {"score_dtype": "bfloat16", "minibatch_prompts": 4, "clip_high": 0.02, "max_response": 32}
+    options = {"score_dtype": "bfloat16", "prompts": 16, "minibatch_prompts": 16, "clip_high": 0.02, "max_response": 32}
     trained(tiny_base, micro_data, tmp_path, "grpo", **options)
     first = TrainingStep.model_validate_json((tmp_path / "train.jsonl").read_text().splitlines()[0])
     assert first.clip_high == 0.0  # old and new log-probs are rounded alike
