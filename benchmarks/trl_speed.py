@@ -131,6 +131,12 @@ def our_side(method: Method, base: Path, folder: Path, grader: Grader) -> Traine
     return Trainer(cell, method, base, problems, folder, SharedSettings(), grader)
 
 
+def never_end(trainer: Trainer) -> None:
+    """Let no response end before the limit: the tokens that would end it are not drawn."""
+    barred = trainer.policy.barred
+    trainer.policy.barred = torch.cat([barred, barred.new_tensor(trainer.policy.end_tokens)]).unique()
+
+
 def told_to_trl(trainer: Trainer, base: Path, folder: Path, equal: bool) -> dict[str, Any]:
     """What `trl_step.py` is told: the problems of every step in order, and all options that both sides share."""
     method, problems = trainer.method, trainer.problems
@@ -254,8 +260,7 @@ def compare(comparison: str, asked: argparse.Namespace, folder: Path) -> list[di
         trainer = our_side(method, base, folder, grader)
         told = told_to_trl(trainer, base, folder, equal)
         if equal:
-            ends = torch.tensor(trainer.policy.end_tokens)
-            trainer.policy.barred = torch.cat([trainer.policy.barred, ends]).unique()
+            never_end(trainer)
         with other_side(asked.trl_python, told) as trl:
             ours, theirs, mixed = in_turns(trainer, trl)
     print(f"{comparison}: {statistics.mean(mixed):.0%} of groups were mixed on our side", file=sys.stderr)
