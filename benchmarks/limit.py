@@ -31,10 +31,9 @@ import torch
 from step_products import MatrixProduct, Work, flops_by_phase, shape_of, step_products
 from tabulate import tabulate
 from torch.profiler import ProfilerActivity, profile
-from trl_speed import BASES, SEED, WARM, EverySecond, never_end, options, our_side
+from trl_speed import BASES, SEED, WARM, EverySecond, method_of, never_end, our_side
 
 from contracts.records import TrainingStep
-from methods.base import load_method
 from methods.engines.local.experience import look_at, student_context
 from methods.engines.local.train import Trainer
 from methods.engines.shared.minibatches import minibatches
@@ -46,9 +45,11 @@ ENOUGH = 0.002  # seconds for which a size is timed in each turn
 MEASURED = {"rollout": ("vision", "rollout"), "update": ("update, forward", "update, backward")}  # clock: phases
 KINDS = {  # names of operations by what they do; whatever is not here is "other"
     "matrix products": ("mm", "bmm", "addmm", "baddbmm", "linear", "scaled_dot_product", "convolution"),
-    "copies, joins and picks": ("copy_", "cat", "index", "gather", "scatter", "fill_", "zero_", "masked", "select"),
+    "copies, joins and picks": ("copy_", "cat", "index", "gather", "scatter", "fill_", "zero_", "masked"),
     "sums and products by element": ("mul", "add", "sub", "div", "neg", "pow", "rsqrt", "mean", "sum", "silu", "exp",
                                      "sigmoid", "gelu", "cos", "sin", "sqrt", "lerp", "addcmul", "addcdiv", "foreach"),
+    "views, which move no numbers": ("view", "reshape", "transpose", "t", "unsqueeze", "squeeze", "expand", "slice",
+                                     "select", "narrow", "as_strided", "split", "permute", "alias", "detach", "chunk"),
     "softmax and drawing": ("softmax", "cumsum", "searchsorted", "nll_loss", "isin"),
 }  # fmt: skip
 
@@ -59,6 +60,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scale", default="small", help="which committed base model, of seed 1")
     parser.add_argument("--steps", type=int, default=8, help=f"measured steps; {WARM} more before them do not count")
     parser.add_argument("--length", type=int, default=48, help="response tokens")
+    parser.add_argument("--prompts", type=int, help="problems a step, in two updates; without it the micro world's")
     return parser.parse_args()
 
 
@@ -141,15 +143,17 @@ def line(what: str, flops: int, limit: float, measured: float | None) -> dict[st
 def kind_of(name: str) -> str:
     """The kind of an operation of PyTorch."""
     bare = name.removeprefix("aten::").lstrip("_")
-    return next((kind for kind, starts in KINDS.items() if bare.startswith(starts)), "other operations")
+    exact = [kind for kind, names in KINDS.items() if bare in names]
+    like = [kind for kind, names in KINDS.items() if bare.startswith(tuple(name for name in names if len(name) > 1))]
+    return (exact + like + ["other operations"])[0]
 
 
 def profiled(trainer: Trainer, step: int) -> list[dict[str, Any]]:
     """What a step does in its time."""
     with profile(activities=[ProfilerActivity.CPU]) as seen:
-        start = time.process_time()
+        start = time.perf_counter()
         trainer.step(step)
-        passed = time.process_time() - start
+        passed = time.perf_counter() - start
     seconds, calls = defaultdict[str, float](float), defaultdict[str, int](int)
     for event in seen.key_averages():
         if event.key.startswith("aten::"):
@@ -168,13 +172,14 @@ def main() -> None:
     asked = parse()
     torch.set_num_threads(1)
     base = BASES / asked.scale / "s1" / "model"
-    method = load_method("grpo", options(asked.steps + WARM + 1) | {"max_response": asked.length})
+    method = method_of(asked.steps + WARM + 1, asked.prompts, asked.length)
     with tempfile.TemporaryDirectory() as folder, EverySecond() as grader:
         trainer = our_side(method, base, Path(folder), grader)
         never_end(trainer)
         rows = measure(trainer, base, asked.steps)
         inside = profiled(trainer, asked.steps + WARM)
-    print(f"{machine('cpu')}; torch {torch.__version__}, {asked.scale} base, one thread, {asked.steps} steps")
+    print(f"{machine('cpu')}; torch {torch.__version__}, {asked.scale} base, one thread, {asked.steps} steps, ", end="")
+    print(f"{method.prompts} x {method.group_size} rollouts of {method.max_response} tokens")
     print(tabulate(rows, headers="keys", missingval=""))
     print()
     print(tabulate(inside, headers="keys", missingval=""))

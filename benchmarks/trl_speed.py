@@ -104,6 +104,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scale", default="small", help="which committed base model, of seed 1")
     parser.add_argument("--steps", type=int, default=20, help=f"measured pairs; {WARM} more before them do not count")
     parser.add_argument("--length", type=int, default=48, help="response tokens in the comparison `equal`")
+    parser.add_argument("--prompts", type=int, help="problems a step, in two updates; without it the micro world's")
     parser.add_argument("--comparisons", nargs="+", choices=["equal", "natural"], default=["equal", "natural"])
     asked = parser.parse_args()
     if not asked.trl_python.exists():
@@ -113,9 +114,12 @@ def parse() -> argparse.Namespace:
     return asked
 
 
-def options(steps: int) -> dict[str, Any]:
-    """The micro world's options of all methods, for a run of ``steps`` steps."""
-    return read_yaml(Config, CONFIG).options["all"] | {"steps": steps}
+def method_of(steps: int, prompts: int | None, length: int | None) -> Method:
+    """GRPO with the micro world's options; ``prompts`` a step in two updates, ``length``: limit of a response."""
+    given: dict[str, Any] = read_yaml(Config, CONFIG).options["all"] | {"steps": steps}
+    if prompts is not None:
+        given |= {"prompts": prompts, "minibatch_prompts": prompts // 2}
+    return load_method("grpo", given | ({} if length is None else {"max_response": length}))
 
 
 def our_side(method: Method, base: Path, folder: Path, grader: Grader) -> Trainer:
@@ -255,7 +259,7 @@ def row(comparison: str, side: str, taken: list[Taken]) -> dict[str, Any]:
 def compare(comparison: str, asked: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Both sides in turns. Returns the rows of one comparison."""
     equal, base = comparison == "equal", BASES / asked.scale / "s1" / "model"
-    method = load_method("grpo", options(asked.steps + WARM) | ({"max_response": asked.length} if equal else {}))
+    method = method_of(asked.steps + WARM, asked.prompts, asked.length if equal else None)
     with EverySecond() if equal else Grader() as grader:
         trainer = our_side(method, base, folder, grader)
         told = told_to_trl(trainer, base, folder, equal)
@@ -281,7 +285,8 @@ def main() -> None:
     for comparison in asked.comparisons:
         with tempfile.TemporaryDirectory() as folder:
             rows += compare(comparison, asked, Path(folder))
-    print(f"{machine('cpu')}; {asked.scale} base, one thread, {asked.steps} pairs of steps")
+    prompts = method_of(1, asked.prompts, None).prompts
+    print(f"{machine('cpu')}; {asked.scale} base, one thread, {asked.steps} pairs of steps, {prompts} prompts a step")
     print(tabulate(rows, headers="keys"))
 
 
