@@ -8,8 +8,8 @@ that a step would take if it were nothing but these products. Seconds are of a p
 machine disturb little. All responses have `--length` tokens and every rollout is trained, as in the comparison `equal`
 of `trl_speed.py`.
 
-The second table says what the step does in its time, by `torch.profiler`: seconds and calls of each kind of operation,
-and what remains for Python and for PyTorch's own calls. A profiled step is slower, so read the shares.
+The second table says what a step does in its time, by `torch.profiler`: how often each kind of operation is called, its
+share of the time, and what remains for Python. Profiling makes calls slower, those of small operations most.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from methods.engines.shared.problems import step_rows
 from methods.engines.shared.run_record import machine
 
 Size = tuple[int, int, int, int]
+PROFILED = 3  # steps after those that are measured
 ENOUGH = 0.002  # seconds for which a size is timed in each turn
 MEASURED = {"rollout": ("vision", "rollout"), "update": ("update, forward", "update, backward")}  # clock: phases
 KINDS = {  # names of operations by what they do; whatever is not here is "other"
@@ -108,7 +109,11 @@ def limit_by_phase(products: Iterable[MatrixProduct], seconds: Mapping[Size, flo
 
 
 def measure(trainer: Trainer, base: Path, steps: int) -> list[dict[str, Any]]:
-    """Steps and single products in turns; one row for each phase, and one for the step."""
+    """Steps and single products in turns; one row for each phase, and one for the step.
+
+    The engine's own clock tells which share of a step each phase takes; that share of the processor's seconds is what
+    is measured of a phase.
+    """
     rounds: dict[Size, list[float]] = defaultdict(list)
     taken: list[tuple[float, TrainingStep]] = []
     for step in range(WARM + steps):
@@ -148,11 +153,12 @@ def kind_of(name: str) -> str:
     return (exact + like + ["other operations"])[0]
 
 
-def profiled(trainer: Trainer, step: int) -> list[dict[str, Any]]:
-    """What a step does in its time."""
+def profiled(trainer: Trainer, first: int) -> list[dict[str, Any]]:
+    """What a step does in its time, over the steps from ``first`` on."""
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         start = time.perf_counter()
-        trainer.step(step)
+        for step in range(first, first + PROFILED):
+            trainer.step(step)
         passed = time.perf_counter() - start
     seconds, calls = defaultdict[str, float](float), defaultdict[str, int](int)
     for event in seen.key_averages():
@@ -162,7 +168,7 @@ def profiled(trainer: Trainer, step: int) -> list[dict[str, Any]]:
     rows = [(kind, seconds[kind], calls[kind]) for kind in sorted(seconds, key=seconds.__getitem__, reverse=True)]
     rows.append(("Python, autograd and the profiler", passed - sum(seconds.values()), None))
     return [
-        {"kind": kind, "calls": count, "seconds": round(part, 3), "share of the step": f"{part / passed:.0%}"}
+        {"kind": kind, "calls a step": count and count // PROFILED, "share of the step": f"{part / passed:.0%}"}
         for kind, part, count in rows
     ]
 
@@ -172,7 +178,7 @@ def main() -> None:
     asked = parse()
     torch.set_num_threads(1)
     base = BASES / asked.scale / "s1" / "model"
-    method = method_of(asked.steps + WARM + 1, asked.prompts, asked.length)
+    method = method_of(asked.steps + WARM + PROFILED, asked.prompts, asked.length)
     with tempfile.TemporaryDirectory() as folder, EverySecond() as grader:
         trainer = our_side(method, base, Path(folder), grader)
         never_end(trainer)
