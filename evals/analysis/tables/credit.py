@@ -122,14 +122,13 @@ def _gain(row: ComparisonRow) -> Entry:
 
 
 def _correlations(scales: Sequence[ScaleCredit]) -> Part:
-    columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in _related()]
-    rows = [
-        (f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in _related()]) for scale in scales
-    ]
+    known = [measure for measure in _related() if any(scale.related(measure.key) for scale in scales)]
+    columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in known]
+    rows = [(f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in known]) for scale in scales]
     return Part(
         "Correlation with average accuracy gained",
         [ColumnGroup("Pearson's r over arms", columns)],
-        [TableSection("All scales", rows)],
+        [TableSection("Each scale by itself", rows)],
         "Scale",
     )
 
