@@ -40,7 +40,7 @@ def test_verdicts_need_no_cell_and_stand_beside_their_control(results: Path):
     text = gradients.write([], PUBLISHED, results / "tables")[0].read_text()
     assert "rollouts where GRPO needs 1" in text
     assert "3 seeds: works" in text
-    (row,) = [line for line in text.splitlines() if "OPSD, small, direction of gradients" in line]
+    (row,) = [line for line in text.splitlines() if "OPSD, small, direction of the gradient" in line]
     assert "supported" in row
 
 
