@@ -155,7 +155,9 @@ def _verdicts(results: Path) -> str:
     content = _part(results / "tables" / "claims.json", verdicts, "claims", "everything")
     notes = _part(results / "tables" / "claims.html", table, "", "")
     if notes:
-        content += f"<details><summary>How verdicts are reached, and the table as text</summary>{notes}</details>"
+        content = (
+            f"<details><summary>How verdicts are reached, and the table as text</summary>{notes}</details>{content}"
+        )
     return _wrap("verdicts", "Verdicts", "", content)
 
 

@@ -66,8 +66,9 @@ def _row(name: str, judged: dict[str, Any], part: dict[str, Any], kind: str = ""
     values = "".join(
         f'<td title="{head}">{cell}</td>' if cell else "<td></td>" for head, cell in zip(COLUMNS, cells, strict=False)
     )
-    why = f"{_text(judged.get('why'))}{_behind(part.get('cells') or [])}"
     control = _text((part.get("control") or {}).get("state"))
+    reason = _text(judged.get("why")).replace(f" ({control})", "")  # the control stands beside it
+    why = f"{reason}{_behind(part.get('cells') or [])}"
     rest = "".join(
         f'<td class="why" title="{head}">{cell}</td>' if cell else '<td class="why"></td>'
         for head, cell in zip(COLUMNS[len(cells) :], (why, control), strict=True)
