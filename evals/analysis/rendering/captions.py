@@ -90,7 +90,7 @@ def intervals(arms: Sequence[Arm]) -> str:
 def _what(table: Comparison) -> str:
     sizes = ", ".join(f"{table.title(name)} {size}" for name, size in table.sizes.items())
     models = ", ".join(f"{block.scale} {block.model}" for block in table.blocks)
-    under = "under it its 95 % interval, and in percent u: answers the scorer could not read, t: cut at the token limit"
+    under = "under it its 95 % interval and the percent of answers that could not be read (u) or were cut off (t)"
     return (
         f"Accuracy in percent, {under}. The average weighs the benchmarks equally. Base models: {models}. "
         f"Questions: {sizes}."
