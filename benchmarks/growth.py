@@ -15,6 +15,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -30,7 +31,7 @@ from tabulate import tabulate
 
 from methods.micro.settings import BaseTraining, MicroSettings, ModelShape
 
-HIDDEN = (96, 128, 192, 288, 512)  # widths of the models; the first is the micro world's small one
+HIDDEN = (96, 128, 192, 256, 512)  # widths of the models; the first is the micro world's small one
 LAYERS, TOKENS, PROMPTS = 3, 64, 4  # of the smallest point: the micro world's layers and problems of a step
 TIMES = (2, 4, 8)
 AXES = ("tokens", "rollouts", "model")
@@ -109,7 +110,7 @@ def row(name: str, point: Point, cost: Cost, first: Cost) -> list[str]:
     work = f"{point.grows} x {point.times:.3g}" if point.grows else "smallest"
     what = f"{point.prompts * GROUP} x {point.tokens}, {point.shape} wide"
     step, wall = grown(cost.step, first.step, 2), f"{cost.wall:.2f}"
-    return [work, what, name, *phases, step, wall, memory, f"{cost.peak:.0f}"]
+    return [work, what, name, *phases, step, wall, memory]
 
 
 def table(folder: Path, args: argparse.Namespace) -> None:
@@ -122,7 +123,8 @@ def table(folder: Path, args: argparse.Namespace) -> None:
             data = folder / "data" / "train.parquet"
             cost = in_a_child(measure, name, point, base_of(folder, point.shape), data, args.steps)
             rows.append(row(name, point, cost, first.setdefault(name, cost)))
-    heads = ("work", "rollouts x tokens", "method", *PHASES, "step", "wall", "MB above loaded", "MB at most")
+            print(*rows[-1], sep="; ", file=sys.stderr, flush=True)  # it takes minutes: a sign of life
+    heads = ("work", "rollouts x tokens", "method", *PHASES, "step", "wall", "MB")
     print(tabulate(rows, headers=heads, tablefmt="pipe", disable_numparse=True))
 
 

@@ -30,7 +30,7 @@ from methods.shared.rewards import Grader
 
 GROUP = 8  # rollouts to each problem
 PHASES = ("rollout", "score", "teacher", "update")
-ENOUGH = 6.0  # processor seconds of measured steps: small steps are repeated, so that an undisturbed one is among them
+ENOUGH = 4.0  # processor seconds of measured steps: small steps are repeated, so that an undisturbed one is among them
 
 
 @dataclass(frozen=True)
