@@ -128,9 +128,10 @@ def table(folder: Path, args: argparse.Namespace) -> None:
     print(tabulate(rows, headers=heads, tablefmt="pipe", disable_numparse=True))
 
 
-def profiles(folder: Path, grows: str, method: str) -> None:
+def profiles(folder: Path, args: argparse.Namespace) -> None:
     """Print what the operators of the smallest and of the largest point of an axis take."""
-    chosen = [point for point in points(folder) if point.grows in ("", grows)]
+    method = args.methods[-1]
+    chosen = [point for point in points(folder) if point.grows in ("", args.profile) and point.times <= args.largest]
     data, ends = folder / "data" / "train.parquet", (chosen[0], chosen[-1])
     small, large = (in_a_child(profile, method, point, base_of(folder, point.shape), data) for point in ends)
     heads = ("phase", "operator", "calls", "ms", f"ms at x {ends[1].times:.3g}", "growth over work")
@@ -144,7 +145,7 @@ def main() -> None:
         folder = Path(place)
         in_a_child(make_world, folder)
         if args.profile:
-            profiles(folder, args.profile, args.methods[-1])
+            profiles(folder, args)
         else:
             table(folder, args)
 
