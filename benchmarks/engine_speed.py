@@ -1,9 +1,10 @@
 """Seconds by phase, tokens per second and the cost of teachers, measured in one run on one base model.
 
-Methods take turns step by step, so that a slow moment of the machine affects all of them. Read the ratios, not the
-seconds.
+Methods take turns step by step, so that a slow moment of the machine affects all of them. Seconds are a processor's,
+so that other work on the machine counts little. Read the ratios, not the seconds.
 
     .venv/bin/python benchmarks/engine_speed.py results/micro --scale small --steps 6 --methods grpo cepo
+    .venv/bin/python benchmarks/engine_speed.py results/micro --prompts 4 --steps 20 --methods grpo cepo
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import os
 import statistics
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from growth_step import ProcessorClock
 from tabulate import tabulate
 
 from contracts.records import Cell, TrainingStep
 from methods.base import load_method
+from methods.engines.local import train
 from methods.engines.local.train import Trainer
 from methods.engines.shared.problems import load_problems
 from methods.engines.shared.settings import SharedSettings
@@ -35,6 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("world", type=Path, help="results folder of a world with data and models")
     parser.add_argument("--scale", default="small")
     parser.add_argument("--steps", type=int, default=6, help="measured steps; one more before them is thrown away")
+    parser.add_argument("--prompts", type=int, default=32, help="problems of a step, 8 rollouts each; two updates")
     parser.add_argument("--methods", nargs="+", default=["grpo", "rlsd", "cepo", "opsd", "sdpo"])
     parser.add_argument("--score-dtype", default="float32", choices=["float32", "bfloat16"])
     return parser.parse_args()
@@ -44,7 +49,8 @@ def make_trainer(name: str, args: argparse.Namespace, grader: Grader) -> Trainer
     """Make a trainer with constant lambda, so that teachers are asked at every step."""
     defaults = load_method(name, {})
     options = {key: value for key, value in OPTIONS.items() if hasattr(defaults, key)}
-    method = load_method(name, options | {"score_dtype": args.score_dtype})
+    size = {"prompts": args.prompts, "minibatch_prompts": max(1, args.prompts // 2)}
+    method = load_method(name, options | size | {"score_dtype": args.score_dtype})
     cell = Cell(
         world="micro", engine="local", method=name, scale=args.scale, seed=1, model_name="", options={}, digests={}
     )
@@ -58,7 +64,7 @@ def main() -> None:
     args = parse()
     torch.set_num_threads(1)
     steps: dict[str, list[TrainingStep]] = {name: [] for name in args.methods}
-    with Grader() as grader:
+    with Grader() as grader, mock.patch.object(train, "Clock", ProcessorClock):
         trainers = {name: make_trainer(name, args, grader) for name in args.methods}
         for step in range(args.steps + 1):
             for name, trainer in trainers.items():
