@@ -62,18 +62,23 @@ endif
 .PHONY: help # every target of this file that is not a file
 .PHONY: $(filter-out .%,$(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)) $(ALIASES)
 
+# Break a line of the help before column 80, its rest below its text.
+WRAP = { while (length($$0) > 79) { for (i = 80; i > 20 && substr($$0, i, 1) != " "; i--); \
+	print substr($$0, 1, i - 1); $$0 = sprintf("%20s", "") substr($$0, i + 1) } print }
+
 help:
-	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE -e 's/: (make [^()]*)$$/\n\t\1/' -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' \
+		Makefile | expand -t 20 | awk '$(WRAP)'
 	@echo
 	@echo "After a target that trains:"
 	@echo "  SEEDS=3           seeds 1 to 3 (default: the config's)"
 	@echo "  JOBS=2            jobs at a time (default: one for each core)"
-	@echo "  CONFIG=<file>     another config, for example workflows/configs/paper.yaml: Qwen3-VL on GPUs"
+	@echo "  CONFIG=<file>     another config: workflows/configs/paper.yaml is for GPUs"
 	@echo "  YES=1             consent to the GPU-hours that a run of the paper world takes"
 	@echo "  PROFILE=slurm     on a cluster"
 	@echo
 	@echo "Experiments:"
-	@echo "  $(subst $(comma), ,$(EVERYTHING))" | fold -s -w 98
+	@echo "$(subst $(comma), ,$(EVERYTHING))" | fold -s -w 76 | sed 's/^/  /'
 	@echo "make $(firstword $(ALIASES)) is short for make run EXPERIMENT=$(firstword $(ALIASES)); so are the other names."
 
 comma := ,

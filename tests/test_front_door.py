@@ -74,7 +74,7 @@ def test_the_help_lists_every_target_once_and_fits():
     help = made().stdout
     listed = re.findall(r"^  make ([a-z0-9-]+) ", help, re.MULTILINE)
     assert sorted(listed) == sorted(targets() - {"help", "comma"})
-    assert max(map(len, help.splitlines())) <= 100
+    assert max(map(len, help.splitlines())) <= 80
     assert max(map(len, (ROOT / "Makefile").read_text().splitlines())) <= 120
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 PAPER_ORDER = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")  # rows of the paper's Table 2
+WRITTEN = {name.lower(): name for name in ("DAPO", "VinePPO", "SPO", "HDPO", "PRM", "cDPO")}  # as their papers do
 
 
 def method_name(method: str, variant: str = "default") -> str:
-    """Name of a method as the paper writes it, or else of its file; a variant follows in brackets."""
-    shown = method.upper() if method in PAPER_ORDER else method
+    """Name of a method as its paper writes it, or else of its file; a variant follows in brackets."""
+    shown = method.upper() if method in PAPER_ORDER else WRITTEN.get(method, method)
     shown = "Base" if method == "base" else shown
     return shown if variant == "default" else f"{shown} ({variant})"
 

@@ -6,12 +6,14 @@ over GRPO cannot be seen, the lead of another method could not be seen either, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from evals.analysis.cells import Arm
 from evals.analysis.claims.measuring import ClaimEvidence, compared, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Gradients, Part, Training
+from evals.analysis.rendering.cell_words import points
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Expect, decide
 
@@ -63,8 +65,8 @@ def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
         return PositiveControl("no control was run with these seeds", works=False)
     question = _question(part)
     known = {(part.scale, arm.method, "default"): arm for arm in chosen}
-    words = f"oracle over GRPO {{:+.1f}} points [{{:+.1f}}, {{:+.1f}}] {WHERE[question.kind]}"
-    return _judged(measure(question, ClaimEvidence(known)), 0.0, words)
+    words = f"oracle over GRPO {{}} points [{{}}, {{}}] {WHERE[question.kind]}"
+    return _judged(measure(question, ClaimEvidence(known)), 0.0, words, lambda value: points(value / 100))
 
 
 def _question(part: Part) -> Accuracy | Training:
@@ -82,20 +84,24 @@ def _gradient_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
         kind="gradients", scale=part.scale, ours=ORACLE, theirs=PARTNER, expect="lower", tolerance=0.0,
         quantity="samples", than=1.0, state=part.state if isinstance(part, Gradients) else "base",
     )  # fmt: skip
-    return _judged(measure(question, evidence), 1.0, "oracle's samples ratio to GRPO {:.2f} [{:.2f}, {:.2f}]", "lower")
+    words = "oracle needs {} [{}, {}] rollouts where GRPO needs 1"
+    return _judged(measure(question, evidence), 1.0, words, "{:.2f}".format, "lower")
 
 
 CONTROLS = {"accuracy": _accuracy_control, "gradients": _gradient_control, "none": _no_control}
 
 
-def _judged(number: Measured | Missing, mark: float, words: str, expect: Expect = "higher") -> PositiveControl:
+def _judged(
+    number: Measured | Missing, mark: float, words: str, shown: Callable[[float], str], expect: Expect = "higher"
+) -> PositiveControl:
     if isinstance(number, Missing):
         return PositiveControl(f"no control was run ({number.reason})", works=False)
     if number.low is None or number.high is None:
         return PositiveControl("the control has no interval", works=False, measured=number)
     supported = decide(expect, number.low - mark, number.high - mark, 0.0)[0] == "supported"
     works = supported and number.seeds > 1
-    state = f"{words.format(number.value, number.low, number.high)}, {number.seeds} seed{'s' * (number.seeds > 1)}"
+    ends = map(shown, (number.value, number.low, number.high))
+    state = f"{words.format(*ends)}, {number.seeds} seed{'s' * (number.seeds > 1)}"
     return PositiveControl(f"{state}: {'works' if works else 'not supported'}", works, measured=number)
 
 

@@ -20,7 +20,7 @@ from evals.analysis.figures.curves import WINDOW, Curve, evidence
 from evals.analysis.figures.heat_map_page import page
 from evals.analysis.figures.heat_map_picture import draw
 from evals.analysis.figures.heat_map_rollouts import HeatMap, heat_map
-from evals.analysis.figures.style import SETTINGS, Look, looks, save
+from evals.analysis.figures.style import SETTINGS, Look, explain, looks, save
 
 Share = Callable[[CreditLine], float | None]
 SIGNS: dict[str, tuple[Share, Any]] = {  # share and line style
@@ -63,8 +63,8 @@ def figure4(scales: dict[str, list[Arm]], world: str) -> Figure:
     axes = figure.subplots(3, len(scales), squeeze=False, sharex=True, sharey="row")
     for column, (scale, members) in enumerate(with_evidence.items()):
         above, below, found = axes[:, column]
-        above.set(title=f"{scale}: {scales[scale][0].model}", ylabel="tokens (%)")
-        below.set(ylabel="tokens with none (%)")
+        above.set(title=f"{scale}: {scales[scale][0].model}", ylabel="tokens with evidence (%)")
+        below.set(ylabel="tokens without (%)")
         found.set(xlabel="training step", ylabel="AUROC, decisive (%)")
         found.axhline(50.0, color="#555555", linewidth=0.8)
         for arm in members:
@@ -99,29 +99,31 @@ def _plot(ax: Axes, curve: Curve | None, look: Look, dash: Any) -> None:  # noqa
 
 def _explain(figure: Figure, arms: Sequence[Arm], known: dict[tuple[str, str], Look], world: str) -> None:
     if not arms:
-        figure.supxlabel("No method of these cells has evidence.", fontsize=6)
+        explain(figure, "No method of these cells has evidence.")
         return
     shown = {arm.name: known[arm.method, arm.variant] for arm in arms}
     names = {name: Line2D([], [], color=look.colour, marker=look.marker) for name, look in shown.items()}
-    signs = {sign: Line2D([], [], color="#555555", linestyle=dash) for sign, (_, dash) in SIGNS.items()}
+    signs = {f"{sign} evidence": Line2D([], [], color="#555555", linestyle=dash) for sign, (_, dash) in SIGNS.items()}
     known_by = {"AUROC of the policy's entropy": Line2D([], [], color=ENTROPY.colour, linestyle=ENTROPY.dash)}
     handles = names | signs | known_by
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)
-    text = (
+    explain(
+        figure,
         f"{world.capitalize()} world, {provenance.seeds(arms)}. Evidence above, within and below 0.01 nats of 0, while "
-        "the teachers are asked.\nBottom: AUROC of |weight \u2212 1| for decisive tokens, solid among uncertain ones "
-        "(policy's entropy above 0.2 nats), dashed among all;\ngrey: the entropy's own among uncertain ones. "
-        f"Thin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}."
+        "the teachers are asked.",
+        "Bottom: AUROC of |weight \u2212 1| for decisive tokens, solid among uncertain ones (policy's entropy above "
+        "0.2 nats), dashed among all; grey: the entropy's own among uncertain ones.",
+        f"Thin: as logged. Thick: centred mean over {WINDOW} steps. {provenance.origin(arms)}.",
     )
-    figure.supxlabel(text, fontsize=6, color="#555555")
 
 
 def _note(maps: Sequence[HeatMap], arms: Sequence[Arm]) -> str:
     left_out = sorted({name for m in maps for name in m.left_out})
-    ends = ", ".join(f"{m.scale} {m.reach:.2f}" for m in maps)
+    reaches = {f"{m.reach:.2f}" for m in maps}
+    ends = reaches.pop() if len(reaches) == 1 else ", ".join(f"{m.reach:.2f} ({m.scale})" for m in maps)
     text = (
-        "Credit of each token over the advantage of its rollout: blue below 1, white at 1, orange above, colours end "
-        f"at a distance from 1 of {ends or '0'}. Rollouts of the first step, at which all cells of a seed are the base "
+        "Credit of each token over the advantage of its rollout: blue below 1, white at 1, orange above; the fullest "
+        f"colour is {ends or '0'} from 1. Rollouts of the first step, at which all cells of a seed are the base "
         "model and draw the same: of the first problems with both, the first right one and the first wrong one with a "
         "slip. "
         "Underlined: decisive tokens; red: slips; grey: tokens of which the policy was sure (at most 0.2 "

@@ -16,7 +16,7 @@ from contracts.errors import DataError
 from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms
 from evals.analysis.comparison import Block, Comparison, ComparisonRow, by_scale, compare
-from evals.analysis.figures.style import SETTINGS, looks, save, set_apart
+from evals.analysis.figures.style import SETTINGS, explain, looks, save, set_apart
 from evals.analysis.published.finding import average_error
 from evals.analysis.published.numbers import Published, load
 from evals.analysis.tables.ablation import PAPER_SCALE, Placed, place
@@ -150,7 +150,7 @@ def _finish(figure: Figure, levels: Sequence[Level], paper: Published, table: Co
     ]
     if missing := [row.name.removesuffix(" (not run)") for row in table.rows if row.arm is None]:
         lines.append(f"Not run: {', '.join(missing)}.")
-    figure.supxlabel("\n".join(lines), fontsize=6, color="#555555")
+    explain(figure, *lines)
 
 
 def _noise(paper: Published) -> list[str]:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from contracts.gradients import TARGET
-from evals.analysis.figures.style import COLOURS, MARKERS, SETTINGS, save
+from evals.analysis.figures.style import COLOURS, MARKERS, SETTINGS, explain, save
 from evals.analysis.gradient_results import MeasuredGradients, arm_name, read_measured, state_name
 
 BASELINE = "grpo"
@@ -55,7 +55,7 @@ def draw_gradients(measured: MeasuredGradients) -> Figure:
         for i, state in enumerate(states)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
-    figure.supxlabel(_note(measured), fontsize=6, color="#555555")
+    explain(figure, *_note(measured))
     return figure
 
 
@@ -92,7 +92,7 @@ def _frame(axes: Sequence[Axes], heading: str, names: Sequence[str]) -> None:
     samples.set_yticks(np.arange(len(names)), names)
     samples.set_ylim(len(names) - 0.4, -0.6)
     samples.set_xscale("log")
-    samples.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    samples.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     samples.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     samples.xaxis.set_minor_formatter(NullFormatter())
     samples.axvline(1.0, color="#555555", linewidth=0.8)
@@ -100,11 +100,12 @@ def _frame(axes: Sequence[Axes], heading: str, names: Sequence[str]) -> None:
         direction.axvline(mark, color="#555555", linewidth=0.8)
 
 
-def _note(measured: MeasuredGradients) -> str:
+def _note(measured: MeasuredGradients) -> tuple[str, str]:
     seeds = len({report.seed for report in measured.reports})
     first = measured.reports[0]
     covers = f"over {seeds} seeds" if seeds > 1 else "over the batches of one seed"
     return (
         f"{first.world.capitalize()} world, {first.batches} batches of {first.prompts} x {first.group_size} rollouts "
-        f"at each state. Bars: 95 % intervals {covers}.\nNo point: the signal is too weak to compute the number."
+        f"at each state. Bars: 95 % intervals {covers}.",
+        "No point: the signal is too weak to compute the number.",
     )

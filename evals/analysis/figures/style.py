@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib import rc_context
@@ -39,6 +41,10 @@ SETTINGS: dict[Any, Any] = {  # matplotlib types its keys as a list of literals
     "svg.hashsalt": "cepo-bench",
     "svg.fonttype": "path",  # looks the same where the font is missing
 }
+HANDLE = 6  # a line with its marker and the space around it, in the size of the legend
+MOST_COLUMNS = 6
+NOTE = 6  # points of the note below the panels
+ADVANCE = 0.58  # width of a character on average, in its size
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
@@ -62,6 +68,23 @@ def looks(names: list[tuple[str, str]]) -> dict[tuple[str, str], Look]:
 def _look(number: int) -> Look:
     """Colours and markers repeat after 7, dashes after 5, so 35 looks differ."""
     return Look(COLOURS[number % 7], MARKERS[number % 7], DASHES[number % 5])
+
+
+def explain(figure: Figure, *sentences: str) -> None:
+    """Write a note below the panels: each argument from a line of its own, broken where the figure ends."""
+    longest = int(figure.get_figwidth() * 72 / (NOTE * ADVANCE))
+    text = "\n".join(fill(one, longest) for one in sentences)
+    figure.supxlabel(text, fontsize=NOTE, color="#555555")
+
+
+def legend_columns(figure: Figure, names: Sequence[str]) -> int:
+    """Columns of a legend above the panels that fit the figure, which grows by the legend's further rows."""
+    size = float(SETTINGS["legend.fontsize"]) / 72  # inches
+    entry = size * (ADVANCE * max(map(len, names)) + HANDLE)
+    columns = max(1, min(len(names), MOST_COLUMNS, int(figure.get_figwidth() / entry)))
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + (rows - 1) * 1.6 * size)
+    return columns
 
 
 def set_apart(ax: Axes) -> None:

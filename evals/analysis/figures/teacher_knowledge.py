@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from evals.analysis import provenance
 from evals.analysis.base_teachers import BASELINE, TeacherKnowledge, gains
 from evals.analysis.comparison import Comparison, ComparisonRow
-from evals.analysis.figures.style import SETTINGS, Look, looks, save
+from evals.analysis.figures.style import SETTINGS, Look, explain, looks, save
 from evals.analysis.published.numbers import load
 from evals.statistics.intervals import AVERAGE
 
@@ -46,7 +46,7 @@ def draw_gains(table: Comparison) -> Figure:
     ax.set_xlabel("what the teacher knows: evidence on slips of the untrained base (nats)")
     ax.set_ylabel("gain over GRPO (points)")
     figure.legend(loc="outside right center", frameon=False)
-    figure.supxlabel(_note(table), fontsize=6, color="#555555")
+    explain(figure, *_note(table))
     return figure
 
 
@@ -62,11 +62,12 @@ def _line(ax: Axes, rows: Sequence[ComparisonRow], look: Look, shift: float) -> 
     )  # fmt: skip
 
 
-def _note(table: Comparison) -> str:
+def _note(table: Comparison) -> tuple[str, ...]:
     bases = "; ".join(f"{block.scale}: {block.model}" for block in table.blocks)
     return (
-        f"{table.world.capitalize()} world, {provenance.seeds(table.arms)}. Bases: {bases}.\nAverage over the "
-        "benchmarks, paired by question; bars: 95 % intervals. Evidence at the place where the method's teacher reads "
-        "its reference.\nThe oracle, the upper end, and entropy ask no teacher: they stand where one that reads it at "
-        "their place would."
+        f"{table.world.capitalize()} world, {provenance.seeds(table.arms)}. Bases: {bases}.",
+        "Average over the benchmarks, paired by question; bars: 95 % intervals. Evidence at the place where the "
+        "method's teacher reads its reference.",
+        "The oracle, the upper end, and entropy ask no teacher: they stand where one that reads it at their place "
+        "would.",
     )

@@ -14,7 +14,7 @@ from evals.analysis import provenance
 from evals.analysis.cells import Arm, read_arms, rivals, trained
 from evals.analysis.display import PAPER_ORDER
 from evals.analysis.figures.curves import WINDOW, Curve, paper_curve, reward, validation, validation_minus
-from evals.analysis.figures.style import SETTINGS, Look, looks, save, set_apart
+from evals.analysis.figures.style import SETTINGS, Look, explain, legend_columns, looks, save, set_apart
 from evals.analysis.published.numbers import Exhibit, load
 
 PANEL = (3.0, 2.6)  # inches
@@ -166,12 +166,11 @@ def _finish(figure: Figure, arms: Sequence[Arm], known: Looks, explanation: str)
         lines,
         list(names.values()),
         loc="outside upper center",
-        ncols=min(len(names), 6),
+        ncols=legend_columns(figure, list(names.values())),
         frameon=False,
         handlelength=3.5,
     )
     several = any(len(arm.seeds) > 1 for arm in arms)
     seeds = provenance.seeds(arms) + (": mean and range" if several else "")
     world = arms[0].folders[0].cell.world.capitalize()
-    text = "\n".join([f"{world} world, {seeds}. {explanation}.", f"{provenance.origin(arms)}."])
-    figure.supxlabel(text, fontsize=6, color="#555555")
+    explain(figure, f"{world} world, {seeds}. {explanation}.", f"{provenance.origin(arms)}.")

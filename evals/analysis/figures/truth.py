@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contracts.truth import TruthRollout
-from evals.analysis.figures.style import COLOURS, SETTINGS, save
+from evals.analysis.figures.style import COLOURS, SETTINGS, explain, save
 from evals.analysis.gradient_results import arm_rank, state_name
 from evals.analysis.truth_results import MeasuredTruth, read_measured_truth, row_name
 
@@ -35,6 +35,7 @@ def draw_truth(measured: MeasuredTruth) -> Figure:
     """A right and a wrong response to one problem, of the first policy that was measured."""
     scale, state = measured.policies[0]
     rollouts = [one for one in measured.shown if (one.scale, one.state) == (scale, state)]
+    rollouts.sort(key=lambda one: not one.correct)  # the right one first
     arms = sorted({name for one in rollouts for name in one.credit}, key=arm_rank)
     each = TRUTH_HEIGHT + ROW_HEIGHT * len(arms) + TEXT_HEIGHT
     figure = Figure(figsize=(WIDTH, each * len(rollouts) + 0.5), layout="constrained")
@@ -43,7 +44,7 @@ def draw_truth(measured: MeasuredTruth) -> Figure:
     for place, rollout in enumerate(rollouts):
         _truth(axes[2 * place], rollout)
         _credits(axes[2 * place + 1], rollout, arms)
-    figure.supxlabel(_note(measured, scale, state), fontsize=6, color="#555555")
+    explain(figure, *_note(measured, scale, state))
     return figure
 
 
@@ -68,9 +69,11 @@ def _colours(rollout: TruthRollout) -> list[str]:
 
 
 def _credits(ax: Axes, rollout: TruthRollout, arms: Sequence[str]) -> None:
-    """A row of colours for each arm, each over its own largest credit."""
+    """A row of colours for each arm, each over its own largest credit; shapes, since the report keeps no pictures."""
     rows = np.stack([_scaled(rollout.credit.get(name, []), len(rollout.tokens)) for name in arms])
-    ax.imshow(rows, cmap=MAP, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    edges = [np.arange(count + 1) - 0.5 for count in rows.shape]
+    ax.pcolormesh(edges[1], edges[0], rows, cmap=MAP, vmin=-1, vmax=1, edgecolors="face", linewidth=0.1)
+    ax.invert_yaxis()
     ax.set_yticks(np.arange(len(arms)), [row_name(name) for name in arms], fontsize=6)
     ax.set_xticks(
         np.arange(len(rollout.tokens)), [_printable(token) for token in rollout.tokens], rotation=90, fontsize=5
@@ -89,11 +92,11 @@ def _printable(token: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in token).replace("$", r"\$")
 
 
-def _note(measured: MeasuredTruth, scale: str, state: str) -> str:
+def _note(measured: MeasuredTruth, scale: str, state: str) -> tuple[str, str]:
     report = measured.of_policy(scale, state)[0]
     return (
         f"{report.world.capitalize()} world, {report.model_name}, {state_name(state)}. Advantage: value after a token "
-        f"less that before it, by {report.continuations} continuations each; bars: one standard error.\n"
+        f"less that before it, by {report.continuations} continuations each; bars: one standard error.",
         "Blue bars: decisive tokens; orange: slips; grey: filler or not read. Below, credit over the row's largest: "
-        "blue above 0, red below."
+        "blue above 0, red below.",
     )

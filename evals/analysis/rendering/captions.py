@@ -35,7 +35,6 @@ def words(table: Comparison, published: Published, exhibit: str, about: Sequence
         *about,
         _stand_ins(table),
         _interval(table),
-        _rates(),
         *second_reading(table),
         bold([estimate for row in table.rows for by in row.versus.values() for estimate in by.values()]),
         _paper(table),
@@ -91,7 +90,11 @@ def intervals(arms: Sequence[Arm]) -> str:
 def _what(table: Comparison) -> str:
     sizes = ", ".join(f"{table.title(name)} {size}" for name, size in table.sizes.items())
     models = ", ".join(f"{block.scale} {block.model}" for block in table.blocks)
-    return f"Accuracy in percent; the average weighs the benchmarks equally. Base models: {models}. Questions: {sizes}."
+    under = "under it its 95 % interval and the percent of answers that could not be read (u) or were cut off (t)"
+    return (
+        f"Accuracy in percent, {under}. The average weighs the benchmarks equally. Base models: {models}. "
+        f"Questions: {sizes}."
+    )
 
 
 def _stand_ins(table: Comparison) -> str:
@@ -102,10 +105,6 @@ def _stand_ins(table: Comparison) -> str:
 
 def _interval(table: Comparison) -> str:
     return f"Brackets: {intervals(table.arms)}"
-
-
-def _rates() -> str:
-    return "Under each accuracy, in percent: u, answers the scorer could not read; t, answers cut at the token limit."
 
 
 def _paper(table: Comparison) -> str:

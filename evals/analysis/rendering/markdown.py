@@ -5,32 +5,27 @@ from __future__ import annotations
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.layout import ColumnGroup, Entry, Part
 
+HOW_TO_READ = "How to read this table, and where its numbers come from"
 NO_BREAK = "\u00a0"  # a space at which a line must not break
 
 
 def render(words: Words, parts: list[Part]) -> str:
     """Return the complete document."""
     lead, *rest = words.caption
-    blocks = [f"## {words.title}", _escape(lead), *_folded(rest)]
+    about = [f"- {_escape(sentence)}" for sentence in rest]
+    blocks = [f"## {words.title}", _escape(lead), *_folded(HOW_TO_READ, about)]
     for part in parts:
         blocks.append(f"### {part.title}")
         blocks += [_table(part.stub, *table) for table in _tables(part)]
     if words.notes:
         notes = [f"- {f'<sup>{mark}</sup> ' if mark else ''}{_escape(text)}" for mark, text in words.notes]
-        blocks += ["### Notes on the published numbers", "\n".join(notes)]
+        blocks += _folded(f"{len(notes)} note{'s' * (len(notes) > 1)} on the published numbers", notes)
     return "\n\n".join(blocks) + "\n"
 
 
-def _folded(sentences: list[str]) -> list[str]:
-    """Sentences as a list that a reader opens; GitHub shows one line of it."""
-    if not sentences:
-        return []
-    items = "\n".join(f"- {_escape(sentence)}" for sentence in sentences)
-    return [
-        "<details>\n<summary>How to read this table, and where its numbers come from</summary>",
-        items,
-        "</details>",
-    ]
+def _folded(summary: str, items: list[str]) -> list[str]:
+    """A list that a reader opens; GitHub shows one line of it."""
+    return [f"<details>\n<summary>{summary}</summary>", "\n".join(items), "</details>"] if items else []
 
 
 Rows = list[tuple[str, list[Entry]]]

@@ -139,11 +139,12 @@ def next_steps(table: TerminalTable, results: Path, config: str = "") -> list[st
     cells_in = "cells/" if (results / "cells").exists() else "records.parquet"
     cell = next((cell for cell in cells if cell.startswith("cepo/")), cells[0] if cells else "cepo/small/default/s1")
     return [
-        f"Tables   {results}/tables/table2.md: each benchmark, the paper's numbers",
+        f"Tables   {results}/tables/table2.md: each benchmark",
         f"Figures  {results}/figures/",
         f"Runs     {results}/{cells_in}; in the browser: make ui",
-        f"Next     make report{elsewhere} (one page); make cell CELL={cell}{world}",
-        f"         docs/add-a-method.md; make show{elsewhere} repeats this",
+        f"Next     make report{elsewhere} (one page); docs/add-a-method.md",
+        f"         make cell CELL={cell}{world}",
+        f"         make show{elsewhere} repeats this",
     ]
 
 
@@ -166,7 +167,7 @@ def show(console: Console, given: Path) -> None:
     for part in render(table):
         console.print(part)
     for line in verdict_lines(results / "tables" / "claims.json"):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
     for line in next_steps(table, results, config):
         console.print(Text(line), soft_wrap=True)  # a path or command that wraps cannot be copied
 

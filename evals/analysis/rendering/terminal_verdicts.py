@@ -26,11 +26,13 @@ def verdict_lines(path: Path) -> list[str]:
         states = _states([part for claim in claims for part in claim["parts"]])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise DataError(str(path), "is not a file of verdicts that this project writes", REMEDY) from None
-    said = "; ".join(f"{scale}: {state}" for scale, state in states.items()) or "none is needed"
     if len(states) > 1 and len(set(states.values())) == 1:
-        said = f"every scale: {next(iter(states.values()))}"
+        states = {"every scale": next(iter(states.values()))}
+    said = [f"{scale}: {state}" for scale, state in states.items()] or ["none is needed"]
+    heads = [f"Control  {CONTROL}, ", *[" " * len(f"Control  {CONTROL}, ")] * len(said)]
     found = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided"))
-    return [f"Control  {CONTROL}, {said}", f"Claims   {found}: tables/claims.md"]
+    controls = [f"{head}{one}" for head, one in zip(heads, said, strict=False)]
+    return [*controls, f"Claims   {found}: tables/claims.md"]
 
 
 def _states(parts: list[dict[str, Any]]) -> dict[str, str]:
@@ -38,7 +40,16 @@ def _states(parts: list[dict[str, Any]]) -> dict[str, str]:
     needing = [part for part in parts if part["control"]["needed"] and part["unit"] == "points"]
     states: dict[str, str] = {}
     for part in needing:
-        states.setdefault(part["scale"], part["control"]["state"].removeprefix(f"{CONTROL} "))
+        states.setdefault(part["scale"], _state(part["control"]))
     if not all(f"{scale}{state}".isprintable() for scale, state in states.items()):
         raise ValueError("a state that cannot be printed")
     return states
+
+
+def _state(control: dict[str, Any]) -> str:
+    """Its difference in points with the interval and whether it works, or where there is no number what it says."""
+    ends = [control.get(name) for name in ("value", "low", "high")]
+    if None in ends:
+        return str(control["state"]).removeprefix(f"{CONTROL} ")
+    words = "works" if control["works"] else "not supported"
+    return "{:+.1f} [{:+.1f}, {:+.1f}] points: ".format(*ends) + words

@@ -7,6 +7,7 @@ from html import escape
 from evals.analysis.rendering.captions import Words
 from evals.analysis.rendering.layout import Entry, Part
 
+SENTENCE = 30  # a longer entry is broken over lines
 STYLE = """
 @page { size: A4 landscape; margin: 10mm }
 body { font: 14px/1.45 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #111; max-width: 1500px }
@@ -24,7 +25,8 @@ thead th { vertical-align: bottom }
 thead tr.group th { text-align: center; border-bottom: 1px solid #999 }
 tr.section th { background: #f0f0f0; border-top: 1px solid #999 }
 tbody tr + tr:not(.section) { border-top: 1px solid #e4e4e4 }
-tbody tr:not(.section) th { font-weight: 500 }
+tbody tr:not(.section) th { font-weight: 500; min-width: 6em; max-width: 30em }
+td.words { white-space: normal; text-align: left; min-width: 14em; max-width: 30em }
 small { display: block; color: #555; font-size: .74em; line-height: 1.3 }
 td.paper { color: #555; font-style: italic }
 .first { border-left: 1px solid #999; padding-left: .9em }
@@ -54,10 +56,17 @@ def render(words: Words, parts: list[Part]) -> str:
             f"<title>{escape(words.title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(words.title)}</h1>{caption}",
             *map(_part, parts),
-            *([f"<section><h2>Notes on the published numbers</h2><ul>{notes}</ul></section>"] if notes else []),
+            _folded(words, notes),
             "</body></html>\n",
         ]
     )
+
+
+def _folded(words: Words, notes: str) -> str:
+    """The notes under a line that counts them; empty without notes."""
+    count = len(words.notes)
+    summary = f"{count} note{'s' * (count > 1)} on the published numbers"
+    return f"<details><summary>{summary}</summary><ul>{notes}</ul></details>" if count else ""
 
 
 def _part(part: Part) -> str:
@@ -94,7 +103,8 @@ def _cells(entries: list[Entry], firsts: set[int]) -> str:
 
 
 def _cell(entry: Entry, first: bool) -> str:
-    names = " ".join(name for name, present in (("paper", entry.paper), ("first", first)) if present)
+    kinds = (("paper", entry.paper), ("first", first), ("words", len(entry.main) > SENTENCE))
+    names = " ".join(name for name, present in kinds if present)
     start = f'<td class="{names}">' if names else "<td>"
     main = f"<b>{escape(entry.main)}</b>" if entry.bold else escape(entry.main)
     small = "".join(f"<small>{escape(text)}</small>" for text in entry.small)

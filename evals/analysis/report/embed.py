@@ -26,7 +26,7 @@ ATTRIBUTES = {"class", "colspan", "rowspan", "scope", "title"}
 COLOUR = re.compile(r"background:#[0-9a-f]{6}")
 DEEPER = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6"}  # below the headings of the page
 
-ENLARGED = 1.8  # pixels of the page per point of a figure
+ENLARGED, READABLE = 1.8, 1.35  # pixels of the page per point of a figure: at most, and at least, then it scrolls
 SVG = "{http://www.w3.org/2000/svg}"
 SHAPES = _names("svg g defs path use rect circle ellipse line polyline polygon text tspan clipPath title desc")
 LOCAL = re.compile(r"url\((?!#)|@import|expression|javascript:", re.IGNORECASE)  # what may lead out of the page
@@ -77,7 +77,8 @@ def figure(path: Path, words: str) -> str:
     root.attrib.pop("height", None)
     drawn = re.fullmatch(r"([\d.]+)pt", root.attrib.pop("width", ""))
     if drawn:  # as wide as the page lets it, letters no larger in one figure than in another
-        root.set("style", f"max-width:{ENLARGED * float(drawn[1]):.0f}px")
+        least, most = (scale * float(drawn[1]) for scale in (READABLE, ENLARGED))
+        root.set("style", f"min-width:{least:.0f}px;max-width:{most:.0f}px")
     root.set("role", "img")
     root.set("aria-label", words)
     etree.cleanup_namespaces(root)

@@ -43,13 +43,24 @@ class ReportSection:
 
 
 FIGURES = {
-    "figure1": "Figure 1: validation accuracy over training, one panel a scale, the paper's curves apart.",
-    "reward": "Mean reward of each step's rollouts.",
-    "figure3": "Figure 3: average accuracy over lambda, its decay and the clip of weights.",
-    "figure4": "Figure 4: shares of tokens with evidence for, without, and against the right answer over training.",
-    "gradient_signal": "Gradients: rollouts each method needs where GRPO needs one, and where its gradient points.",
-    "truth": "What each token of a response did to the probability of a right answer, and what methods gave to it.",
-    "figure5": "Figure 5: what each method gave the tokens of the same rollouts, right and wrong.",
+    "figure1": "Figure 1. Validation accuracy (percent) over training steps: a line for each method, the mean of its "
+    "seeds; shaded, their range. Below, the difference to GRPO at the same step. Right, the paper's curves, on a scale "
+    "of their own.",
+    "reward": "Mean reward of each step's rollouts over training: a line for each method, the mean of its seeds; "
+    "shaded, their range.",
+    "figure3": "Figure 3. Average accuracy (percent) of CEPO with other values of three options: lambda if it stays "
+    "constant, the steps over which lambda falls to 0, and the clip of token weights. Below, the paper's points.",
+    "figure4": "Figure 4. Share of tokens over training whose evidence is positive or negative (top), and of those "
+    "without evidence (middle). Bottom, how well token weights single out decisive tokens: AUROC, 50 % is chance.",
+    "gradient_signal": "Gradients. Left, rollouts that each method needs for a gradient as clear as GRPO's of one "
+    "rollout. Right, whether its gradient points where accuracy rises: cosine, 1 is the same direction. Bars: 95 % "
+    "intervals.",
+    "truth": "Two responses, token by token: how much each token changed the probability of a right answer (bars: one "
+    "standard error), and below it the credit that each method gave.",
+    "figure5": "Figure 5. Credit that each method gave to the tokens of the same rollouts, right and wrong ones. Blue: "
+    "less than an equal share; orange: more.",
+    "teacher_knowledge": "What each method gains over GRPO (points, 95 % intervals), against how much the teachers of "
+    "its untrained base know.",
 }
 SECTIONS = (
     ReportSection("comparison", "Five methods compared", "", ("table2",), ("figure1", "reward"), "reproduce"),
@@ -59,6 +70,9 @@ SECTIONS = (
     ReportSection("credit-truth", "Credit and truth", "Every method's credit beside the measured advantage of every "
             "token of the same rollouts.", ("truth",), ("truth",), "truth"),
     ReportSection("systems", "Systems", "What every system uses, leaks, costs and gains.", ("table1",), (), "table1"),
+    ReportSection("bases", "Base models", "The untrained models, under each way to sample.", ("bases",), (), "bases"),
+    ReportSection("knowledge", "What teachers know", "What methods gain where teachers know more.", ("teachers",),
+            ("teacher_knowledge",), "teachers"),
     ReportSection("cost", "What methods cost", "", ("table3",), (), "reproduce"),
     ReportSection("teachers", "Teachers' weights", "", ("table4",), (), "table4"),
     ReportSection("feedback", "What teachers are shown", "", ("table5",), (), "table5"),
@@ -141,25 +155,30 @@ def _verdicts(results: Path) -> str:
     content = _part(results / "tables" / "claims.json", verdicts, "claims", "everything")
     notes = _part(results / "tables" / "claims.html", table, "", "")
     if notes:
-        content += f"<details><summary>How verdicts are reached, and the table as text</summary>{notes}</details>"
+        content = (
+            f"<details><summary>How verdicts are reached, and the table as text</summary>{notes}</details>{content}"
+        )
     return _wrap("verdicts", "Verdicts", "", content)
 
 
 def _section(results: Path, section: ReportSection) -> str:
-    content = [_part(results / "tables" / f"{name}.html", table, name, section.target) for name in section.tables]
-    content += [_figure(results / "figures" / f"{name}.svg", section.target) for name in section.figures]
+    tables = [results / "tables" / f"{name}.html" for name in section.tables]
+    figures = [results / "figures" / f"{name}.svg" for name in section.figures]
+    missing = dict.fromkeys(path.stem for path in (*tables, *figures) if not path.exists())
+    content = [_part(path, table, "", "") for path in tables]
+    content += [_figure(path) for path in figures if path.exists()]
+    content += [_missing(", ".join(missing), section.target)] if missing else []
     return _wrap(section.id, section.title, section.about, "".join(content))
 
 
-def _figure(path: Path, target: str) -> str:
+def _figure(path: Path) -> str:
     words = FIGURES.get(path.stem, path.stem)
-    drawn = _part(path, lambda svg: figure(svg, words), path.stem, target)
-    if not path.exists():
-        return drawn
+    drawn = _part(path, lambda svg: figure(svg, words), "", "")
     text = path.with_suffix(".html")
     more = _part(text, table, "", "")
     if more:
         more = f"<details><summary>As text, with every weight</summary>{more}</details>"
+    drawn = f'<div class="scroll" tabindex="0">{drawn}</div>'
     return f'<figure id="{escape(path.stem)}">{drawn}<figcaption>{escape(words)}</figcaption></figure>{more}'
 
 
@@ -175,12 +194,16 @@ def runs_of(cells: Path) -> str:
 def _part(path: Path, show: Callable[[Path], str], name: str, target: str) -> str:
     """Show a file with ``show``, or say in a sentence why it is missing. A part without a name may be missing."""
     if not path.exists():
-        way_out = f" (make {target})" if target else ""
-        return f'<p class="missing">Not computed: {escape(name)}{way_out}.</p>' if name else ""
+        return _missing(name, target) if name else ""
     try:
         return show(path)
     except DataError as error:
         return f'<p class="missing">{escape(str(error))}</p>'
+
+
+def _missing(names: str, target: str) -> str:
+    way_out = f" (make {target})" if target else ""
+    return f'<p class="missing">Not computed: {escape(names)}{way_out}.</p>'
 
 
 def _wrap(id: str, title: str, about: str, content: str) -> str:

@@ -44,7 +44,7 @@ def build(results: Path, steps: int = STEPS) -> str:
         raise DataError(str(results), "no cell kept rollouts", "train one; an archive holds none")
     shown = {problem for steps in scales.values() for groups in steps.values() for problem in groups}
     data = {"scales": scales, "problems": _problems(results / "data" / "train.parquet", shown)}
-    return _page(f"Rollouts of {results}", data)
+    return _page(f"Rollouts of {results}, first seed", data)
 
 
 def _scale(arms: Sequence[Arm], count: int) -> dict[int, dict[str, dict[str, list[dict[str, Any]]]]]:
@@ -97,12 +97,13 @@ def _page(title: str, data: dict[str, Any]) -> str:
     allowed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    markup = MARKUP.replace("TITLE", _plain(title))
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_plain(title)}</title><style>{STYLE}</style></head><body>{MARKUP}",
+            f"<title>{_plain(title)}</title><style>{STYLE}</style></head><body>{markup}",
             f'<script id="data" type="application/json">{text}</script><script>{SCRIPT}</script></body></html>\n',
         ]
     )

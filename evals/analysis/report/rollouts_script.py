@@ -6,6 +6,8 @@ STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 80em; margin: 1.5em auto; padding: 0 1em }
 form { display: flex; flex-wrap: wrap; gap: .6em 1.2em; position: sticky; top: 0; padding: .6em 0 }
+#tapped { position: fixed; bottom: 0; left: 0; right: 0; margin: 0; padding: .5em 1em; background: Canvas }
+#tapped { border-top: 1px solid #999 } #tapped:empty { display: none }
 form { background: Canvas; border-bottom: 1px solid #999 }
 label { display: inline-flex; gap: .4em; align-items: center }
 select { max-width: 60vw; font: inherit }
@@ -13,7 +15,7 @@ select { max-width: 60vw; font: inherit }
 #problem-shown img { width: 192px; image-rendering: pixelated; background: #fff }
 .member { border-top: 1px solid #9996; padding: .5em 0 }
 .member h2 { font-size: 1em; margin: 0 }
-.rollout { display: grid; grid-template-columns: 12em 1fr; gap: .2em 1em; margin: .3em 0 }
+.rollout { display: grid; grid-template-columns: 15em 1fr; gap: .2em 1em; margin: .3em 0 }
 .rollout p { margin: 0; font-size: .85em }
 .tokens { font: .85em/1.7 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere }
 .tokens span { color: #111; white-space: pre-wrap; padding: .12em 0; cursor: help }
@@ -22,19 +24,22 @@ select { max-width: 60vw; font: inherit }
 @media (prefers-color-scheme: dark) { .right { color: #6fd08c } .wrong { color: #ff8a80 } }
 @media (max-width: 40em) { .rollout { grid-template-columns: 1fr } }
 """
-MARKUP = """<h1>Rollouts</h1>
+MARKUP = """<h1>TITLE</h1>
+<p>What each method answered to the same training problem at the same step, and how it judged every token: choose
+below. A number shows where the pointer rests, or a finger taps, on a token.</p>
 <form>
 <label>scale <select id="scale"></select></label>
 <label>step <select id="step"></select></label>
 <label>problem <select id="problem"></select></label>
 <label>colour <select id="measure"></select></label>
 </form>
-<p id="note"></p><div id="problem-shown"></div><div id="rollouts"></div>"""
+<p id="note"></p><p id="tapped" role="status"></p><div id="problem-shown"></div><div id="rollouts"></div>"""
 SCRIPT = """
 const data = JSON.parse(document.getElementById("data").textContent);
 const pick = name => document.getElementById(name);
 const NOTES = {
-  credit: "Credit over the rollout's advantage. Blue: below 1, orange: above 1, white: 1. Grey: the advantage is 0.",
+  credit: "Credit over the rollout's advantage. Blue: below 1, orange: above 1, white: 1; without colour: no credit, " +
+    "or an advantage of 0.",
   evidence: "Nats. Orange: the teachers' evidence for the right answer, blue: against it.",
   entropy: "Nats of the policy. Darker: less certain.",
   divergence: "Nats between student and teacher. Darker: further apart.",
@@ -66,9 +71,11 @@ function hint(rollout, place) {
 }
 function tokens(rollout, measure, reach) {
   const line = node("div", undefined, "tokens"), values = numbers(rollout, measure);
+  if (!values) line.append(node("p", "no " + measure + (rollout.values[measure] ? ": the advantage is 0" : "")));
   rollout.tokens.forEach((token, place) => {
     const span = node("span", token.replace(/\\n/g, "\\u23ce\\n"), values ? "" : "plain");
     span.title = hint(rollout, place);
+    span.onclick = () => { pick("tapped").textContent = token + " \\u2014 " + span.title; };
     if (values) span.style.background = colour(values[place] / reach, measure !== "entropy");
     line.append(span);
   });
@@ -80,7 +87,7 @@ function shown(method, rollout, measure, reach) {
   about.append(node("b", method), " ", node("span", verdict, verdict));
   const facts = [];
   if ("reward" in rollout) facts.push("reward " + rollout.reward);
-  facts.push("advantage " + rollout.advantage);
+  facts.push("advantage " + rollout.advantage.toFixed(2).replace("-", "\\u2212"));
   if (rollout.cut) facts.push("cut at the limit");
   about.append(node("br"), facts.join(", "));
   row.append(about, tokens(rollout, measure, reach));

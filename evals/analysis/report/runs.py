@@ -42,13 +42,18 @@ def _summary(count: int, trained: list[Run]) -> str:
     seeds = sorted({run.cell.rpartition("/s")[2] for run in trained}, key=int)
     facts = {
         "Cells": f"{count}, of which {len(trained)} trained in {hours:.1f} hours; seeds {', '.join(seeds)}",
-        "Trained": " to ".join(dict.fromkeys(f(run.started for run in trained) for f in (min, max))),
+        "Trained (UTC)": " to ".join(dict.fromkeys(_minute(f(run.started for run in trained)) for f in (min, max))),
         "Code": ", ".join(sorted({_code(run) for run in trained})),
         "Machines": "; ".join(sorted({f"{run.machine} ({run.device}, threads: {run.threads})" for run in trained})),
         "Versions": ", ".join(sorted({f"{name} {v}" for run in trained for name, v in run.versions.items()})),
     }
     items = "".join(f"<dt><b>{name}</b></dt><dd>{escape(text)}</dd>" for name, text in facts.items())
     return f"<dl>{items}</dl>"
+
+
+def _minute(started: str) -> str:
+    """``2026-11-29T18:25:36+00:00`` as ``2026-11-29 18:25``."""
+    return started[:16].replace("T", " ")
 
 
 def _code(run: Run) -> str:
@@ -63,6 +68,6 @@ def _row(name: str, run: Run | None) -> str:
     else:
         resumed = ", ".join(map(str, run.resumed_at))
         minutes, memory = f"{run.wall_seconds / 60:.1f}", f"{run.peak_memory_mb:.0f}"
-        values = [run.cell_digest[:12], run.started, _code(run), minutes, memory, run.device, resumed]
+        values = [run.cell_digest[:12], _minute(run.started), _code(run), minutes, memory, run.device, resumed]
     cells = "".join(f"<td>{escape(value)}</td>" for value in values)
     return f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'

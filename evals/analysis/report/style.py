@@ -37,7 +37,8 @@ th:first-child, tr.section th { text-align: left }
 thead tr.group th { text-align: center; border-bottom: 1px solid var(--rule) }
 tr.section th { background: var(--faint); border-top: 1px solid var(--rule) }
 tbody tr + tr:not(.section) { border-top: 1px solid var(--rule) }
-tbody tr:not(.section) th { font-weight: 500 }
+tbody tr:not(.section) th { font-weight: 500; white-space: normal; min-width: 6em; max-width: 30em }
+td.words { white-space: normal; text-align: left; min-width: 14em; max-width: 30em }
 tbody th:first-child { position: sticky; left: 0; background: var(--page) }
 tr.section th:first-child { position: static; background: var(--faint) }
 td small { display: block; color: var(--soft); font-size: .76em; line-height: 1.3; letter-spacing: -.01em }
@@ -59,12 +60,20 @@ details { margin: 1rem 0 } summary { cursor: pointer; font-weight: 600 }
 footer { margin-top: 3rem; color: var(--soft); font-size: .88rem }
 @media (max-width: 40rem) {
   body { padding: 1rem .8rem 3rem } h1 { font-size: 1.4rem } table { font-size: .82rem } th, td { padding: .25em .4em }
+  tbody tr:not(.section) th { max-width: 8.5em; overflow-wrap: anywhere }
+  .verdicts, .verdicts tbody, .verdicts tr, .verdicts tr > * { display: block }
+  .verdicts thead { display: none }
+  .verdicts tbody tr:not(.section) > * { position: static; min-width: 0; max-width: none; padding: .1em .4em }
+  .verdicts tr.part { margin-left: 1.4em } .verdicts tr.part th { padding-left: .4em }
+  .verdicts tr { padding: .3em 0 } .verdicts td:empty { display: none }
+  .verdicts td[title]::before { content: attr(title) ": "; color: var(--soft) }
 }
 @page { size: A4 landscape; margin: 12mm }
 @media print {
   :root { --ink: #000; --soft: #333; --rule: #999; --faint: #eee; --page: #fff; --sheet: #fff; --link: #000 }
   :root { --yes: #000; --no: #000; --open: #000 }
   body { max-width: none; padding: 0; font-size: 9pt } nav, .skip { display: none }
+  details::details-content { content-visibility: visible }
   h2 { break-after: avoid } h3, h4, h5 { break-after: avoid } tr, figure, .rollout { break-inside: avoid }
   table { font-size: 6.5pt } .scroll { overflow: visible } thead { display: table-header-group }
 }

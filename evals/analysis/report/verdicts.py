@@ -29,10 +29,18 @@ def verdicts(path: Path) -> str:
             "make it again",
             delete_and_rerun=True,
         ) from None
-    shown = "".join(f'<li class="{name}"><b>{counts[name]}</b> {sign} {name}</li>' for name, sign in VERDICTS.items())
+    said = {name: f"{sign} {name}" for name, sign in VERDICTS.items()}
+    said["undecided"] += _not_measured(claims)
+    shown = "".join(f'<li class="{name}"><b>{counts[name]}</b> {words}</li>' for name, words in said.items())
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", *COLUMNS))
     table = f'<table class="verdicts"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<ul class="counts">{shown}</ul><div class="scroll" tabindex="0">{table}</div>'
+
+
+def _not_measured(claims: list[dict[str, Any]]) -> str:
+    """How many claims are undecided because this folder has no number for any of their parts."""
+    count = sum(all(part.get("value") is None for part in claim["parts"]) for claim in claims)
+    return f", {count} of them not measured here" if count else ""
 
 
 def _topic(topic: str, claims: list[dict[str, Any]]) -> str:
@@ -55,10 +63,16 @@ def _row(name: str, judged: dict[str, Any], part: dict[str, Any], kind: str = ""
     sign = VERDICTS.get(verdict, "")
     word = f'<span class="verdict {escape(verdict)}"><span aria-hidden="true">{sign}</span> {escape(verdict)}</span>'
     cells = [word, _effect(part), _text(part.get("seeds")), _number(part.get("paper"), part)]
-    values = "".join(f"<td>{cell}</td>" for cell in cells)
-    why = f"{_text(judged.get('why'))}{_behind(part.get('cells') or [])}"
+    values = "".join(
+        f'<td title="{head}">{cell}</td>' if cell else "<td></td>" for head, cell in zip(COLUMNS, cells, strict=False)
+    )
     control = _text((part.get("control") or {}).get("state"))
-    rest = f'<td class="why">{why}</td><td class="why">{control}</td>'
+    reason = _text(judged.get("why")).replace(f" ({control})", "")  # the control stands beside it
+    why = f"{reason}{_behind(part.get('cells') or [])}"
+    rest = "".join(
+        f'<td class="why" title="{head}">{cell}</td>' if cell else '<td class="why"></td>'
+        for head, cell in zip(COLUMNS[len(cells) :], (why, control), strict=True)
+    )
     return f'<tr{kind}><th scope="row">{name}</th>{values}{rest}</tr>'
 
 

@@ -23,10 +23,12 @@ from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import AVERAGE, Estimate, accuracies
 
 AGREES, DIFFERS = "as published", "not as published"
-CAPTION = [
+CAPTION = (
     "Accuracy in percent of the untrained models, one answer per question; the average weighs the benchmarks equally. "
-    "Brackets: 95 % intervals over questions. Below, in the paper world: ours less the published number, in points, in "
-    "bold where it is more than chance.",
+    "Brackets: 95 % intervals over questions."
+)
+BESIDE_PAPER = [
+    "Below the brackets: ours less the published number, in points, in bold where it is more than chance.",
     "Chance here is the square root of 2 times the half-width of the interval beside it: the published number is one "
     "run too, and counts as uncertain as ours. Both asked the same questions, so this leaves chance too much room, and "
     "a bold difference is one indeed.",
@@ -86,15 +88,16 @@ def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
         TableSection(
             f"{scale}: {members[0].model}",
             [
-                _published(rows, scale, columns),
+                *([_published(rows, scale, columns)] if world == "paper" else []),
                 *((_name(row), _entries(row, columns)) for row in rows if row.arm in members),
             ],
         )
         for scale, members in by_scale(arms).items()
     ]
     heads = [BENCHMARKS[name].display(world) if name in BENCHMARKS else "Average" for name in columns]
-    part = Part("The untrained bases", [ColumnGroup("Accuracy (%)", [*heads, "Verdict"])], sections, "Sampling")
-    words = Words(title("bases", world), CAPTION, [], {})
+    heads += ["Verdict"] if world == "paper" else []
+    part = Part("The untrained bases", [ColumnGroup("Accuracy (%)", heads)], sections, "Sampling")
+    words = Words(title("bases", world), [CAPTION, *(BESIDE_PAPER if world == "paper" else [])], [], {})
     return write_document(out, "bases", words, [part], tidy.frame(_lines(rows, columns)))
 
 
@@ -111,7 +114,10 @@ def _published(rows: Sequence[SampledBase], scale: str, columns: Sequence[str]) 
 
 
 def _entries(row: SampledBase, columns: Sequence[str]) -> list[Entry]:
-    return [*(_entry(row, column) for column in columns), Entry(row.verdict)]
+    return [
+        *(_entry(row, column) for column in columns),
+        *([Entry(row.verdict)] if row.arm.folders[0].cell.world == "paper" else []),
+    ]
 
 
 def _entry(row: SampledBase, column: str) -> Entry:

@@ -30,7 +30,8 @@ from evals.analysis.claims.records import (
 )
 from evals.analysis.claims.verdicts import ClaimVerdict, PartVerdict, judge
 from evals.analysis.display import PAPER_ORDER, listed, method_name
-from evals.analysis.gradient_results import FOLDER
+from evals.analysis.gradient_results import FOLDER, state_name
+from evals.analysis.paper_steps import PAPER_STEPS
 from evals.analysis.rendering.captions import Words, made, title
 from evals.analysis.rendering.cell_words import MINUS, points
 from evals.analysis.rendering.document import write_document
@@ -39,6 +40,17 @@ from evals.analysis.rendering.layout import Part as TablePart
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.verdict_rule import Verdict
 
+QUANTITIES = {  # what a part is about, in words; a quantity that is not here keeps its own name
+    "accuracy": "accuracy of rollouts",
+    "val_accuracy": "validation accuracy",
+    "evidence.share_positive": "share of tokens with positive evidence",
+    "evidence.share_negative": "share of tokens with negative evidence",
+    "evidence.weight_clip_rate": "share of weights that are clipped",
+    "credit.auroc_uncertain": "AUROC of weights for decisive tokens",
+    "samples": "rollouts needed",
+    "direction": "direction of the gradient",
+    "progress": "progress of a gradient",
+}
 OWN = "Methods that are not the paper's"
 RIVALS = ("base", "grpo", "cepo")  # what a method of one's own is compared with
 
@@ -184,17 +196,23 @@ def _quantity(part: Part, world: str) -> str:
     if isinstance(part, Time):
         return f"time per step against {part.than:g}"
     if isinstance(part, Gradients):
-        return f"{part.quantity} of gradients against {part.than:g}, {part.state}"
+        return f"{QUANTITIES[part.quantity]} against {part.than:g}, {state_name(part.state)}"
     if isinstance(part, Training):
-        steps = f"steps {part.steps[0]} to {part.steps[1]}"
-        return f"{part.quantity.replace('_', ' ')}, {steps}" + (
-            f" less {part.minus_steps[0]} to {part.minus_steps[1]}" if part.minus_steps else ""
-        )
+        less = f", less that {_steps(part.minus_steps)}" if part.minus_steps else ""
+        return f"{QUANTITIES.get(part.quantity, part.quantity)} {_steps(part.steps)}{less}"
     if part.benchmarks == list(BENCHMARKS):
         return "average"
     named = [[BENCHMARKS[name].display(world) for name in names] for names in (part.benchmarks, part.beyond)]
     shown, beyond = map(listed, named)
     return f"{shown} beyond {beyond}" if beyond else shown
+
+
+def _steps(window: tuple[int, int]) -> str:
+    """Steps of the paper's 50 in words."""
+    first, last = window
+    if window == (1, PAPER_STEPS):
+        return "over all steps"
+    return "after the last step" if first == last == PAPER_STEPS else f"in steps {first} to {last} of {PAPER_STEPS}"
 
 
 def _record(judged: ClaimVerdict, claims: Claims, world: str) -> JudgedClaim:

@@ -41,6 +41,13 @@ CAPTION = [
     "where they never do.",
 ]
 
+ORACLE = "oracle"
+OF_ORACLE = (
+    "The oracle leaves a weight of 1 to the tokens that it marks and 0 to all others: its AUROC and AP for decisive "
+    "tokens, which rank by |weight \u2212 1|, are low by construction. Its rates and its AUROC for slips show what it "
+    "does."
+)
+
 
 @dataclass(frozen=True)
 class ScaleCredit:
@@ -122,14 +129,13 @@ def _gain(row: ComparisonRow) -> Entry:
 
 
 def _correlations(scales: Sequence[ScaleCredit]) -> Part:
-    columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in _related()]
-    rows = [
-        (f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in _related()]) for scale in scales
-    ]
+    known = [measure for measure in _related() if any(scale.related(measure.key) for scale in scales)]
+    columns = [f"{measure.column} ({measure.group.split()[0].lower()})" for measure in known]
+    rows = [(f"{scale.name}: {scale.model}", [_related_entry(scale.related(m.key)) for m in known]) for scale in scales]
     return Part(
         "Correlation with average accuracy gained",
         [ColumnGroup("Pearson's r over arms", columns)],
-        [TableSection("All scales", rows)],
+        [TableSection("Each scale by itself", rows)],
         "Scale",
     )
 
@@ -151,6 +157,7 @@ def _words(arms: Sequence[Arm], world: str) -> Words:
     covers = "seeds" if several else "training steps only: another training run may differ by more"
     caption = [
         *CAPTION,
+        *([OF_ORACLE] if any(arm.method == ORACLE for arm in arms) else []),
         f"95 % intervals over {covers}. {provenance.trained_with(arms)}",
         f"Correlations are over the arms of one scale that give credit, at least {FEWEST}; bold where the interval "
         "(Fisher) excludes 0. Arms share problems and base: this describes these arms, no more.",

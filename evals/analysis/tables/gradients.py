@@ -88,7 +88,8 @@ def _is_itself(name: str, quantity: str) -> bool:
 
 def _entry(number: GradientNumber, mark: float | None) -> Entry:
     def shown(value: float) -> str:
-        return f"{value:{'+' if mark == 0.0 else ''}.3f}".replace("-", MINUS)
+        text = f"{value:{'+' if mark == 0.0 else ''}.3f}"
+        return "0.000" if text in ("+0.000", "-0.000") else text.replace("-", MINUS)
 
     return number_entry(number, shown, mark)
 

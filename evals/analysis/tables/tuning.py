@@ -79,7 +79,7 @@ def final_accuracy(arm: Arm) -> Estimate | None:
 
 def _words(arms: Sequence[Arm]) -> Words:
     caption = [
-        "Share of validation problems answered right after the last training step, one sampled answer each, over seeds "
+        "Share of validation problems answered right after the last training step, one sampled answer each, with "
         f"{provenance.seeds(arms)}; validation problems share no figure with training or test problems.",
         "Brackets: 95 % Wilson intervals over problems; they do not cover another training run.",
         "Bold: the highest of a method. Every method was tried at the same rates and at nothing else.",

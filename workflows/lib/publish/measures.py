@@ -66,12 +66,12 @@ def tags_of(cell: CellFolder) -> dict[str, str]:
 
 
 def _described(cell: CellFolder) -> str:
-    """The cell in a sentence."""
+    """The cell in a sentence that begins with its accuracy, since a table of runs shows the beginning only."""
     record, scores = cell.cell, cell.scores
     of = f"{method_name(record.method, record.variant)} on {record.model_name}, seed {record.seed}"
     low, high = 100 * scores.average_low, 100 * scores.average_high
     return (
-        f"{of}: average accuracy {100 * scores.average:.1f} % [{low:.1f}, {high:.1f}], interval over questions. "
+        f"{100 * scores.average:.1f} % [{low:.1f}, {high:.1f}] average accuracy, 95 % interval over questions; {of}. "
         f"Files: {cell.path}"
     )
 

@@ -13,7 +13,7 @@ from workflows.lib.publish.tracking import CONTENT, experiment_of, log_files, us
 
 NAME = "study"
 KINDS = ("tables", "figures")
-NOTE = "Tables, figures and the report of the last finished run of the workflow. Files: {}"
+NOTE = "Tables, figures and report/report.html, which holds them all: tab Artifacts. Made by the last run. Files: {}"
 
 
 def track_study(results: Path, experiment: str, uri: str, artifacts: Path) -> str:

@@ -15,23 +15,25 @@ from lxml import html
 from contracts.errors import DataError
 from contracts.paths import ROOT
 from evals.analysis.cells import read_arms, trained
+from evals.analysis.figures import FIGURES as REGISTERED
 from evals.analysis.figures import credit as creditfigures
-from evals.analysis.figures import figure3, gradient_signal
+from evals.analysis.figures import figure3, gradient_signal, teacher_knowledge
 from evals.analysis.figures import training as figures
 from evals.analysis.figures import truth as truthfigure
 from evals.analysis.published.numbers import load
 from evals.analysis.report.embed import figure, table
-from evals.analysis.report.page import FIGURES, build
+from evals.analysis.report.page import FIGURES, SECTIONS, build
 from evals.analysis.report.verdicts import verdicts
-from evals.analysis.tables import claims, credit, gradients, table2, table3
+from evals.analysis.tables import TABLES, claims, credit, gradients, table2, table3
 from tests.helpers.analysis_cells import write_experiment, write_grid
+from tests.helpers.base_checks import write_teachers
 from tests.helpers.credit_cells import write_credit
 from tests.helpers.measured_gradients import write_measured
 from tests.helpers.measured_truth import write_measured_truth
 
 PUBLISHED = ROOT / "results" / "published"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRAWN = ["figure1", "reward", "figure4", "figure5", "gradient_signal", "truth", "figure3"]  # every figure there is
+DRAWN = ["figure1", "reward", "figure4", "figure5", "gradient_signal", "truth", "teacher_knowledge", "figure3"]  # all
 CLAIMS = """{"world": "micro", "claims": [
  {"id": "a", "topic": "T", "says": "CEPO <b>leads</b>", "where": "Table 2", "verdict": "undecided", "why": "one seed",
   "parts": [{"name": "p", "unit": "points", "value": -1.25, "low": -3.0, "high": 0.5, "seeds": 1, "paper": 2.26,
@@ -90,6 +92,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Pat
     gradient_signal.write([], PUBLISHED, root / "figures")
     write_measured_truth(root)
     truthfigure.write([], PUBLISHED, root / "figures")
+    teacher_knowledge.write(write_teachers(root.parent / "teachers"), PUBLISHED, root / "figures")
     (root / "tables" / "claims.json").write_text(CLAIMS)
     bad = f"<html><body><h1 onclick=x>Mine</h1>{attack}<p style='background:url({outside}/css)'>text</p></body></html>"
     (root / "tables" / "mine.html").write_text(bad)
@@ -122,6 +125,29 @@ def test_every_figure_and_table_is_there_with_a_name(page: Path):
     assert {link[1:] for link in links} <= set(ids)
 
 
+def test_every_table_and_figure_of_the_project_has_a_section_and_a_caption():
+    shown = {name for section in SECTIONS for name in section.tables}
+    assert shown == TABLES.keys() - {"claims", "pairs"}  # verdicts come first; pairs are a user's own
+    drawn = {name for section in SECTIONS for name in section.figures}
+    assert drawn == {name for one in REGISTERED.values() for name in one.files} == FIGURES.keys()
+
+
+def test_a_figure_is_made_of_shapes_which_the_report_keeps(results: Path):
+    for path in (results / "figures").glob("*.svg"):
+        assert "<image" not in path.read_text(), path.name
+
+
+def test_a_phone_scrolls_figures_and_gets_verdicts_as_cards(page: Path):
+    root = html.fromstring(page.read_text())
+    for svg in root.iter("svg"):
+        assert svg.getparent().get("class") == "scroll"
+        least, most = (int(one.partition(":")[2][:-2]) for one in svg.get("style").split(";"))
+        assert 1.3 < most / least < 1.4  # letters of 8 points are 11 pixels high at least
+    (rows,) = root.xpath("//table[@class='verdicts']/tbody")
+    for cell in rows.iter("td"):
+        assert bool(cell.get("title")) == bool(cell.text_content()), cell.text_content()
+
+
 def test_nothing_leads_out_and_nothing_runs(page: Path):
     root = html.fromstring(page.read_text())
     assert not [e.tag for e in root.iter("script", "img", "iframe", "link", "object", "embed", "base", "form")]
@@ -138,6 +164,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(page: Path, tmp_path: Path):
     text = page.read_text()
     assert "Not computed: table3 (make reproduce)" in text
     assert "Not computed: noise (make noise)" in text
+    assert text.count("(make figure3)") == 1
     (tmp_path / "tables").mkdir()
     empty = build(tmp_path)
     assert "Not computed: claims (make everything)" in empty
@@ -165,6 +192,13 @@ def test_verdicts_show_signs_words_and_effects(results: Path):
     assert [row[0] for row in rows[3:]] == ["It is slower (Table 3)", "small", "large", "It turns (here)"]
     assert rows[4][2] == "1.100 times[1.000, 1.200]"
     assert rows[6][2] == "\u22120.140 cosine"
+
+
+def test_claims_without_any_number_are_counted(tmp_path: Path):
+    path = tmp_path / "claims.json"
+    path.write_text(CLAIMS.replace("-0.14", "null"))
+    counts = [item.text_content() for item in html.fromstring(verdicts(path)).iter("li")]
+    assert counts[2] == "2 ? undecided, 1 of them not measured here"
 
 
 def test_a_method_of_ones_own_is_in_every_part(tmp_path: Path):

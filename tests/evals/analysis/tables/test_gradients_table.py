@@ -38,9 +38,9 @@ def test_every_arm_is_a_row_of_every_policy(results: Path):
 
 def test_verdicts_need_no_cell_and_stand_beside_their_control(results: Path):
     text = gradients.write([], PUBLISHED, results / "tables")[0].read_text()
-    assert "oracle's samples ratio to GRPO" in text
+    assert "rollouts where GRPO needs 1" in text
     assert "3 seeds: works" in text
-    (row,) = [line for line in text.splitlines() if "OPSD, small, direction of gradients" in line]
+    (row,) = [line for line in text.splitlines() if "OPSD, small, direction of the gradient" in line]
     assert "supported" in row
 
 

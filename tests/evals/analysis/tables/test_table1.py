@@ -58,14 +58,14 @@ def test_a_row_a_system(results: Path):
     assert row(text, "OPSD")[1] == "yes"
     assert row(text, "OPSD")[2].startswith("no")
     assert row(text, "CEPO")[1:3] == ["yes", "yes"]
-    assert row(text, "vineppo")[1:3] == ["no", "yes"]
+    assert row(text, "VinePPO")[1:3] == ["no", "yes"]
     assert row(text, "GRPO")[4] == "rollout"
     assert row(text, "CEPO")[4] == "token"
 
 
 def test_costs_are_those_of_the_steps_and_absent_where_nobody_counted(results: Path):
     text, frame = written(results)
-    assert row(text, "vineppo")[7:9] == ["+3.00", "0"]
+    assert row(text, "VinePPO")[7:9] == ["+3.00", "0"]
     assert row(text, "OPSD")[7:9] == ["0", "+1.00"]
     assert row(text, "CEPO")[7:9] == ["\u2013", "\u2013"]
     assert set(frame[frame["quantity"] == "extra tokens"]["method"]) == {"vineppo", "opsd"}

@@ -26,7 +26,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_arm_and_the_labels_are_rows_of_every_policy(results: Path):
     text = truth.write([], PUBLISHED, results / "tables")[0].read_text()
-    for words in ("Tiny, untrained", "OPSD", "vineppo", "labels of tokens", "over seeds; bold where they exclude 0"):
+    for words in ("Tiny, untrained", "OPSD", "VinePPO", "labels of tokens", "over seeds; bold where they exclude 0"):
         assert words in text
     frame = pd.read_csv(results / "tables" / "truth.csv")
     assert set(frame["method"]) == {"grpo", *ALONG, "labels", "truth"}

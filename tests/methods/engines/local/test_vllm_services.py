@@ -44,7 +44,10 @@ class OwnDraws(VllmRollouts):
 @pytest.mark.usefixtures("every_teacher_right")
 @pytest.mark.parametrize("method", SERVED)
 def test_services_train_as_with_the_engines_own_sampler(method: str, tiny_base: Path, micro_data: Path, tmp_path: Path):
-    cell, settings = make_cell(method, **SERVED[method], steps=1, prompts=8, minibatch_prompts=8), SharedSettings(validation_problems=2)
+    cell, settings = (
+        make_cell(method, **SERVED[method], steps=1, prompts=8, minibatch_prompts=8),
+        SharedSettings(validation_problems=2),
+    )
     files = (micro_data / "train.parquet", micro_data / "validation.parquet", tiny_base)
 
     def trained(sampler: Sampler, out: Path) -> tuple[TrainingStep, dict[str, torch.Tensor]]:
