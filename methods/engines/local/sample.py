@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from methods.base import Method
+from methods.engines.local.decoding import decoder
 from methods.engines.local.kv_cache import DecodingCache
 from methods.engines.local.policy import Policy, Prefix
 from methods.engines.shared.prompts import Prompt, pad_prompts
@@ -87,6 +88,7 @@ class _Loop:
         hidden = prefix.last_hidden.index_select(0, self.owner)
         mask, start = prefix.mask.index_select(0, self.owner), prefix.next_position.index_select(0, self.owner)
         finished = torch.zeros(len(self.owner), dtype=torch.bool, device=self.policy.device)
+        decode = decoder(self.policy, int(start.max()) + self.sampling.max_tokens)
         for step in range(self.sampling.max_tokens):
             drawn = self._draw(hidden, step, finished)
             limit = self.room[self.rows] + self.cut[self.rows]
@@ -98,7 +100,7 @@ class _Loop:
                 cache.keep(left)
                 self.rows, mask, start = self.rows[left], mask[left], start[left]
                 drawn, finished = drawn[left], finished[left]
-            hidden = self.policy.decode(drawn, step, cache, mask, start)
+            hidden = decode(drawn, step, cache, mask, start)
         return self._collect()
 
     def _draw(self, hidden: Float[Tensor, "K hidden"], step: int, finished: Tensor) -> Int[Tensor, " K"]:
