@@ -288,4 +288,9 @@ class Config(Model):
                 raise ValueError(
                     f"scales.{name}.base_model: no shape '{shape}' in micro.shapes and micro.training ({known})"
                 )
+        for name, shape in self.micro.shapes.items():
+            heads = shape.hidden // 32
+            if heads % max(1, heads // 2):  # Qwen3-VL shares each key-value head among equally many heads
+                cause = f"hidden {shape.hidden} is {heads} heads of 32, which {heads // 2} key-value heads cannot share"
+                raise ValueError(f"micro.shapes.{name}: {cause}; give a multiple of 64, or 32, or 96")
         return self

@@ -171,6 +171,10 @@ def test_numbers_as_people_write_them():
             {"micro": {"training": {"small": {"stepz": 1}}}},
             "my.yaml: micro.training.small.stepz: unknown key 'stepz'; ",
         ),
+        (
+            {"micro": {"shapes": {"small": {"name": "M", "hidden": 288, "layers": 1, "intermediate": 96}}}},
+            "my.yaml: micro.shapes.small: hidden 288 is 9 heads of 32, which 4 key-value heads cannot share; give ",
+        ),
     ],
 )
 def test_mistakes_are_one_line(change: dict[str, Any], message: str):
