@@ -18,6 +18,7 @@ from contracts.reading import R, read_lines, read_record, wrong_steps
 from contracts.records import Cell, OptionValue, Run, Scores, TrainingStep
 from contracts.rollouts import CreditLine
 from evals.analysis.display import method_name, method_rank
+from evals.analysis.registry import CREDIT
 from evals.samples import read_samples
 from evals.statistics.panels import Panel
 
@@ -63,9 +64,9 @@ class CellFolder:
 
     @cached_property
     def credit(self) -> list[CreditLine]:
-        """``credit.jsonl`` in order of steps; empty if the engine kept no rollouts."""
-        path = self.path / "credit.jsonl"
-        lines = read_lines(CreditLine, path)
+        """``credit.jsonl`` in order of steps; empty if the engine kept no rollouts or nobody asked for their credit."""
+        path = self.path / CREDIT
+        lines = read_lines(CreditLine, path) if path.exists() else []
         numbers = [line.step for line in lines]
         if cause := wrong_steps(numbers, max(numbers, default=0)):
             raise DataError(str(path), cause, "give the same command again", delete_and_rerun=True)
@@ -213,6 +214,11 @@ def trained(arms: Sequence[Arm]) -> list[Arm]:
     if not others:
         raise DataError("cells", "only the untrained base was given", "add at least one trained cell")
     return others
+
+
+def with_scored_credit(arms: Sequence[Arm]) -> list[Arm]:
+    """Leave out trained arms without ``credit.jsonl``, whose credit nobody asked for; the untrained base stays."""
+    return [arm for arm in arms if arm.method == "base" or any((one.path / CREDIT).exists() for one in arm.folders)]
 
 
 def read_answers(path: Path) -> pa.Table:

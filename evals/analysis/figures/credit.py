@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from contracts.files import write_text
 from contracts.rollouts import CreditLine
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms, rivals, trained
+from evals.analysis.cells import Arm, read_arms, rivals, trained, with_scored_credit
 from evals.analysis.comparison import by_scale
 from evals.analysis.figures.curves import WINDOW, Curve, evidence
 from evals.analysis.figures.heat_map_page import page
@@ -38,10 +38,10 @@ PANEL = (3.4, 2.1)  # inches
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     """Write ``figure4`` and ``figure5`` (.svg, .png; figure5 also .html) to the folder ``out``; returns the paths.
 
-    ``cells``: cell folders of one world with run.json and credit.jsonl; arms other than defaults and
-    the base are left out. The paper gives no numbers for either figure. The same cells give the same bytes.
+    ``cells``: cell folders of one world with run.json; arms other than defaults, those without credit.jsonl and the
+    base are left out. The paper gives no numbers for either figure. The same cells give the same bytes.
     """
-    arms = [arm for arm in trained(rivals(read_arms(cells))) if arm.variant == "default"]
+    arms = [arm for arm in trained(with_scored_credit(rivals(read_arms(cells)))) if arm.variant == "default"]
     scales = by_scale(arms)
     world = arms[0].folders[0].cell.world
     maps = [one for members in scales.values() if (one := heat_map(members))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.analysis import provenance
-from evals.analysis.cells import Arm, read_arms, trained
+from evals.analysis.cells import Arm, read_arms, trained, with_scored_credit
 from evals.analysis.comparison import Comparison, ComparisonRow, PlannedRow, by_scale, compare
 from evals.analysis.credit_quality import FEWEST, MEASURES, Correlation, CreditMeasure, Quality, correlation, quality
 from evals.analysis.published.numbers import load
@@ -74,10 +74,10 @@ class ScaleCredit:
 def write(cells: Sequence[Path], published: Path, out: Path) -> list[Path]:
     """Write ``credit`` as .md, .csv, .tex and .html to the folder ``out``; returns the paths.
 
-    ``cells``: finished cell folders of one world with credit.jsonl; of the base only its scores are used. The paper has
-    no such table. Raises DataError if a file is broken or no cell was trained.
+    ``cells``: finished cell folders of one world; those without credit.jsonl are left out, and of the base only its
+    scores are used. The paper has no such table. Raises DataError if a file is broken or no cell was trained.
     """
-    arms = read_arms(cells)
+    arms = with_scored_credit(read_arms(cells))
     lines = {scale: _lines(members) for scale, members in by_scale(arms).items()}
     table = compare(lines, load(published))
     scales = [

@@ -32,7 +32,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         method = cell.parts[-4]
         if method != "base":
             write_credit(cell, method, seed=int(cell.name[1:]), extra=ATTACK)
-    return found
+    return [*found, write_cell(root, "unscored")]  # the last one's experiment did not ask for credit
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def table(cells: list[Path], tmp_path_factory: pytest.TempPathFactory) -> pd.Dat
 
 def test_every_method_has_its_row_and_uniform_credit_no_ranking(table: pd.DataFrame):
     assert {"GRPO", "SDPO", "RLSD", "CEPO", "my_method"} <= set(table["row"])
+    assert "unscored" not in set(table["row"])
     ranked = set(table[table["quantity"] == "credit: auroc"]["row"])
     assert ranked == {"SDPO", "RLSD", "CEPO"}
     rates = table[(table["quantity"] == "credit: slip_rate") & (table["row"].isin(["GRPO", "my_method"]))]
