@@ -60,6 +60,7 @@ def pack(results: Path, out: Path) -> list[Path]:
         _write(pa.Table.from_pylist(texts), out / RECORDS),
         _write(pa.Table.from_pandas(table.astype("UInt8").reset_index(), preserve_index=False), out / ANSWERS),
         *carry_measured(results, out),
+        *_carry_bases(results, out),
     ]
 
 
@@ -70,7 +71,7 @@ def carry_measured(results: Path, out: Path) -> list[Path]:
 
 
 def unpack(archive: Path, results: Path) -> list[Path]:
-    """Write the cell folders of an archive below ``results/cells``, and its gradients; returns the cell folders.
+    """Write the cell folders of an archive below ``results/cells``, and what was measured; returns the cell folders.
 
     DataError if it is no archive.
     """
@@ -82,6 +83,7 @@ def unpack(archive: Path, results: Path) -> list[Path]:
         ) from None
     cells = unpack_texts(archive, results)
     carry_measured(archive, results)
+    _carry_bases(archive, results)
     for name in answers.columns.drop(QUESTION):
         given = answers[answers[name].notna()]
         bits = given[name].to_numpy(dtype=np.uint8)
@@ -91,6 +93,16 @@ def unpack(archive: Path, results: Path) -> list[Path]:
         path = inside(results / "cells", f"{name}/{ANSWERS}")
         _write(pa.Table.from_pandas(table[[*COLUMNS, SECOND]], preserve_index=False), path)
     return cells
+
+
+def _carry_bases(results: Path, out: Path) -> list[Path]:
+    """Copy what was measured of each base model, unless it is there already."""
+    found = [
+        path
+        for path in sorted(results.glob("models/*/s*/check.json"))
+        if not (out / path.relative_to(results)).exists()
+    ]
+    return [write_text(out / path.relative_to(results), path.read_text(encoding="utf-8")) for path in found]
 
 
 def _evaluations(cell: Path) -> Iterator[str]:

@@ -34,15 +34,22 @@ BASE = "base"
 def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tuple[str, UserError | None]]:
     """Make every product below ``out``; yields the name of each, and why it could not be made.
 
+    A scale that the paper has not and that an experiment names, such as a base without hints, is shown there only.
     Raises DataError if ``folder`` holds neither cells nor measured gradients.
     """
-    cells = _ordered(_cells(folder, out), list(load(published).table2.scales))
+    scales = list(load(published).table2.scales)
+    cells = _ordered(_cells(folder, out), scales)
     measured = {name for name in (FOLDER, TRUTH) if (out / name / ESTIMATES).exists()}
-    experiments = [one for one in read_experiments().values() if _was_run(one, cells, measured)]
-    for product in dict.fromkeys(name for one in experiments for name in (*one.tables, *one.figures)):
-        asked = [_cells_of(one, cells) for one in experiments if product in (*one.tables, *one.figures)]
-        kind, module, shown = _listed(product)
-        used = [cell for cell in cells if shown == "all" or any(cell in some for some in asked)]
+    special = {scale for one in read_experiments().values() for scale in one.scales or ()} - set(scales)
+    usual = [cell for cell in cells if _key(cell)[1] not in special]
+    experiments = [
+        one for one in read_experiments().values() if _was_run(one, cells if one.scales else usual, measured)
+    ]
+    for kind, product in dict.fromkeys(name for one in experiments for name in _products(one)):
+        naming = [one for one in experiments if (kind, product) in _products(one)]
+        asked = [_cells_of(one, cells if one.scales else usual) for one in naming]
+        module, shown = _listed(kind, product)
+        used = usual if shown == "all" else [cell for cell in cells if any(cell in some for some in asked)]
         if shown == "trained":
             used = [cell for cell in used if _key(cell)[0] != BASE]
         try:
@@ -53,11 +60,16 @@ def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tu
             yield product, None
 
 
-def _listed(product: str) -> tuple[str, str, str]:
-    """Folder and module of a table or figure, and which cells it shows, as the registries say."""
-    if product in FIGURES:
-        return "figures", FIGURES[product].module, FIGURES[product].cells
-    return "tables", product, TABLES[product].cells
+def _products(experiment: Experiment) -> list[tuple[str, str]]:
+    """Kind and name of all that an experiment makes; a table and a figure may have the same name."""
+    return [*(("tables", name) for name in experiment.tables), *(("figures", name) for name in experiment.figures)]
+
+
+def _listed(kind: str, product: str) -> tuple[str, str]:
+    """Module of a table or figure, and which cells it shows, as the registries say."""
+    if kind == "figures":
+        return FIGURES[product].module, FIGURES[product].cells
+    return product, TABLES[product].cells
 
 
 def _cells(folder: Path, out: Path) -> list[Path]:

@@ -16,7 +16,8 @@ from evals.analysis.cell_texts import RECORDS
 from evals.analysis.cells import CellFolder
 from evals.analysis.tables.gradients import write as write_gradients
 from evals.analysis.tables.table2 import write as write_table2
-from tests.helpers.analysis_cells import write_experiment, write_grid
+from tests.helpers.analysis_cells import write_cell, write_experiment, write_grid
+from tests.helpers.base_checks import KNOWN, write_teachers
 from tests.helpers.credit_cells import write_credit
 from tests.helpers.measured_gradients import write_measured
 from workflows.lib.config.loading import read_experiments
@@ -109,6 +110,17 @@ def test_a_forged_archive_writes_nothing_outside(packed: Path, tmp_path: Path) -
     assert not (tmp_path.parent / "x").exists()
 
 
+def test_what_was_measured_of_base_models_goes_with_the_answers(tmp_path: Path) -> None:
+    write_teachers(tmp_path / "run")
+    for scale in KNOWN:
+        for method in ("sdpo", "rlsd", "entropy"):
+            write_cell(tmp_path / "run" / "cells", method, scale)
+    archive.pack(tmp_path / "run", tmp_path / "packed")
+    made = dict(rebuild(tmp_path / "packed", tmp_path / "out"))
+    assert made["teachers"] is None
+    assert "evidence on slips" in (tmp_path / "out" / "tables" / "teachers.md").read_text()
+
+
 def test_the_committed_run_is_what_its_answers_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the arms of an experiment have fewer seeds than the default they are compared with.
 
@@ -118,7 +130,7 @@ def test_the_committed_run_is_what_its_answers_give(tmp_path: Path, monkeypatch:
     reference = ROOT / "results" / "reference" / "micro"
     assert all(error is None for _, error in rebuild(reference, tmp_path))
     committed = {path.relative_to(reference) for kind in ("md", "csv") for path in reference.glob(f"tables/*.{kind}")}
-    assert {path.stem for path in committed} >= {"table2", "table3", "credit", "claims"}
+    assert {path.stem for path in committed} >= {"table1", "table2", "table3", "credit", "claims", "gradients", "truth"}
     for path in committed:
         assert (tmp_path / path).read_text() == (reference / path).read_text(), path
 
