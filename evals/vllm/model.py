@@ -25,7 +25,7 @@ from evals.vllm.engine import Engines, Lora, Replica, moves
 from evals.vllm.reply import NEUTRAL, Reply
 from evals.vllm.settings import Evaluation
 from methods.shared.barred_tokens import barred_tokens
-from methods.shared.vllm import BIAS, room_for
+from methods.shared.vllm import BIAS, prompts_at_once, room_for
 
 IMAGES = 7  # of one question; MMMU has image_1 to image_7
 LOOK_EVERY = 10.0  # seconds between two looks at how many answers there are
@@ -181,6 +181,7 @@ def engine_options(folder: str, adapter: str | None, settings: Evaluation) -> di
         "limit_mm_per_prompt": {"image": IMAGES, "video": 0},
         "trust_remote_code": False,
         "disable_log_stats": True,
+        **prompts_at_once(settings.device),
     }
     if use.max_model_len is not None:
         options["max_model_len"] = use.max_model_len

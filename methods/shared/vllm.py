@@ -74,3 +74,12 @@ def room_for(rank: int) -> int:
         if known >= rank:
             return known
     raise ConfigError("options.lora_rank", f"vLLM takes adapters up to rank {RANKS[-1]}, this one has {rank}")
+
+
+def prompts_at_once(device: str) -> dict[str, bool]:
+    """The part of vLLM's options that keeps every prompt in one piece on a CPU.
+
+    vLLM 0.32 reads a prompt that does not fit into a step in parts, and where its request has a seed, it then ends with
+    "CPU Generator does not use offset": generators of a CPU cannot be set back.
+    """
+    return {"enable_chunked_prefill": False} if device == "cpu" else {}

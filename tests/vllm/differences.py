@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from lmms_eval.protocol import ChatMessages
 
 from evals.benchmarks import BENCHMARKS
-from evals.harness import load_tasks
+from evals.harness import Scoring, load_tasks
 from evals.local_model import CepoLocal
 
 
@@ -20,8 +21,8 @@ def gaps(
     """Nats between the two tokens, per case: benchmark, row, one answer, the other. In float32 on the HF path."""
     if not cases:
         return []
-    with tempfile.TemporaryDirectory() as folder:
-        tasks = {task.config.task: task for task in load_tasks(benchmarks, Path(folder))[0]}
+    with tempfile.TemporaryDirectory() as folder, closing(Scoring()) as scoring:
+        tasks = {task.config.task: task for task in load_tasks(benchmarks, Path(folder), scoring)[0]}
         model = CepoLocal(str(base), None if adapter is None else str(adapter))
         return [gap(model, tasks[BENCHMARKS[name].task], row, one, other) for name, row, one, other in cases]
 

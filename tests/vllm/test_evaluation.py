@@ -133,7 +133,7 @@ def test_a_merged_model_reports_what_rounding_kept(world: World, tmp_path: Path)
 
 
 def test_an_answer_that_is_cut_is_counted_and_a_prompt_without_room_is_not_asked(world: World, tmp_path: Path):
-    settings = world.settings({"max_model_len": 128}, limit=4, max_new_tokens=400, temperature=2.0)
+    settings = world.settings({"max_model_len": 96}, limit=4, max_new_tokens=400, temperature=2.0)
     found = json.loads((world.evaluate(tmp_path / "1", settings) / "lmms" / "generation.json").read_text())["sampler"]
     frame = read_samples(tmp_path / "1" / "samples.parquet").to_pandas()
     assert found["cut_by_max_model_len"] == (frame["truncated"] & (frame["tokens"] < 400)).sum() > 0

@@ -24,7 +24,7 @@ from methods.engines.local.vllm.settings import RolloutEngine
 from methods.engines.shared.prompts import Prompt
 from methods.engines.shared.responses import Responses
 from methods.engines.shared.rollout_gap import compared, sampler_logp
-from methods.shared.vllm import room_for
+from methods.shared.vllm import prompts_at_once, room_for
 
 CURE = "does vLLM load the adapter? engine_settings.rollouts: hf needs no vLLM"
 Sampled = list[tuple[list[int], list[float]]]  # token ids and log-probs at temperature 1, per response
@@ -47,6 +47,7 @@ class VllmRollouts:
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "enforce_eager": settings.enforce_eager,
             "disable_log_stats": True,
+            **prompts_at_once(device),
         }
         self.folder = TemporaryDirectory(prefix="rollouts-")
         self.worker: Worker | None = None
