@@ -65,8 +65,9 @@ def accuracies(panels: Term, level: float = 0.95) -> dict[str, Estimate]:
 def differences(ours: Term, theirs: Term, level: float = 0.95) -> dict[str, Estimate]:
     """Interval of ``ours - theirs`` on each benchmark that both have, and of their :data:`AVERAGE`; paired by question.
 
-    Sides with the same seeds are paired by seed as well (a seed has one base draw for all methods, the untrained base
-    included); otherwise their seeds count as independent. Raises ValueError if the two answered different questions.
+    Sides are paired by the seeds that both have (a seed has one base draw for all methods, the untrained base too), and
+    other seeds are left out; where they share none, their seeds count as independent. Raises ValueError if the two
+    answered different questions.
     """
     shared = [name for name in ours if name in theirs]
     terms = paired_terms(ours, theirs, shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ class Panel:
     values: Float[np.ndarray, "S N"]
     clusters: Int[np.ndarray, " N"]
     questions: tuple[str, ...] = ()  # hash of each question: two panels are paired only if these agree
-    seeds: tuple[int, ...] = ()  # of training, in order; two panels are paired by seed only if these agree
+    seeds: tuple[int, ...] = ()  # of training, in order; two panels are paired by those that both have
 
     @cached_property
     def sizes(self) -> Int[np.ndarray, " C"]:
@@ -48,13 +48,27 @@ Term = Mapping[str, Panel]
 
 
 def paired_terms(ours: Term, theirs: Term, names: list[str]) -> list[Term]:
-    """``ours - theirs``: one term if the seeds are the same, else two; ValueError if the questions are not."""
+    """``ours - theirs``: one term of the seeds that both have, two where they share none.
+
+    Seeds that only one side has are left out: each has a base model of its own, and those differ by more than methods.
+    ValueError if the two answered different questions.
+    """
     if differing := [name for name in names if ours[name].questions != theirs[name].questions]:
         raise ValueError(f"{differing[0]}: the two sides answered different questions")
-    if all(_same_seeds(ours[name], theirs[name]) for name in names):
-        return [{name: ours[name] - theirs[name] for name in names}]
+    pairs = {name: _of_shared_seeds(ours[name], theirs[name]) for name in names}
+    if all(pair is not None for pair in pairs.values()):
+        return [{name: pair[0] - pair[1] for name, pair in pairs.items() if pair is not None}]
     return [{name: ours[name] for name in names}, {name: -theirs[name] for name in names}]
 
 
-def _same_seeds(ours: Panel, theirs: Panel) -> bool:
-    return len(ours.values) == len(theirs.values) and ours.seeds == theirs.seeds
+def _of_shared_seeds(ours: Panel, theirs: Panel) -> tuple[Panel, Panel] | None:
+    """The two panels with the seeds that both have; None if they share none."""
+    if ours.seeds == theirs.seeds:
+        return (ours, theirs) if len(ours.values) == len(theirs.values) else None
+    shared = [seed for seed in ours.seeds if seed in theirs.seeds]
+    return (_only(ours, shared), _only(theirs, shared)) if shared else None
+
+
+def _only(panel: Panel, seeds: Sequence[int]) -> Panel:
+    values = panel.values[[panel.seeds.index(seed) for seed in seeds]]
+    return Panel(values, panel.clusters, panel.questions, tuple(seeds))
