@@ -25,7 +25,7 @@ ON_SLURM = ["--workflow-profile", "workflows/profiles/slurm", "--configfile", "r
 SQUEUE = ["--slurm-status-command", "squeue"]  # the loopback cluster keeps no accounting
 QUICK = ["--slurm-init-seconds-before-status-checks", "3", "--jobs", str(len(os.sched_getaffinity(0)))]
 HERE = ["--workflow-profile", "workflows/profiles/local", "--configfile", CONFIG, "--cores", "1"]
-LOCAL = {"all", "track", "total"}  # not submitted
+LOCAL = {"all", "track", "track_study", "total"}  # not submitted
 TIMES = {"seconds", "created", "started", "ended"}
 
 pytestmark = [
