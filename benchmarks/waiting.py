@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from planning import processor_seconds
 from tabulate import tabulate
 
 MAKE = ("make", "-o", ".venv/.ready")  # what is installed stays as it is
@@ -72,13 +72,12 @@ def copied(checkout: Path, place: Path) -> Path:
 
 def timed(copy: Path, command: Sequence[str]) -> tuple[float, float, str]:
     """Seconds of the clock and of a processor that a command takes, and what it prints. Raises if it fails."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    used, began = processor_seconds(), time.perf_counter()
     env = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
-    spent, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent, used = time.perf_counter() - began, processor_seconds() - used
     if done.returncode:
         sys.exit(f"{' '.join(command)}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    used = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     return spent, used, done.stdout
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -219,6 +219,11 @@ def trained(arms: Sequence[Arm]) -> list[Arm]:
 def with_scored_credit(arms: Sequence[Arm]) -> list[Arm]:
     """Leave out trained arms without ``credit.jsonl``, whose credit nobody asked for; the untrained base stays."""
     return [arm for arm in arms if arm.method == "base" or any((one.path / CREDIT).exists() for one in arm.folders)]
+
+
+def with_seeds(arm: Arm, seeds: Sequence[int]) -> Arm:
+    """The arm with some of its seeds only."""
+    return replace(arm, folders=tuple(folder for folder in arm.folders if folder.cell.seed in seeds))
 
 
 def read_answers(path: Path) -> pa.Table:

@@ -7,9 +7,9 @@ over GRPO cannot be seen, the lead of another method could not be seen either, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from evals.analysis.cells import Arm
+from evals.analysis.cells import Arm, with_seeds
 from evals.analysis.claims.measuring import ClaimEvidence, compared, measure
 from evals.analysis.claims.numbers import Measured, Missing
 from evals.analysis.claims.records import Accuracy, Gradients, Part, Training
@@ -60,7 +60,7 @@ def _accuracy_control(part: Part, evidence: ClaimEvidence) -> PositiveControl:
     if pair is None:
         return PositiveControl("no control was run", works=False)
     seeds = sorted(set.intersection(*(set(arm.seeds) for arm in arms)))
-    chosen = [_with_seeds(arm, seeds) for arm in pair]
+    chosen = [with_seeds(arm, seeds) for arm in pair]
     if not seeds or any(arm.seeds != tuple(seeds) for arm in chosen):
         return PositiveControl("no control was run with these seeds", works=False)
     question = _question(part)
@@ -122,7 +122,3 @@ def budget(arms: list[Arm]) -> dict[str, object]:
     first = trained[0] if trained else {}
     shared = {name: first[name] for name in BUDGET if name in first}
     return {name: value for name, value in shared.items() if all(other.get(name) == value for other in trained)}
-
-
-def _with_seeds(arm: Arm, seeds: list[int]) -> Arm:
-    return replace(arm, folders=tuple(folder for folder in arm.folders if folder.cell.seed in seeds))

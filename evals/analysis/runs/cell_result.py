@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from contracts.errors import DataError
-from evals.analysis.cells import Arm, read_arms
+from evals.analysis.cells import Arm, read_arms, with_seeds
 from evals.analysis.rendering.cell_words import interval, percent, points
 from evals.statistics.intervals import AVERAGE, Estimate, accuracies, differences
 
@@ -51,11 +51,6 @@ def result_of(name: str, cells: Sequence[Path]) -> CellResult:
         for difference in _differences(arm, arms.get((partner, scale, of)), f"{partner}/{scale}/{of}", number)
     ]
     return CellResult(name, accuracies(with_seeds(arm, (number,)).panels), found)
-
-
-def with_seeds(arm: Arm, seeds: Sequence[int]) -> Arm:
-    """The arm with some of its seeds only."""
-    return replace(arm, folders=tuple(folder for folder in arm.folders if folder.cell.seed in seeds))
 
 
 def _differences(arm: Arm, partner: Arm | None, name: str, seed: int) -> list[CellDifference]:

@@ -42,12 +42,10 @@ def rebuild(folder: Path, out: Path, published: Path = PUBLISHED) -> Iterator[tu
     measured = {name for name in (FOLDER, TRUTH) if (out / name / ESTIMATES).exists()}
     special = {scale for one in read_experiments().values() for scale in one.scales or ()} - set(scales)
     usual = [cell for cell in cells if _key(cell)[1] not in special]
-    experiments = [
-        one for one in read_experiments().values() if _was_run(one, cells if one.scales else usual, measured)
-    ]
-    for kind, product in dict.fromkeys(name for one in experiments for name in _products(one)):
-        naming = [one for one in experiments if (kind, product) in _products(one)]
-        asked = [_cells_of(one, cells if one.scales else usual) for one in naming]
+    offered = [(one, cells if one.scales else usual) for one in read_experiments().values()]
+    experiments = [(one, given) for one, given in offered if _was_run(one, given, measured)]
+    for kind, product in dict.fromkeys(name for one, _ in experiments for name in _products(one)):
+        asked = [_cells_of(one, given) for one, given in experiments if (kind, product) in _products(one)]
         module, shown = _listed(kind, product)
         used = usual if shown == "all" else [cell for cell in cells if any(cell in some for some in asked)]
         if shown == "trained":
