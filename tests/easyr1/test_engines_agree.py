@@ -70,6 +70,7 @@ ELSEWHERE = {  # options that one step on given rollouts cannot show -> where th
     **dict.fromkeys(("steps", "checkpoint"), "test_train.py"),
     **dict.fromkeys(("decay_steps", "lam_clock"), "test_train.py, test_resume.py and tests/methods/test_methods.py"),
     **dict.fromkeys(("teacher_sync", "ema_decay", "ema_tick"), "tests/methods/engines/easyr1/test_easyr1_teachers.py"),
+    "grader": "tests/methods/engines/easyr1/test_easyr1_reward.py",
     "student_image": "refused: tests/methods/engines/easyr1/test_easyr1_checks.py",
     "score_dtype": "tests/methods/engines/easyr1/test_easyr1_parts.py",
     "eval_weights": "the evaluation's",
