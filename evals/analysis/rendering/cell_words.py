@@ -28,7 +28,7 @@ def points(share: float) -> str:
 
 def signed_two(value: float) -> str:
     """A number with its sign and two decimals, ``+0.31``; the minus is the character U+2212."""
-    return f"{value:+.2f}".replace("-", MINUS)
+    return f"{value:+z.2f}".replace("-", MINUS)
 
 
 def rates(row: ComparisonRow, column: str) -> str:

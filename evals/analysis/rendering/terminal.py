@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,21 +100,38 @@ def _printable(text: str) -> str:
 
 def render(table: TerminalTable) -> list[Text | Table]:
     """The title, then one table of all models: a line a method."""
-    seeds = sorted({seed for line in table.lines for seed in line.seeds}, key=int)
-    over = f"seeds {', '.join(seeds)} and questions" if len(seeds) > 1 else "questions only (one seed)"
+    own_seeds = len({line.seeds for line in table.lines}) > 1  # of each row, which a column then names
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     grid.add_column("", no_wrap=True)
-    for heading in ("average", *(f"minus {name.upper() if name != 'base' else name}" for name in table.baselines)):
+    names = [f"minus {name.upper() if name != 'base' else name}" for name in table.baselines]
+    for heading in (*(["seeds"] if own_seeds else []), "average", *names):
         grid.add_column(heading, justify="right", no_wrap=True)
     for model, lines in table.models.items():
         grid.add_row(Text(model, "bold cyan"))
         for line in lines.values():
-            grid.add_row(Text(f"  {line.name}"), _accuracy(line), *(_change(line, name) for name in table.baselines))
+            seeds = [Text(_seeds(line.seeds), "dim")] if own_seeds else []
+            changes = [_change(line, name) for name in table.baselines]
+            grid.add_row(Text(f"  {line.name}"), *seeds, _accuracy(line), *changes)
     return [
         Text(f"Table 2, {table.world} world: average accuracy over the benchmarks, percent", "bold"),
-        Text(f"95 % intervals over {over}; {MARK}: excludes 0", "dim"),
+        Text(f"95 % intervals over {_covered(table.lines)}; {MARK}: excludes 0", "dim"),
         grid,
     ]
+
+
+def _covered(lines: Sequence[MethodLine]) -> str:
+    """What the intervals are over."""
+    groups = {line.seeds for line in lines}
+    if len(groups) > 1:
+        return "seeds and questions (one seed: questions)"
+    seeds = groups.pop() if groups else ()
+    return f"seeds {', '.join(seeds)} and questions" if len(seeds) > 1 else "questions only (one seed)"
+
+
+def _seeds(seeds: tuple[str, ...]) -> str:
+    """``1-3`` for seeds that follow each other, ``1,3`` for others."""
+    follow = len(seeds) > 1 and [int(seed) for seed in seeds] == list(range(int(seeds[0]), int(seeds[-1]) + 1))
+    return f"{seeds[0]}-{seeds[-1]}" if follow else ",".join(seeds)
 
 
 def _accuracy(line: MethodLine) -> Text:
@@ -128,7 +146,7 @@ def _change(line: MethodLine, baseline: str) -> Text:
         return Text()
     value, low, high = line.versus[baseline]
     style = "green" if low > 0 else "red" if high < 0 else ""
-    return Text(f"{value:+.1f}{MARK if style else ' '} ", style).append(f"[{low:+.1f}, {high:+.1f}]", "dim")
+    return Text(f"{value:+z.1f}{MARK if style else ' '} ", style).append(f"[{low:+z.1f}, {high:+z.1f}]", "dim")
 
 
 def next_steps(table: TerminalTable, results: Path, config: str = "") -> list[str]:

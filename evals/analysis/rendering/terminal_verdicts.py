@@ -52,4 +52,4 @@ def _state(control: dict[str, Any]) -> str:
     if None in ends:
         return str(control["state"]).removeprefix(f"{CONTROL} ")
     words = "works" if control["works"] else "not supported"
-    return "{:+.1f} [{:+.1f}, {:+.1f}] points: ".format(*ends) + words
+    return "{:+z.1f} [{:+z.1f}, {:+z.1f}] points: ".format(*ends) + words

@@ -97,7 +97,7 @@ def _number(value: float | None, part: dict[str, Any]) -> str:
 
 
 def _bare(value: float, part: dict[str, Any]) -> str:
-    return points(value / 100) if part["unit"] == "points" else f"{value:.3f}".replace("-", MINUS)
+    return points(value / 100) if part["unit"] == "points" else f"{value:z.3f}".replace("-", MINUS)
 
 
 def _text(value: object) -> str:

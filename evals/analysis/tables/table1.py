@@ -111,11 +111,11 @@ def _yes(known: bool | None) -> str:
 
 
 def _times(share: float | None) -> str:
-    return ABSENT if share is None else f"{share:+.2f}".replace("-", MINUS) if share else "0"
+    return ABSENT if share is None else f"{share:+z.2f}".replace("-", MINUS) if share else "0"
 
 
 def _shown(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS)
+    return f"{value:z.2f}".replace("-", MINUS)
 
 
 def _ticks(row: SystemTicks | None) -> list[Entry]:

@@ -57,7 +57,7 @@ def agreement_entry(number: GradientNumber | None, share: bool = False) -> Entry
     """A correlation, or a share in percent, over its interval; bold where the interval excludes 0."""
 
     def shown(value: float) -> str:
-        return f"{100 * value:.1f}".replace("-", MINUS) if share else signed_two(value)
+        return f"{100 * value:z.1f}".replace("-", MINUS) if share else signed_two(value)
 
     return number_entry(number, shown, 0.0)
 

@@ -66,6 +66,23 @@ def test_a_table_by_hand(tmp_path: Path):
     ]
 
 
+def test_rows_of_other_seeds_name_them(tmp_path: Path):
+    few = SMALL.replace("1 2,", "1 2 3,", 3).replace("1 2,", "1 3,", 1)
+    lines = ESCAPE.sub("", shown(folder(tmp_path, few + PUBLISHED), 80)).splitlines()
+    assert lines[1] == "95 % intervals over seeds and questions (one seed: questions); *: excludes 0"
+    assert [line.rstrip() for line in lines[2:5]] == [
+        "            seeds            average            minus base",
+        "Micro-VL-S",
+        "  Base        1-3  40.0 [35.0, 45.0]",
+    ]
+
+
+def test_a_difference_of_nothing_has_no_minus(tmp_path: Path):
+    text = shown(folder(tmp_path, SMALL.replace("10.0,2.0,18.0", "-0.01,-2.0,1.9")), 80)
+    assert "+0.0 " in text
+    assert "-0.0" not in text
+
+
 def test_colours_say_what_the_marks_say(tmp_path: Path):
     text = shown(folder(tmp_path), 80)
     assert "\x1b[32m+10.0*" in text
