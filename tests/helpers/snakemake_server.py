@@ -32,7 +32,7 @@ FORKED = "# runs in a fork of Snakemake's process"  # a line of scripts that imp
 LIBRARIES = (
     *("docutils.core", "filelock", "jsonschema", "nbformat", "numpy", "pydantic", "pygments.formatters", "requests"),
     *("smart_open", "snakemake.report", "snakemake.storage", "statistics", "yaml", "yte", "difflib", "graphlib"),
-    *("jaxtyping", "numpy.typing", "rich.live", "rich.terminal_theme", "safetensors.numpy"),
+    *("jaxtyping", "numpy.typing", "pandas", "rich.live", "rich.terminal_theme", "safetensors.numpy"),
 )
 
 
