@@ -6,7 +6,8 @@ src/treetune/episode_generators/math_episode_generator_with_mc_advantages.py:377
 configs/polIter_rho1bSft2_vineppo_MATH.jsonnet and configs/trainers/ppo_MATH.jsonnet (options).
 
 Departures: no KL term to the base (the official runs have 1e-4), as for every method here. Lines are the text between
-line breaks; the official code also splits at sentences that it knows to begin a step.
+line breaks; the official code also splits at sentences that it knows to begin a step. Advantages are whitened over a
+step's responses; the official code does it over those of one forward pass (src/treetune/trainers/ppo_trainer.py:746).
 """
 
 from __future__ import annotations
