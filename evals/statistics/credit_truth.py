@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +30,21 @@ class MeasuredTokens:
     credit: Values
     first: Values
     second: Values
+
+    @cached_property
+    def products(self) -> Float[np.ndarray, " 6"]:
+        """Sums of products in the order of :class:`Moments`; kept, since the jackknife asks for them again."""
+        return _products(self.credit, self.first, self.second)
+
+    @cached_property
+    def rank_products(self) -> Float[np.ndarray, " 6"]:
+        """The same of the ranks in the rollout, over its length."""
+        return _products(*(stats.rankdata(values) / len(values) for values in (self.credit, self.first, self.second)))
+
+    @cached_property
+    def credit_size(self) -> float:
+        """Sum of the squares of the credit."""
+        return float(self.credit @ self.credit)
 
 
 @dataclass(frozen=True)
@@ -60,11 +76,7 @@ def moments(rollouts: Sequence[MeasuredTokens], ranks: bool = False) -> Moments:
     """The sums of products; with ``ranks`` values are replaced by their ranks in the rollout, over its length."""
     total = np.zeros(6)
     for rollout in rollouts:
-        credit, first, second = (
-            _centred(_ranked(values) if ranks else values) for values in (rollout.credit, rollout.first, rollout.second)
-        )
-        pairs = ((credit, credit), (credit, first), (credit, second), (first, first), (second, second), (first, second))
-        total += [float(a @ b) for a, b in pairs]
+        total += rollout.rank_products if ranks else rollout.products
     return Moments(*total.tolist())
 
 
@@ -137,13 +149,11 @@ AGREEMENTS: dict[str, Agreement] = {
 }  # fmt: skip
 
 
-def _centred(values: Values) -> Values:
-    return values - values.mean()
-
-
-def _ranked(values: Values) -> Values:
-    return stats.rankdata(values) / len(values)
+def _products(credit: Values, first: Values, second: Values) -> Float[np.ndarray, " 6"]:
+    credit, first, second = (values - values.mean() for values in (credit, first, second))
+    pairs = ((credit, credit), (credit, first), (credit, second), (first, first), (second, second), (first, second))
+    return np.array([float(a @ b) for a, b in pairs])
 
 
 def _uniform(rollouts: Sequence[MeasuredTokens], found: Moments) -> bool:
-    return found.credit <= EVEN * sum(float(one.credit @ one.credit) for one in rollouts)
+    return found.credit <= EVEN * sum(one.credit_size for one in rollouts)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.copies import ROOT, Project
+from workflows.lib.config.loading import read_experiments
 
 MICRO: tuple[str, ...] = ()  # the config that is used where none is named
 CURVES = {"figure_figure1", "figure_figure4"}
@@ -92,20 +93,26 @@ def test_bases_are_evaluated_under_each_sampling_and_nothing_is_trained(fresh: P
 ONE_SEED = {"audit", "tuning", "noise"}  # by their own files
 
 
-def test_everything_trains_shared_cells_once(fresh: Project):
-    def trained(experiments: str, *seeds: str) -> set[str]:
-        planned = plan_of(fresh.root, experiments, *seeds)
-        assert all(planned > products for products in [MADE[name] for name in experiments.split(",")])
-        return {job for job in planned if job.startswith("train ")}
+def trained(project: Path, experiments: str, *seeds: str) -> set[str]:
+    planned = plan_of(project, experiments, *seeds)
+    assert all(planned > products for products in [MADE[name] for name in experiments.split(",")])
+    return {job for job in planned if job.startswith("train ")}
 
-    each = [trained(name) for name in CELLS]
+
+def test_everything_trains_shared_cells_once(fresh: Project):
+    each = [trained(fresh.root, name) for name in CELLS]
     assert all(DEFAULT in cells for cells in each)
-    together = trained(",".join(CELLS))
+    together = trained(fresh.root, ",".join(CELLS))
     assert together == set.union(*each)
     assert len(together) < sum(map(len, each))
-    assert len(trained(",".join(CELLS), "seeds=[1,2]", "every_seed=true")) == 2 * len(together)
-    several = set.union(*(cells for name, cells in zip(CELLS, each, strict=True) if name not in ONE_SEED))
-    assert len(trained(",".join(CELLS), "seeds=[1,2]")) == len(together) + len(several)
+
+
+def test_more_seeds_repeat_every_cell_except_where_an_experiment_has_one_seed(fresh: Project):
+    assert {name for name, one in read_experiments().items() if one.seeds == [1] and name in CELLS} == ONE_SEED
+    usual, noise = trained(fresh.root, "table4"), trained(fresh.root, "noise")
+    more = trained(fresh.root, "table4,noise", "seeds=[1,2]")
+    assert len(more) == 2 * len(usual) + len(noise - usual)
+    assert len(trained(fresh.root, "table4,noise", "seeds=[1,2]", "every_seed=true")) == 2 * len(usual | noise)
 
 
 def test_make_everything_runs_every_experiment():
