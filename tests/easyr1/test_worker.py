@@ -88,7 +88,7 @@ def test_weights_that_vllm_lacks_are_noticed(found: dict[str, Any]):
     ("case", "message"),
     [
         ("template", "option prompt_template: 'math_short' left no instruction in the prompt"),
-        ("no tensors", "adapter: 0 of 42 LoRA tensors reach vLLM: it would roll out another model; install the tested"),
+        ("no tensors", "adapter: 0 of 14 LoRA tensors reach vLLM: it would roll out another model; install the tested"),
         ("not in vLLM", "vLLM: it holds no adapter after the weights were handed over; install the tested versions"),
     ],
 )
