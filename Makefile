@@ -4,8 +4,6 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 JOBS ?= $(shell env -u OMP_NUM_THREADS nproc)
-# Processes that run tests: while one waits, another has its core.
-TESTERS = $(shell expr $(JOBS) + 1)
 MEMORY := $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || echo 8000)
 GPUS := $(shell nvidia-smi -L 2>/dev/null | wc -l)
 BIN := .venv/bin
@@ -98,7 +96,7 @@ reproduce: $(READY) ## Table 2 in the micro world: every method at two scales
 	@$(BIN)/python -m evals.analysis.rendering.terminal $(or $(CONFIG),results/micro)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 smoke: $(READY) ## every step of the workflow, tiny, in some minutes; its numbers mean nothing
 	@$(if $(CONFIG),$(error CONFIG=$(CONFIG): smoke has a config of its own; leave CONFIG out, or make reproduce with it))

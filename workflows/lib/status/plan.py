@@ -155,7 +155,8 @@ def _spent(to_run: Mapping[Kind, JobGroup], known: Mapping[Kind, float], room: R
 
 
 def _at_once(room: Room) -> str:
-    return f"with {room.jobs} jobs at a time" + (f" on {room.gpus} GPU{'s' if room.gpus > 1 else ''}" if room.gpus else "")
+    gpus = f" on {room.gpus} GPU{'s' if room.gpus > 1 else ''}" if room.gpus else ""
+    return f"with {room.jobs} jobs at a time{gpus}"
 
 
 def _seconds(kind: Kind, group: JobGroup, times: Times) -> float | None:
