@@ -130,8 +130,9 @@ def _covered(lines: Sequence[MethodLine]) -> str:
 
 def _seeds(seeds: tuple[str, ...]) -> str:
     """``1-3`` for seeds that follow each other, ``1,3`` for others."""
-    follow = len(seeds) > 1 and [int(seed) for seed in seeds] == list(range(int(seeds[0]), int(seeds[-1]) + 1))
-    return f"{seeds[0]}-{seeds[-1]}" if follow else ",".join(seeds)
+    numbers = [int(seed) for seed in seeds]
+    follow = len(numbers) > 1 and numbers == list(range(numbers[0], numbers[-1] + 1))
+    return f"{numbers[0]}-{numbers[-1]}" if follow else ",".join(seeds)
 
 
 def _accuracy(line: MethodLine) -> Text:
