@@ -60,13 +60,14 @@ def score_rollouts(rollouts: Sequence[Rollout], label: Label | None) -> Iterator
 def score_step(step: int, rows: Sequence[Rollout], label: Label | None) -> CreditLine:
     """Score one 1-based step."""
     trained = [row for row in rows if any(_got(row))]
-    read = [(row, found) for row in trained if label and (found := label(row.problem, row.tokens, row.truncated))]
+    weighed = [row for row in trained if row.credit is None or row.advantage]  # a weight is a share of an advantage
+    read = [(row, found) for row in weighed if label and (found := label(row.problem, row.tokens, row.truncated))]
     matched = any(row.divergence is not None for row in rows)
     line = CreditLine(
         step=step,
         measure="divergence" if matched else "credit",
         rollouts=len(trained),
-        read=len(read) / len(trained) if label and trained else None,
+        read=len(read) / len(weighed) if label and weighed else None,
     )
     found = _evidence([row for row in trained if row.evidence is not None])
     return line.model_copy(update=found | (_quality(_tokens(read), line.measure) if read else {}))
