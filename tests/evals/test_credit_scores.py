@@ -86,6 +86,14 @@ def test_what_was_not_trained_on_or_not_read_does_not_count():
     assert (line.rollouts, line.read, line.tokens, line.auroc) == (2, 0.5, 5, 1.0)
 
 
+def test_credit_where_the_advantage_is_0_has_no_weight():
+    # Methods that estimate values give credit in groups that are all right or all wrong, too.
+    weighed, other = rollout([1.0, 2.0, 1.0, 2.0, 1.0]), rollout(None, advantage=0.0, credit=[0.5, 0.0, -0.5, 0.1, 0.0])
+    line = score_step(1, [weighed, other], known)
+    assert (line.rollouts, line.read, line.tokens, line.auroc) == (2, 1.0, 5, 1.0)
+    assert score_step(1, [other], known).tokens is None
+
+
 def test_without_a_parser_there_is_evidence_but_no_score():
     line = score_step(1, [rollout([1.0] * 5, evidence=[0.02, -0.02, 0.0, 0.01, -5.0])], None)
     shares = (line.evidence_positive, line.evidence_zero, line.evidence_negative)
