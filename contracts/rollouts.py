@@ -95,8 +95,9 @@ class CreditLine(Record):
     """One line of ``credit.jsonl``: how well the credit of one step finds the tokens that decide an answer.
 
     Only rollouts that were trained on are counted. The weight of a token is its credit divided by the advantage of its
-    rollout. Shares are taken over the tokens, or over all credit, of those rollouts whose chain could be read. A value
-    that cannot be computed is absent.
+    rollout; a rollout with credit and an advantage of 0 has no weights, and only ``rollouts`` counts it. Shares are
+    taken over the tokens, or over all credit, of those rollouts whose chain could be read. A value that cannot be
+    computed is absent.
     """
 
     step: int = Field(ge=1, description="1-based rollout step")
