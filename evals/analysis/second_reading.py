@@ -49,7 +49,7 @@ def _flips(table: Comparison) -> Iterator[str]:
             if row.arm is None or other is None:
                 continue
             again = differences(row.arm.second_panels, other.second_panels)
-            for column in by.keys() & again.keys():
+            for column in (name for name in by if name in again):
                 if _side(by[column]) != _side(again[column]) and _complete(column, row.arm, other):
                     yield f"{row.name} \u2212 {other.name}, {table.title(column)}: {_shown(by[column], again[column])}"
 
