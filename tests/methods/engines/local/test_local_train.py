@@ -33,6 +33,7 @@ from methods.engines.shared.problems import load_problems, step_rows
 from methods.engines.shared.settings import SharedSettings
 from methods.shared.rewards import Grader
 from tests.helpers.kept_graders import forget_processes
+from tests.helpers.scored_credit import check_scored
 
 SMALL = {"lr": 1e-2, "steps": 5, "prompts": 4, "group_size": 4, "minibatch_prompts": 2, "max_response": 16}
 # The untrained base never answers right, but it sometimes writes a box: the format reward gives its groups advantages.
@@ -109,6 +110,7 @@ def test_a_cell_leaves_its_contract_files(method, trained):
     assert record.cell == f"{method}/small/default/s1"
     assert record.resumed_at == []
     assert (out / "state").exists()  # it is removed when the record of the cell is written
+    check_scored(out, steps=5)
 
 
 def test_adapter_loads_with_peft_alone(tiny_base, trained):

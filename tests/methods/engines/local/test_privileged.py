@@ -25,6 +25,7 @@ from methods.engines.shared.problems import Problem, load_problems
 from methods.shared.limits import check_engine_gives
 from methods.shared.references import Reference
 from methods.shared.rewards import Grader
+from tests.helpers.scored_credit import check_scored
 from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, run, same_bits, stop_after_two
 
 HDPO = {"reward": "binary", "distil_weight": 1.0, "privileged_copies": 3}
@@ -107,6 +108,7 @@ def test_a_cell_trains_on_them_and_says_what_they_cost(dtype, tiny_base, micro_d
     assert any(v.abs().max() > 0 for k, v in found.items() if "lora_B" in k)  # GRPO alone has no gradient here
     steps = [TrainingStep.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert all(step.privileged == 6 and step.extra_tokens and step.teacher_tokens and step.loss > 0 for step in steps)
+    check_scored(tmp_path, steps=2, credited=False)
 
 
 @pytest.mark.usefixtures("every_other_right")

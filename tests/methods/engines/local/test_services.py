@@ -21,6 +21,7 @@ from methods.engines.shared.prompts import Prompt, continued
 from methods.engines.shared.responses import Responses
 from methods.shared.references import Member
 from methods.shared.rewards import Grader
+from tests.helpers.scored_credit import check_scored
 from tests.methods.engines.local.test_local_train import OPTIONS, make_cell, run
 
 pytestmark = pytest.mark.usefixtures("kept_graders")
@@ -144,3 +145,4 @@ def test_a_cell_trains_and_says_what_it_sampled_besides(method, tiny_base, micro
     assert any(v.abs().max() > 0 for k, v in first.items() if "lora_B" in k)
     steps = [TrainingStep.model_validate_json(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert all(step.extra_tokens for step in steps)
+    check_scored(tmp_path, steps=2)

@@ -34,6 +34,7 @@ from methods.shared.prepared import deciding
 from methods.shared.rewards import Grader
 from tests.helpers.method_contract import check_contract
 from tests.helpers.prepared_models import BASE, OF_METHOD, OPTIONS, plan, prepare
+from tests.helpers.scored_credit import check_scored
 from tests.methods.engines.local.test_local_train import make_cell
 from workflows.lib.config.method_options import read_methods
 
@@ -139,6 +140,8 @@ def test_a_cell_trains_and_counts_what_was_prepared(method, models, micro_data, 
     assert step.grad_norm > 0 or step.mixed == 0
     record = Run.model_validate_json((tmp_path / "run.json").read_text())
     assert record.prepared == read_prepared(models[method]).cost
+    if method == "prm":  # cdpo samples nothing: its pairs lie in the prepared model
+        check_scored(tmp_path, steps=1)
 
 
 BY_LINE = """
