@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import UInt8
 
 from contracts import truth
 from contracts.errors import DataError, one_line_errors
 from contracts.files import replacing, write_text
 from contracts.gradients import ESTIMATES, MEASUREMENTS
 from evals.analysis.cell_texts import RECORDS, inside, unpack_texts
-from evals.analysis.cells import ANSWERS, COLUMNS, SECOND, by_benchmark
+from evals.analysis.cells import ANSWERS, SECOND, by_benchmark
 from evals.analysis.gradient_results import FOLDER
 
 TEXTS = ("cell.json", "run.json", "train.jsonl", "credit.jsonl", "eval/scores.json")  # of a cell, where they exist
@@ -76,7 +77,7 @@ def unpack(archive: Path, results: Path) -> list[Path]:
     DataError if it is no archive.
     """
     try:
-        answers = pq.read_table(archive / ANSWERS).to_pandas()
+        answers = pq.read_table(archive / ANSWERS)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             str(archive), f"is no archive of a world ({error})", "pack the results again", delete_and_rerun=True
@@ -84,15 +85,22 @@ def unpack(archive: Path, results: Path) -> list[Path]:
     cells = unpack_texts(archive, results)
     carry_measured(archive, results)
     _carry_bases(archive, results)
-    for name in answers.columns.drop(QUESTION):
-        given = answers[answers[name].notna()]
-        bits = given[name].to_numpy(dtype=np.uint8)
-        flags = {column: (bits >> place & 1).astype(bool) for place, column in enumerate(BITS)}
-        table = given[QUESTION].assign(**flags).astype({"correct": float, SECOND: float})
-        table[SECOND] = table[SECOND].where((bits >> READ_TWICE & 1).astype(bool))
+    questions = answers.select(QUESTION)
+    for name in (column for column in answers.column_names if column not in QUESTION):
         path = inside(results / "cells", f"{name}/{ANSWERS}")
-        _write(pa.Table.from_pandas(table[[*COLUMNS, SECOND]], preserve_index=False), path)
+        asked = questions.filter(answers[name].is_valid())
+        _write(_with_flags(asked, answers[name].drop_null().to_numpy().astype(np.uint8)), path)
     return cells
+
+
+def _with_flags(asked: pa.Table, bits: UInt8[np.ndarray, " N"]) -> pa.Table:
+    """The :data:`COLUMNS` and the second reading of questions whose answers are numbers; undoes :func:`_bits`."""
+    correct, parsed, truncated, second = ((bits >> place & 1).astype(bool) for place in range(len(BITS)))
+    unread = (bits >> READ_TWICE & 1) == 0
+    flags = [correct.astype(float), parsed, truncated, pa.array(second.astype(float), mask=unread)]
+    for name, values in zip(BITS, flags, strict=True):
+        asked = asked.append_column(name, pa.array(values))
+    return asked
 
 
 def _carry_bases(results: Path, out: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +101,15 @@ class CellFolder:
 def by_benchmark(folder: Path) -> dict[str, pd.DataFrame]:
     """Read the answers of one evaluation, by benchmark and in order of ids, with the columns that statistics need."""
     packed = folder / ANSWERS
-    table = (
-        read_answers(packed) if packed.exists() else read_samples(folder / "samples.parquet").select([*COLUMNS, SECOND])
-    )
+    path = packed if packed.exists() else folder / "samples.parquet"
+    state = path.stat() if path.exists() else None
+    return _read(path, state and (state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=1024)  # the tables of one run share cells, and nobody changes a frame
+def _read(path: Path, state: tuple[int, ...] | None) -> dict[str, pd.DataFrame]:
+    """``state``: inode, time and size of the file, so that a file that was written again is read again."""
+    table = read_answers(path) if path.name == ANSWERS else read_samples(path).select([*COLUMNS, SECOND])
     ordered = table.to_pandas().sort_values(["benchmark", "id"], ignore_index=True)
     return {str(name): part for name, part in ordered.groupby("benchmark", sort=False)}
 
@@ -165,7 +171,7 @@ class Arm:
         }
 
     def _stacked(self, benchmark: str, column: str) -> Float[np.ndarray, "S N"]:
-        return np.stack([f.samples[benchmark][column].fillna(0.0).to_numpy(dtype=float) for f in self.folders])
+        return np.stack([f.samples[benchmark][column].to_numpy(dtype=float, na_value=0.0) for f in self.folders])
 
     def rate(self, benchmark: str, column: str) -> float:
         """Mean of a yes-no column (``parsed``, ``truncated``) over questions and seeds."""
@@ -173,11 +179,12 @@ class Arm:
 
     def _panel(self, benchmark: str) -> Panel:
         tables = [folder.samples[benchmark] for folder in self.folders]
-        questions = tuple(tables[0]["question_hash"])
-        for folder, table in zip(self.folders, tables, strict=True):
-            if tuple(table["question_hash"]) != questions:
+        questions, *others = (table["question_hash"].to_numpy() for table in tables)
+        for folder, found in zip(self.folders[1:], others, strict=True):
+            if not np.array_equal(found, questions):
                 raise unpaired(folder, benchmark, self.folders[0])
-        return Panel(self._stacked(benchmark, "correct"), pd.factorize(tables[0]["cluster"])[0], questions, self.seeds)
+        clusters = pd.factorize(tables[0]["cluster"])[0]
+        return Panel(self._stacked(benchmark, "correct"), clusters, tuple(questions), self.seeds)
 
 
 def unpaired(folder: CellFolder, benchmark: str, other: CellFolder) -> DataError:

@@ -50,7 +50,9 @@ def timing(arm: Arm, grpo: Arm | None) -> StepTiming:
 def steps_of(folder: CellFolder) -> list[TrainingStep]:
     """The steps of a run, each with its share of what was spent on the model that was prepared for the run."""
     spent = 0.0 if folder.run is None else prepared_seconds(folder.run)
-    share = {"prepare": spent / len(folder.steps)} if spent else {}
+    if not spent:
+        return folder.steps
+    share = {"prepare": spent / len(folder.steps)}
     return [step.model_copy(update={"seconds": step.seconds | share}) for step in folder.steps]
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import DataError
 from contracts.gradients import ArmName
+from contracts.plain_yaml import parse_yaml
 from contracts.records import Record
 from evals.analysis.published.numbers import PublishedSource
 from evals.benchmarks import BENCHMARKS
@@ -175,4 +176,4 @@ def load_claims(folder: Path) -> Claims:
 
 def _json(text: str) -> str:
     """Convert YAML to JSON, because pydantic's strict mode accepts a list as a tuple only in JSON."""
-    return json.dumps(yaml.safe_load(text))
+    return json.dumps(parse_yaml(text))

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import DataError
+from contracts.plain_yaml import parse_yaml
 from contracts.records import Record
 from evals.benchmarks import BENCHMARKS
 
@@ -176,7 +177,7 @@ S = TypeVar("S", bound=Sourced)
 
 def _load(model: type[S], path: Path) -> S:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(str(path), f"cannot be read ({error})", "restore it with git") from None
     except ValidationError as error:

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.errors import DataError, one_line_errors
+from contracts.plain_yaml import parse_yaml
 from evals.analysis.rendering.terminal_verdicts import verdict_lines
 
 AVERAGE = "average"
@@ -172,7 +173,7 @@ def results_folder(given: Path) -> tuple[Path, str]:
     if given.suffix not in (".yaml", ".yml"):
         return given, ""
     try:
-        config = yaml.safe_load(given.read_text(encoding="utf-8"))
+        config = parse_yaml(given.read_text(encoding="utf-8"))
         return Path(config.get("results_dir", "results")) / config["world"], str(given)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, AttributeError, TypeError):
         cause, remedy = "does not say where its results are", "give a config like workflows/configs/*.yaml"

@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from contracts.errors import ConfigError, one_line_errors
+from contracts.plain_yaml import SAFE_LOADER
 
 EXAMPLES = "workflows/configs"
-Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Loader(Safe):
+class Loader(SAFE_LOADER):
     """Refuses a key written twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

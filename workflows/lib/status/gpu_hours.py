@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
-import yaml
-
 from contracts.paths import ROOT
+from contracts.plain_yaml import parse_yaml
 from workflows.lib.config.schema import Config
 from workflows.lib.status.plan import Planned, StatedTimes
 from workflows.lib.status.previous_run import Kind, Past
@@ -78,6 +77,6 @@ def published_seconds(world: str) -> dict[Kind, float]:
     """Seconds per training step that the paper's Table 3 states, by kind of cell; none for another world."""
     if world != "paper":
         return {}
-    points = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["points"]
+    points = parse_yaml(PUBLISHED.read_text(encoding="utf-8"))["points"]
     known = {point["series"]: point["value"] for point in points if point["value"] is not None}
     return {Kind("train", f"{method}/{SCALE}"): 60 * minutes / STEPS for method, minutes in known.items()}

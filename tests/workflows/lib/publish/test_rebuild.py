@@ -126,6 +126,7 @@ def test_the_committed_run_is_what_its_answers_give(tmp_path: Path, monkeypatch:
 
     Only the texts are compared, so no picture is drawn: that would take most of the time.
     """
+    monkeypatch.setattr("matplotlib.figure.Figure.draw_without_rendering", lambda _: None)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, file, **__: Path(file).touch())
     reference = ROOT / "results" / "reference" / "micro"
     assert all(error is None for _, error in rebuild(reference, tmp_path))
