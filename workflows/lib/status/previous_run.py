@@ -27,6 +27,7 @@ Values = dict[Kind, list[float]]
 # machine, 2026-11-29 (tests/workflows/lib/status/recorded_run.tsv).
 SHORT = {"problems": 2, "benchmarks": 2, "untrained": 0.5, "check_rollouts": 28, "check_benchmarks": 11, "score": 1}
 SHORT |= {"credit": 3, "table": 3, "figure": 5, "track": 11}
+OF_CELLS = ("train", "evaluate")  # rules of one cell that take minutes
 EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
 TIMED = ("cell.json", "run.json", "eval/scores.json")  # a cell's records that hold times
 
@@ -68,11 +69,20 @@ class PreviousRun:
         return read_past(self.results)
 
     def seconds(self, rule: str, wildcards: dict[str, str]) -> float | None:
-        """Mean seconds of such a job; of a short one without a record :data:`SHORT`; else None."""
-        times = self._past.seconds.get(kind_of(rule, wildcards))
+        """Mean seconds of such a job; of a short one without a record :data:`SHORT`; else None.
+
+        A cell of a method that the earlier run did not have is taken to need what other methods of its scale needed.
+        """
+        kind = kind_of(rule, wildcards)
+        times = self._past.seconds.get(kind) or (self._of_other_methods(kind) if rule in OF_CELLS else [])
         if not times:
-            return SHORT.get(kind_of(rule, wildcards).rule)
+            return SHORT.get(kind.rule)
         return sum(times) / len(times) * (self.steps(wildcards) if rule == "train" else 1)
+
+    def _of_other_methods(self, kind: Kind) -> list[float]:
+        scale = kind.subject.rpartition("/")[2]
+        same = {other: times for other, times in self._past.seconds.items() if other.rule == kind.rule}
+        return [one for other, times in same.items() if other.subject.rpartition("/")[2] == scale for one in times]
 
 
 def read_past(results: Path) -> Past:

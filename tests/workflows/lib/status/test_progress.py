@@ -106,6 +106,9 @@ def test_a_committed_run_tells_what_jobs_usually_take(tmp_path: Path):
     assert usual.seconds("train", CELL) == 100.0
     assert usual.seconds("evaluate", CELL) == 7.0
     assert usual.seconds("train", CELL | {"scale": "large"}) is None
+    assert usual.seconds("train", CELL | {"method": "mine"}) == 100.0  # as the other methods of the scale
+    assert usual.seconds("evaluate", CELL | {"method": "mine"}) == 7.0
+    assert usual.seconds("prepare", {"kind": "mine", "scale": "small", "seed": "1"}) is None
     assert PreviousRun(tmp_path / "none", lambda wildcards: 50).seconds("train", CELL) is None
 
 
