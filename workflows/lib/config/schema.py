@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, model_validator
 
 from contracts.records import OptionValue
 from evals.benchmarks import BENCHMARKS
@@ -16,6 +16,7 @@ from workflows.lib.config.measuring import GradientSection, TruthSection
 from workflows.lib.config.strict_model import Model, Name
 
 Options = dict[str, OptionValue]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # torch takes no larger one
 MICRO = "micro://"  # base models that this project builds itself
 
 
@@ -38,7 +39,7 @@ class ScaleSettings(Model):
     hint_rate: float | None = Field(
         default=None, ge=0, le=1, description="of a model built here, instead of micro.hint_rate; null: that one"
     )
-    draws: dict[Annotated[str, Field(pattern=r"^s(0|[1-9][0-9]*)$")], NonNegativeInt] = Field(
+    draws: dict[Annotated[str, Field(pattern=r"^s(0|[1-9][0-9]*)$")], Seed] = Field(
         default={},
         description="of a model built here: the number of the draw for a seed whose own draw failed its check",
         examples=[{"s5": 1005}],
@@ -121,7 +122,7 @@ class Experiment(Model):
         default=[], description="arms whose credit is compared with measured advantages of tokens; methods as above"
     )
     scales: list[str] | None = Field(default=None, description="null: all of the config")
-    seeds: list[int] | None = Field(default=None, description="null: those of the config")
+    seeds: list[Seed] | None = Field(default=None, description="null: those of the config")
     variants: dict[Name, Variant] = Field(
         default={}, description="variants that only this experiment needs; known everywhere"
     )
@@ -203,7 +204,7 @@ class Config(Model):
         default=None, min_length=1, description="files of methods/ that 'all methods' means; null: every one"
     )
     scales: dict[Name, ScaleSettings] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    seeds: list[Seed] = Field(default=[1], min_length=1)
     every_seed: bool = Field(default=False, description="take seeds in experiments too that name fewer of their own")
     options: dict[str, Options] = Field(default={}, description="method options: 'all', then one section per method")
     variants: dict[Name, Variant] = Field(default={}, description="named sets of overrides, the third part of a cell")

@@ -123,6 +123,7 @@ def test_numbers_as_people_write_them():
         ({"methods": "grpo"}, "my.yaml: methods: must be a valid list, not 'grpo'"),
         ({"seeds": ["one"]}, "my.yaml: seeds.0: must be a valid integer, not 'one'"),
         ({"seeds": [-1]}, "my.yaml: seeds.0: must be greater than or equal to 0, not -1"),
+        ({"seeds": [2**63]}, "my.yaml: seeds.0: must be less than 9223372036854775808, not 9223372036854775808"),
         ({"benchmarks": ["mmmu", "mmu"]}, "my.yaml: benchmarks.1: must be 'dynamath', "),
         ({"experiments": ["table9"]}, "my.yaml: experiments: no experiment 'table9'; there is "),
         ({"scales": {"a/b": HUB}}, "my.yaml: scales.a/b: string should match pattern"),
