@@ -67,13 +67,20 @@ def test_a_table_by_hand(tmp_path: Path):
 
 
 def test_rows_of_other_seeds_name_them(tmp_path: Path):
-    few = SMALL.replace("1 2,", "1 2 3,", 3).replace("1 2,", "1 3,", 1)
-    lines = ESCAPE.sub("", shown(folder(tmp_path, few + PUBLISHED), 80)).splitlines()
-    assert lines[1] == "95 % intervals over seeds and questions (one seed: questions); *: excludes 0"
-    assert [line.rstrip() for line in lines[2:5]] == [
+    seeds = {",base,": "1 2 3", ",cepo,": "1 3", ",opsd,": "1 2"}
+    rows = [
+        line.replace("1 2,", f"{next(own for key, own in seeds.items() if key in line)},")
+        for line in SMALL.splitlines()[1:]
+    ]
+    text = "\n".join([HEADER.strip(), *rows, PUBLISHED])
+    lines = [line.rstrip() for line in ESCAPE.sub("", shown(folder(tmp_path, text), 80)).splitlines()]
+    assert lines[1:7] == [
+        "95 % intervals over seeds and questions (one seed: questions); *: excludes 0",
         "            seeds            average            minus base",
         "Micro-VL-S",
         "  Base        1-3  40.0 [35.0, 45.0]",
+        "  CEPO        1,3  50.0 [45.0, 55.0]  +10.0* [+2.0, +18.0]",
+        "  OPSD        1-2  30.0 [20.0, 40.0]  -10.0* [-15.0, -5.0]",
     ]
 
 
