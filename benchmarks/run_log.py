@@ -45,7 +45,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class RunLog:
-    """A run."""
+    """What Snakemake's log says of a run."""
 
     cores: int
     seconds: float  # from the first line of the log to the last

@@ -30,7 +30,7 @@ class BatchProducts:
 
     @property
     def batches(self) -> int:
-        """K."""
+        """Number of batches, K."""
         return len(self.within)
 
     def mean(self) -> GradientMoments:

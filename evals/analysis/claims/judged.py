@@ -59,7 +59,7 @@ class JudgedClaim(Record):
 
 
 class JudgedClaims(Record):
-    """The file."""
+    """All of ``claims.json``: every claim of the paper with its verdict in one world."""
 
     world: str
     models: dict[str, str] = Field(description="base model of each scale")

@@ -91,7 +91,7 @@ class Time(ClaimMeasure):
 
     @property
     def unit(self) -> Unit:
-        """A ratio."""
+        """Unit of the number that is compared: always a ratio."""
         return "ratio"
 
     @property
@@ -121,7 +121,7 @@ class Gradients(ClaimMeasure):
 
     @property
     def unit(self) -> Unit:
-        """A ratio, or a cosine."""
+        """Unit of the number that is compared: a ratio for samples, else a cosine."""
         return "ratio" if self.quantity == "samples" else "cosine"
 
     @property
@@ -145,7 +145,7 @@ class Claim(Record):
 
 
 class Claims(Record):
-    """The file."""
+    """All of ``claims.yaml``: the paper's claims and where they stand."""
 
     title: str
     sources: dict[str, PublishedSource]

@@ -46,7 +46,7 @@ class StepScores:
 
     @property
     def pairs(self) -> StoredPairs | None:
-        """It holds none."""
+        """None: a reward model keeps no pairs of rollouts."""
         return None
 
     def ask(
