@@ -17,7 +17,8 @@ from evals.analysis.cells import CellFolder
 from evals.analysis.rendering.terminal import results_folder
 from evals.analysis.runs.cell_result import CellResult, render, result_of
 from evals.analysis.runs.opening import opened
-from workflows.lib.publish.tracking import track
+from workflows.lib.publish.known_runs import KnownRuns
+from workflows.lib.publish.measures import cell_run
 
 
 def store_of(results: Path) -> str:
@@ -41,6 +42,16 @@ def where(found: CellResult, results: Path, config: str = "") -> list[str]:
     ]
 
 
+def keep_tracked(cell: CellFolder, results: Path) -> None:
+    """Let the store of ``results`` hold the cell; one that is known to hold it is not opened."""
+    store = store_of(results)
+    if KnownRuns(store).holds(cell_run(cell, [])):
+        return
+    from workflows.lib.publish.tracking import track  # imports MLflow, which takes seconds
+
+    track([cell.path], f"cepo-bench {cell.cell.world}", {}, store, results / "mlflow")
+
+
 def main() -> None:
     """Print and track the cell named first, of the results folder or config named second."""
     name, given = sys.argv[1], Path(sys.argv[2])
@@ -48,8 +59,7 @@ def main() -> None:
         results, config = results_folder(given)
         with opened(results) as cells:
             found = result_of(name, cells)
-        folder = results / "cells" / name
-        track([folder], f"cepo-bench {CellFolder(folder).cell.world}", {}, store_of(results), results / "mlflow")
+        keep_tracked(CellFolder(results / "cells" / name), results)
     console = Console(highlight=False)
     for part in render(found):
         console.print(part)

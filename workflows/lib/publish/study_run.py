@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from contracts.files import write_text
 from evals.analysis.report.page import build
+from workflows.lib.publish.known_runs import KnownRuns
 from workflows.lib.publish.tracking import CONTENT, experiment_of, log_files, usable
 
 NAME = "study"
@@ -24,7 +25,7 @@ def track_study(results: Path, experiment: str, uri: str, artifacts: Path) -> st
     files = {kind: sorted(path for path in (results / kind).glob("*.*") if path.is_file()) for kind in KINDS}
     files["report"] = [write_text(results / "report" / "report.html", build(results))]
     content = hashlib.sha256(b"".join(path.read_bytes() for paths in files.values() for path in paths)).hexdigest()
-    with usable(uri):
+    with KnownRuns(uri).keeping(), usable(uri):
         client = MlflowClient(uri)
         store = experiment_of(client, experiment)
         found = client.search_runs([store], filter_string=f"tags.`mlflow.runName` = '{NAME}'", max_results=1)

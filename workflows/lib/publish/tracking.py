@@ -6,7 +6,6 @@ in the folder ``mlflow``, which ``make ui`` serves. So a results folder can be c
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from contracts.errors import ConfigError
 from evals.analysis.cells import CellFolder
 from workflows.lib.publish.experiment_page import EXPERIMENT_TAGS
 from workflows.lib.publish.gradient_measures import gradient_runs
+from workflows.lib.publish.known_runs import KnownRuns, noted
 from workflows.lib.publish.measures import cell_run
 from workflows.lib.publish.tracked_run import TrackedRun
 
@@ -57,11 +57,14 @@ def track(
     ``artifacts``: the folder of artifacts of a store that is a file. Raises ConfigError for an unusable store.
     """
     members = {name: frozenset(cells) for name, cells in membership.items()}
-    with usable(uri):
+    with KnownRuns(uri).keeping() as known, usable(uri):
         client = MlflowClient(uri)
         store = experiment_of(client, experiment)
-        known = dict(_runs(client, store))
-        return {run.name: _upsert(client, store, run, known, artifacts) for run in _tracked(folders, members, measured)}
+        found, ids = dict(_runs(client, store)), {}
+        for run in _tracked(folders, members, measured):
+            ids[run.name] = _upsert(client, store, run, found, artifacts)
+            known[run.digest] = noted(run)
+    return ids
 
 
 def _tracked(
@@ -142,7 +145,7 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, tuple[st
 
 def _upsert(client: MlflowClient, experiment: str, tracked: TrackedRun, known: Known, artifacts: Path) -> str:
     tags = dict(tracked.tags) | {DIGEST: tracked.digest}
-    content = hashlib.sha256(b"".join(f.read_bytes() for f in tracked.files) + tracked.more).hexdigest()
+    content = tracked.content
     run, seen = known.get(tracked.digest, (None, {}))
     if run is not None and seen.get(CONTENT) == content:
         for key, value in tags.items():

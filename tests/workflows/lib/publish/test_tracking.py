@@ -25,20 +25,12 @@ from workflows.lib.publish.tracking import track, usable
 CELLS = [("base", 0.35), ("grpo", 0.45), ("cepo", 0.55)]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: making its tables takes MLflow seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    track([], "w", {}, f"sqlite:///{path}", path.parent / "artifacts")
-    return path
-
-
 class Store:
     """Three cells and a store of their own."""
 
-    def __init__(self, root: Path, template: Path) -> None:
+    def __init__(self, root: Path, empty_store: Path) -> None:
         self.database = root / "mlflow.db"
-        self.database.write_bytes(template.read_bytes())
+        self.database.write_bytes(empty_store.read_bytes())
         self.uri, self.artifacts = f"sqlite:///{self.database}", root / "artifacts"
         self.cells = [write_cell(root / "cells", name, skill=skill, questions=10) for name, skill in CELLS]
 
@@ -59,8 +51,8 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path, template: Path) -> Store:
-    return Store(tmp_path, template)
+def store(tmp_path: Path, empty_store: Path) -> Store:
+    return Store(tmp_path, empty_store)
 
 
 def test_measured_gradients_are_runs_of_their_own(store: Store, tmp_path: Path):
