@@ -16,9 +16,10 @@ from itertools import groupby
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from contracts.rollouts import CreditLine, Label, Rollout, ScoredRollout
+from methods.shared.discrimination import auroc
 
 Fields = dict[str, float | int | None]  # some fields of a line
 
@@ -150,8 +151,8 @@ def _rankings(tokens: Tokens, measure: str) -> Fields:
     """How well decisive tokens are set apart, and slips blamed in rollouts with a negative advantage."""
     blamed = tokens.where(tokens.negative)
     return {
-        "auroc": _ranked(roc_auc_score, tokens.decisive, _deviation(tokens, measure)),
-        "slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.weight),
+        "auroc": _ranked(auroc, tokens.decisive, _deviation(tokens, measure)),
+        "slip_auroc": _ranked(auroc, blamed.slipped, blamed.weight),
     }
 
 
@@ -159,8 +160,8 @@ def _by_entropy(tokens: Tokens) -> Fields:
     """The same by the policy's entropy."""
     blamed = tokens.where(tokens.negative)
     return {
-        "entropy_auroc": _ranked(roc_auc_score, tokens.decisive, tokens.entropy),
-        "entropy_slip_auroc": _ranked(roc_auc_score, blamed.slipped, blamed.entropy),
+        "entropy_auroc": _ranked(auroc, tokens.decisive, tokens.entropy),
+        "entropy_slip_auroc": _ranked(auroc, blamed.slipped, blamed.entropy),
     }
 
 
@@ -174,11 +175,14 @@ def _conditional(tokens: Tokens, measure: str) -> Fields:
     return {"uncertain": _share(uncertain)} | _by_entropy(tokens) | {f"{k}_uncertain": v for k, v in narrowed.items()}
 
 
-def _ranked(measure: Callable[..., float], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]) -> float | None:
+def _ranked(
+    measure: Callable[..., float | None], wanted: Bool[np.ndarray, " N"], by: Float[np.ndarray, " N"]
+) -> float | None:
     """How well ``by`` ranks the wanted tokens first; None if all values are equal or all tokens are of one kind."""
     if len(by) == 0 or np.ptp(by) <= EVEN or wanted.all() or not wanted.any():
         return None
-    return float(measure(wanted, by))
+    found = measure(wanted, by)
+    return None if found is None else float(found)
 
 
 def _share(marked: Bool[np.ndarray, " N"], of: Float[np.ndarray, " N"] | None = None) -> float:

@@ -116,7 +116,7 @@ def _quality(prep: Preparation, models: ContrastModels) -> dict[str, float]:
         if len(which):
             tokens = lengths[which].sum()
             quality |= {f"{name}_on_{kind}": float(logp[which].sum() / tokens) for name, logp in found.items()}
-    area = auroc((found["positive"] - found["negative"])[rows], right[rows])
+    area = auroc(right[rows].cpu().numpy(), (found["positive"] - found["negative"])[rows].cpu().numpy())
     return quality | ({} if area is None else {"auroc": area})
 
 

@@ -88,5 +88,5 @@ def _quality(
         "accuracy_of_a_constant": max(share, 1 - share),
         "brier": float((score - label).square().mean()),
     }
-    area = auroc(score, right)
+    area = auroc(right.cpu().numpy(), score.cpu().numpy())
     return quality | ({} if area is None else {"auroc": area})
