@@ -49,9 +49,10 @@ def _flips(table: Comparison) -> Iterator[str]:
             if row.arm is None or other is None:
                 continue
             again = differences(row.arm.second_panels, other.second_panels)
-            for column in (name for name in by if name in again):
-                if _side(by[column]) != _side(again[column]) and _complete(column, row.arm, other):
-                    yield f"{row.name} \u2212 {other.name}, {table.title(column)}: {_shown(by[column], again[column])}"
+            for column, first in by.items():
+                second = again.get(column)
+                if second and _side(first) != _side(second) and _complete(column, row.arm, other):
+                    yield f"{row.name} \u2212 {other.name}, {table.title(column)}: {_shown(first, second)}"
 
 
 def _is(arm: Arm, baseline: str, row: Arm) -> bool:

@@ -14,7 +14,6 @@ from random import Random
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.stats import rankdata
 
 from methods.base import Method
 from methods.engines.local.passes import chunks, token_logp
@@ -26,6 +25,7 @@ from methods.micro.families.training import TRAINING
 from methods.micro.problems import DrawnProblem, draw_problems
 from methods.micro.solution_plan import answer, draw_slip
 from methods.shared.contexts import Style, teacher_prompt
+from methods.shared.discrimination import auroc
 from methods.shared.references import Reference
 
 ROWS = 256  # chains in one pass
@@ -77,13 +77,8 @@ def auroc_within(
     scores: Float[np.ndarray, "B T"], decisive: Bool[np.ndarray, "B T"], slipped: Bool[np.ndarray, "B T"]
 ) -> float:
     """How often a slip scores above another decisive token of its own chain, a tie counting half; mean over chains."""
-    per_chain = []
-    for score, among, slip in zip(scores, decisive, slipped, strict=True):
-        count, rest = int((slip & among).sum()), int((among & ~slip).sum())
-        if count and rest:
-            ranks = rankdata(score[among])
-            per_chain.append((ranks[slip[among]].sum() - count * (count + 1) / 2) / (count * rest))
-    return float(np.mean(per_chain))
+    per_chain = [auroc(slip[among], score[among]) for score, among, slip in zip(scores, decisive, slipped, strict=True)]
+    return float(np.mean([found for found in per_chain if found is not None]))
 
 
 def encode(

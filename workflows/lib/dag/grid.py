@@ -222,9 +222,10 @@ class Grid:
             resolved[name] = source.option(name, place).parse(value, place)
             check_limits({name: resolved[name]}, place)
             check_engine_option(self.config.engine, name, resolved[name], place)
-        for name in (one for one in source.options if one not in resolved):
-            place = self.source.place("options", source.name, name)
-            check_engine_option(self.config.engine, name, source.options[name].default, place)
+        for name, option in source.options.items():
+            if name not in resolved:
+                place = self.source.place("options", source.name, name)
+                check_engine_option(self.config.engine, name, option.default, place)
         options = {name: option.default for name, option in source.options.items()} | resolved
         check_branching(options, f"{method}/{variant}: branching")
         return options

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from workflows.lib.dag.gradient_jobs import GradientJobs
 from workflows.lib.dag.result_files import ResultFiles, Wildcards, trained
-
-SQLITE = "sqlite:///"
+from workflows.lib.mlflow_store import database_of, store_of
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,10 @@ class TrackingJobs:
     @property
     def store(self) -> str:
         """``params``: the MLflow store."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{self.files.root}/mlflow.db"
+        return store_of(Path(self.files.root))
 
     @property
     def store_files(self) -> list[str]:
         """Output beside the marker: the file of the MLflow store, if it is one."""
-        return [self.store.removeprefix(SQLITE)] if self.store.startswith(SQLITE) else []
+        database = database_of(self.store)
+        return [] if database is None else [str(database)]

@@ -5,7 +5,6 @@ python -m workflows.lib.publish.finished_cell cepo/small/default/s1 results/micr
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,13 +16,9 @@ from evals.analysis.cells import CellFolder
 from evals.analysis.rendering.terminal import results_folder
 from evals.analysis.runs.cell_result import CellResult, render, result_of
 from evals.analysis.runs.opening import opened
+from workflows.lib.mlflow_store import store_of
 from workflows.lib.publish.known_runs import KnownRuns
 from workflows.lib.publish.measures import cell_run
-
-
-def store_of(results: Path) -> str:
-    """The MLflow store of a results folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results}/mlflow.db"
 
 
 def where(found: CellResult, results: Path, config: str = "") -> list[str]:

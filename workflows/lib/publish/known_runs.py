@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.files import write_text
+from workflows.lib.mlflow_store import database_of
 from workflows.lib.publish.tracked_run import TrackedRun
 
-SQLITE = "sqlite:///"
 Noted = dict[str, Any]  # of a run: ``content`` and ``tags``
 
 
@@ -40,27 +40,27 @@ class KnownRuns:
     @contextmanager
     def keeping(self) -> Iterator[dict[str, Noted]]:
         """What is known of the store, by digest, while the block writes to it; what the block adds is noted too."""
-        runs = self._read()
+        runs, database = self._read(), database_of(self.uri)
         yield runs
-        if self.uri.startswith(SQLITE) and self._database.is_file() and os.access(self._database.parent, os.W_OK):
-            write_text(self._note, json.dumps({"store": self._state(), "runs": runs}))
+        if database is not None and database.is_file() and os.access(database.parent, os.W_OK):
+            write_text(_note(database), json.dumps({"store": _state(database), "runs": runs}))
 
     def _read(self) -> dict[str, Noted]:
         """Empty where there is no note, or the store has changed since."""
+        database = database_of(self.uri)
+        if database is None:
+            return {}
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-            return note["runs"] if note["store"] == self._state() else {}
+            note = json.loads(_note(database).read_text(encoding="utf-8"))
+            return note["runs"] if note["store"] == _state(database) else {}
         except (OSError, ValueError, KeyError, TypeError):  # no note, or not one of ours
             return {}
 
-    @property
-    def _database(self) -> Path:
-        return Path(self.uri.removeprefix(SQLITE))
 
-    @property
-    def _note(self) -> Path:
-        return self._database.with_name(f"{self._database.name}.known.json")
+def _note(database: Path) -> Path:
+    return database.with_name(f"{database.name}.known.json")
 
-    def _state(self) -> list[int]:
-        found = self._database.stat()
-        return [found.st_ino, found.st_mtime_ns, found.st_size]
+
+def _state(database: Path) -> list[int]:
+    found = database.stat()
+    return [found.st_ino, found.st_mtime_ns, found.st_size]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from pathlib import Path
 
 from contracts.errors import ConfigError, one_line_errors
+from workflows.lib.mlflow_store import database_of
 from workflows.lib.publish.experiment_page import KIND, address
 from workflows.lib.publish.tracking import MlflowClient, usable
 
 HOST = "127.0.0.1"
-SQLITE = "sqlite:///"
 
 
 def check_store(uri: str) -> str:
@@ -20,7 +19,8 @@ def check_store(uri: str) -> str:
 
     ConfigError unless MLflow can open it; makes none where there is none.
     """
-    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+    database = database_of(uri)
+    if database is not None and not database.is_file():
         raise ConfigError(uri, "no MLflow store here", "make reproduce makes one; STORE=sqlite:///<file> names another")
     ((key, value),) = KIND.items()
     with usable(uri):
@@ -43,9 +43,9 @@ def check_port(port: str) -> None:
 
 def command(uri: str, port: str) -> list[str]:
     """MLflow's server: one worker for one reader; artifacts of a store that is a file lie beside it."""
-    served = []
-    if uri.startswith(SQLITE):
-        served = ["--artifacts-destination", str(Path(uri.removeprefix(SQLITE)).absolute().parent / "mlflow")]
+    database, served = database_of(uri), []
+    if database is not None:
+        served = ["--artifacts-destination", str(database.absolute().parent / "mlflow")]
     start = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", port, "--workers", "1"]
     return [*start, "--backend-store-uri", uri, *served]
 

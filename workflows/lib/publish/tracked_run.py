@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ class TrackedRun:
     datasets: Callable[[], Mapping[str, dict[str, str]]] = dict  # by use: fields of MLflow's datasets
     more: bytes = b""  # content of what lies in other files
 
-    @property
+    @cached_property
     def content(self) -> str:
         """sha256 hex of all files: a run with another content replaces the one of its digest."""
         return hashlib.sha256(b"".join(file.read_bytes() for file in self.files) + self.more).hexdigest()

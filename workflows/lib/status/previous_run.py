@@ -81,8 +81,9 @@ class PreviousRun:
 
     def _of_other_methods(self, kind: Kind) -> list[float]:
         scale = kind.subject.rpartition("/")[2]
-        same = {other: times for other, times in self._past.seconds.items() if other.rule == kind.rule}
-        return [one for other, times in same.items() if other.subject.rpartition("/")[2] == scale for one in times]
+        found = self._past.seconds.items()
+        alike = (times for (rule, subject), times in found if (rule, subject.rpartition("/")[2]) == (kind.rule, scale))
+        return list(chain.from_iterable(alike))
 
 
 def read_past(results: Path) -> Past:

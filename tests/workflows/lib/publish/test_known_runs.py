@@ -11,7 +11,8 @@ from mlflow.tracking import MlflowClient
 
 from evals.analysis.cells import CellFolder
 from tests.helpers.analysis_cells import write_cell
-from workflows.lib.publish.finished_cell import keep_tracked, store_of
+from workflows.lib.mlflow_store import store_of
+from workflows.lib.publish.finished_cell import keep_tracked
 from workflows.lib.publish.known_runs import KnownRuns
 from workflows.lib.publish.measures import cell_run
 from workflows.lib.publish.study_run import track_study
