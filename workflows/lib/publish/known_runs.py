@@ -1,6 +1,6 @@
 """Which runs MLflow's store is known to hold, so that ``make cell`` need not open a store that nobody has changed.
 
-Importing MLflow and opening its store take six seconds of a core. What was copied is noted beside the store. The note
+Importing MLflow and opening its store take seven seconds of a core. What was copied is noted beside the store. The note
 counts only while the store's file is the same one, with the same time and size: whoever writes to it voids the note.
 """
 
