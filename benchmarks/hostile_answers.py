@@ -16,6 +16,7 @@ from pathlib import Path
 from evals.careful import careful
 from evals.scoring_process import ScorerFailed, ScoringProcess
 from methods.shared.rewards import Grader
+from methods.shared.same_value import import_parsers
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_texts import MARK, answers
@@ -59,6 +60,7 @@ class Trial:
         self.seconds, self.found = seconds, Counter[str]()
         self.slowest: dict[str, tuple[float, str]] = {}  # by reader: seconds on the wall, kind
         self.failed: list[str] = []
+        import_parsers()
         self.graders, self.process = Grader(seconds), ScoringProcess(scorers(), careful, seconds)
 
     def put_through(self, given: Iterator[tuple[str, str]], until: float) -> int:

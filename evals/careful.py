@@ -7,7 +7,6 @@ lmms-eval's scorers read otherwise.
 
 from __future__ import annotations
 
-import logging
 import re
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from methods.shared.rewards import PLAIN_NUMBER, boxed_answer
+from methods.shared.same_value import same_value
 
 GOLD = {"dynamath": "ground_truth"}  # column of the gold answer where it is not ``answer``
 LONGEST = 1000  # characters of an announced answer; a longer one is none
@@ -75,11 +75,7 @@ def equal(answer: str, gold: str) -> bool:
         return Decimal(answer) == Decimal(gold)
     if WORD.search(re.sub(r"\\[A-Za-z]+", "", gold)):
         return False
-    from math_verify import parse, verify
-
-    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns of every answer that it cannot read
-    read = [parse(rf"\boxed{{{text}}}", parsing_timeout=None) for text in (gold, answer)]  # pyright: ignore[reportArgumentType]
-    return bool(verify(read[0], read[1], timeout_seconds=None))
+    return same_value(answer, gold)
 
 
 def _options(benchmark: str, row: Mapping[str, Any]) -> list[str] | None:

@@ -18,6 +18,7 @@ from evals.inputs import row_id
 from evals.scoring_process import Scored, Scorer, ScorerFailed, ScoringProcess
 from evals.settings import EvalSettings
 from evals.tasks import write_tasks
+from methods.shared.same_value import import_parsers
 
 # Tags whose content is removed before scoring. This is the default of lmms-eval's command line, but not of
 # ``simple_evaluate``, which removes nothing.
@@ -44,6 +45,7 @@ class Scoring:
     def __init__(self) -> None:
         self.scored: dict[tuple[str, str], Scored] = {}  # by benchmark and row
         self._scorers: dict[str, Scorer] = {}
+        import_parsers()
         self._process = ScoringProcess(self._scorers, careful)
 
     def take(self, benchmark: Benchmark, scorer: Scorer) -> Scorer:

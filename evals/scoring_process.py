@@ -11,14 +11,13 @@ import json
 import os
 import random
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 from typing import Any
 
 from evals.readings import watch
-from methods.shared.confinement import confine, processor_time
+from methods.shared.confinement import confine, print_nowhere, processor_time
 
 SECONDS = 20.0  # of processor time for one reading; math_verify's own limits are 5 s for each of its three parts
 PATIENCE = 100  # times as long on the wall; it bounds a process that is stopped, not a busy machine
@@ -140,11 +139,7 @@ def _serve(
     def report(reading: str) -> None:
         reply("reading", reading)
 
-    nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open as long as this process runs
-    for descriptor in (1, 2):
-        os.dup2(nowhere.fileno(), descriptor)
-    # The parent's may be a file, of which a confined process may not write a byte: a scorer that prints would fail.
-    sys.stdout = sys.stderr = nowhere
+    print_nowhere()
     for name, scorer in scorers.items():
         watch(name, scorer, report)
     alarm_counts_processor_time()

@@ -36,6 +36,17 @@ def confine() -> None:
     sys.addaudithook(_refuse)
 
 
+def print_nowhere() -> None:
+    """From now on this process's stdout and stderr are /dev/null; call it before :func:`confine`.
+
+    What it prints is no reply then; and stdout may be a file, of which a confined process may not write a byte.
+    """
+    nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open as long as this process runs
+    for descriptor in (1, 2):
+        os.dup2(nowhere.fileno(), descriptor)
+    sys.stdout = sys.stderr = nowhere
+
+
 @contextmanager
 def processor_time(seconds: float) -> Iterator[None]:
     """Within this block the process may use ``seconds`` of processor time; then the kernel ends it with SIGPROF.

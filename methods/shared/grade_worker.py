@@ -8,11 +8,12 @@ of it do, one after the other.
 from __future__ import annotations
 
 import json
-import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 
-from methods.shared.confinement import confine, processor_time
+from methods.shared.confinement import confine, print_nowhere, processor_time
+from methods.shared.same_value import same_value
 from methods.shared.successors import serve_in_copies
 
 # Lines that are no verdict: started; this grader's package is not installed; the copy ended, with this status.
@@ -34,12 +35,15 @@ def main(deadline: float) -> None:
 
 
 def _serve(graders: Mapping[str, Comparison | None], deadline: float) -> None:
-    """Answer the lines of stdin until it is closed, confined."""
+    """Answer the lines of stdin until it is closed, confined. Only verdicts are written to what was stdout."""
+    verdicts = os.fdopen(os.dup(1), "w")
+    print_nowhere()
     confine()
     for line in sys.stdin:
         name, answer, truth = json.loads(line)
         compare = graders[name]
-        print(ABSENT if compare is None else json.dumps(_verdict(compare, answer, truth, deadline)), flush=True)
+        verdict = ABSENT if compare is None else json.dumps(_verdict(compare, answer, truth, deadline))
+        print(verdict, file=verdicts, flush=True)
 
 
 def _verdict(compare: Comparison, answer: str, truth: str, deadline: float) -> bool | None:
@@ -59,18 +63,11 @@ def _mathruler() -> Comparison | None:
 
 
 def _math_verify() -> Comparison | None:
-    """math_verify 0.9.0 on the two answers, boxed; its own time limits count time on the wall and are switched off."""
     try:
-        from math_verify import parse, verify
+        import math_verify  # noqa: F401
     except ImportError:
         return None
-    logging.disable(logging.CRITICAL)  # it warns of every answer that it cannot read
-
-    def compare(answer: str, truth: str) -> bool:
-        read = [parse(rf"\boxed{{{text}}}", parsing_timeout=None) for text in (truth, answer)]  # pyright: ignore[reportArgumentType]
-        return verify(read[0], read[1], timeout_seconds=None)
-
-    return compare
+    return same_value
 
 
 if __name__ == "__main__":

@@ -39,3 +39,10 @@ def test_computing_reading_and_importing_go_on():
 def test_memory_and_processor_time_are_bounded():
     assert ended("b'x' * 3 * 1024**3") == 1  # a MemoryError, which a reader may catch
     assert ended("processor_time(0.05).__enter__()\nwhile True: pass") == -27  # SIGPROF
+
+
+def test_what_it_prints_is_no_reply():
+    code = "from methods.shared.confinement import confine, print_nowhere; import os; print('before', flush=True); "
+    code += "print_nowhere(); confine(); print('after', flush=True); os.write(1, b'after')"
+    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, env={"PYTHONPATH": str(ROOT)})
+    assert (made.returncode, made.stdout, made.stderr) == (0, b"before\n", b"")
