@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
-from peft import AutoPeftModel, LoraConfig, get_peft_model
+from peft import AutoPeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from contracts.errors import DataError
 from contracts.records import Cell
 from evals.analysis.cells import CellFolder
-from methods.engines.shared.lora import LANGUAGE_LAYERS
 from tests.helpers.analysis_cells import write_cell
+from tests.helpers.trained_cell import write_trained_cell
 from workflows.lib.publish.adapter_folder import base_name, complete
 from workflows.lib.publish.export import export
 from workflows.lib.publish.model_card import model_card
@@ -22,14 +22,8 @@ from workflows.lib.publish.model_card import model_card
 
 @pytest.fixture
 def results(tiny_base: Path, tmp_path: Path) -> Path:
-    """A results folder with one cell, its adapter as an engine leaves it, and its base model."""
-    cell = write_cell(tmp_path / "run" / "cells", "cepo", questions=5)
-    base = tmp_path / "run" / "models" / "small" / "s1" / "model"
-    base.parent.mkdir(parents=True)
-    base.symlink_to(tiny_base)
-    layers = {"target_modules": LANGUAGE_LAYERS, "exclude_modules": r".*visual.*", "init_lora_weights": False}
-    model = AutoModelForImageTextToText.from_pretrained(base)
-    get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **layers)).save_pretrained(cell / "adapter")
+    """A results folder with one trained cell."""
+    write_trained_cell(tmp_path / "run", tiny_base)
     return tmp_path / "run"
 
 
