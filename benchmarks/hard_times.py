@@ -58,14 +58,20 @@ class HardTimes:
         return f"{tracked(folder.root)} cells, undisturbed; {len(self.expected)} digests kept"
 
     def kills(self) -> str:
-        """kill -9, at random moments while a job runs, of the kind of process that is alive and was killed least."""
+        """kill -9, at random moments while a job runs, of the kind of process that is alive and was killed least.
+
+        Verifiers and scorers live for a moment only: the first of a kind is killed as soon as it is seen.
+        """
         folder, killed, starts = self._cells("kills"), Counter[str](), 0
         while True:
             run, starts = folder.start(), starts + 1
             while run.poll() is None:
-                self._pause(self.draw.uniform(0.05, 0.1 * self.seconds) if killed.total() < self.kills_wanted else 0.2)
-                if killed.total() < self.kills_wanted and (kind := self._kill_one(run, killed)):
-                    killed[kind] += 1
+                if killed.total() < self.kills_wanted:
+                    self._watch(run, self.draw.uniform(0.05, 0.1 * self.seconds), killed)
+                    if kind := self._kill_one(run, killed):
+                        killed[kind] += 1
+                else:
+                    self._pause(0.2)
             if run.returncode == 0:
                 break
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(killed.items()))
@@ -75,6 +81,18 @@ class HardTimes:
     def _cells(self, name: str) -> Folder:
         """A folder with all cells."""
         return (Folder(self.place / name, seeds=self.seeds) if self.seeds else Folder(self.place / name, ONE)).make()
+
+    def _watch(self, run: subprocess.Popen[str], seconds: float, killed: Counter[str]) -> None:
+        """Wait ``seconds``, or until a process of a kind is there that was never killed, or the run has ended."""
+        until = time.monotonic() + seconds
+        while run.poll() is None and time.monotonic() < until:
+            try:
+                found = processes(psutil.Process(run.pid))
+            except psutil.Error:
+                return  # it ended meanwhile
+            if found["job"] and any(alive and not killed[kind] for kind, alive in found.items()):
+                return
+            self._pause(0.03)
 
     def _kill_one(self, run: subprocess.Popen[str], killed: Counter[str]) -> str | None:
         try:
