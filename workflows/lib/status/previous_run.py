@@ -27,6 +27,7 @@ Values = dict[Kind, list[float]]
 # machine, 2026-11-29 (tests/workflows/lib/status/recorded_run.tsv).
 SHORT = {"problems": 2, "benchmarks": 2, "untrained": 0.5, "check_rollouts": 28, "check_benchmarks": 11, "score": 1}
 SHORT |= {"credit": 3, "table": 3, "figure": 5, "track": 11}
+ALIKE = {"repeat": "evaluate"}  # rules that do what another one does
 OF_CELLS = ("train", "evaluate")  # rules of one cell that take minutes
 EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
 TIMED = ("cell.json", "run.json", "eval/scores.json")  # a cell's records that hold times
@@ -73,7 +74,7 @@ class PreviousRun:
 
         A cell of a method that the earlier run did not have is taken to need what other methods of its scale needed.
         """
-        kind = kind_of(rule, wildcards)
+        kind = kind_of(ALIKE.get(rule, rule), wildcards)
         times = self._past.seconds.get(kind) or (self._of_other_methods(kind) if rule in OF_CELLS else [])
         if not times:
             return SHORT.get(kind.rule)
