@@ -71,7 +71,7 @@ def made(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_help_lists_every_target_once_and_fits():
-    help = made().stdout
+    help = re.sub("^This folder was .*\n", "", made().stdout)  # said in a folder that was moved
     listed = re.findall(r"^  make ([a-z0-9-]+) ", help, re.MULTILINE)
     assert sorted(listed) == sorted(targets() - {"help", "comma"})
     assert max(map(len, help.splitlines())) <= 80
