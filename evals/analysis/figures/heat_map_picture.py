@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from textwrap import fill
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from contracts.rollouts import ScoredRollout
 from evals.analysis.figures.heat_map_rollouts import HeatMap, Shown
@@ -19,6 +20,21 @@ LINE, GAP = 0.125, 0.15  # inches
 LONGEST = 96  # characters of a response that are drawn; the page shows all of it
 BELOW, ABOVE, SAME = (0.45, 0.66, 0.90), (0.98, 0.65, 0.35), (1.0, 1.0, 1.0)  # colours of weights: least, most, 1
 VISIBLE = {"\n": "\u23ce", "\t": "\u21e5", " ": " "}
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What stands behind and below the tokens, drawn in one go: thousands of single shapes take twice as long."""
+
+    boxes: list[tuple[list[tuple[float, float]], str]] = field(default_factory=list)  # corners in inches, and colour
+    lines: list[tuple[list[tuple[float, float]], str]] = field(default_factory=list)
+
+    def add_to(self, ax: Axes) -> None:
+        """Add them to ``ax``."""
+        boxes, fills = [corners for corners, _ in self.boxes], [colour for _, colour in self.boxes]
+        lines, inks = [ends for ends, _ in self.lines], [colour for _, colour in self.lines]
+        ax.add_collection(PolyCollection(boxes, facecolors=fills, edgecolors="none"), autolim=False)
+        ax.add_collection(LineCollection(lines, colors=inks, linewidths=0.5), autolim=False)
 
 
 def printable(token: str) -> str:
@@ -44,14 +60,15 @@ def draw(maps: Sequence[HeatMap], note: str) -> Figure:
     figure = Figure(figsize=(width, height))
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
-    y = 0.15
+    y, shapes = 0.15, Shapes()
     for one, m in blocks:
         ax.text(0.05, y, _heading(one, m), fontsize=FONT, va="center", parse_math=False)
         for name, weights in one.weights.items():
             y += LINE
             ax.text(0.05, y, name, fontsize=FONT, va="center", parse_math=False)
-            _row(ax, one, weights, m.reach, y)
+            _row(ax, shapes, one, weights, m.reach, y)
         y += LINE + GAP
+    shapes.add_to(ax)
     if not blocks:
         ax.text(0.05, y, "No group of the first step held a right and a wrong rollout.", fontsize=FONT)
     ax.text(0.05, height - 0.05, text, fontsize=FONT - 0.5, va="bottom", color="#555555", parse_math=False)
@@ -73,7 +90,7 @@ def _heading(one: Shown, m: HeatMap) -> str:
     return f"{m.model}, {printable(one.sample.problem)}: {'right' if one.sample.correct else 'wrong'}"
 
 
-def _row(ax: Axes, one: Shown, weights: Sequence[float], reach: float, y: float) -> None:
+def _row(ax: Axes, shapes: Shapes, one: Shown, weights: Sequence[float], reach: float, y: float) -> None:
     x, step = 0.9, ADVANCE * FONT / 72
     for shown, weight, decisive, slipped, uncertain in marked(one.sample, weights):
         if x + len(shown) * step > 0.9 + LONGEST * step:
@@ -81,8 +98,10 @@ def _row(ax: Axes, one: Shown, weights: Sequence[float], reach: float, y: float)
             return
         look = {"family": "DejaVu Sans Mono", "fontsize": FONT, "va": "center", "parse_math": False}
         width = len(shown) * step
-        ax.add_patch(Rectangle((x, y - LINE / 2), width, LINE, facecolor=colour(weight, reach), edgecolor="none"))
+        above, below = y - LINE / 2, y + LINE / 2
+        corners = [(x, above), (x + width, above), (x + width, below), (x, below)]
+        shapes.boxes.append((corners, colour(weight, reach)))
         ax.text(x, y, shown, color=ink(slipped, uncertain), **look)
         if decisive or slipped:
-            ax.plot([x, x + width], [y + 0.045] * 2, color="#b00020" if slipped else "#111111", linewidth=0.5)
+            shapes.lines.append(([(x, y + 0.045), (x + width, y + 0.045)], "#b00020" if slipped else "#111111"))
         x += width

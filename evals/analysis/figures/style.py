@@ -97,8 +97,9 @@ def save(figure: Figure, out: Path, stem: str) -> list[Path]:
     """Write ``stem.svg`` and ``stem.png``; the same figure gives the same bytes."""
     paths = [out / f"{stem}.{kind}" for kind in ("svg", "png")]
     with rc_context(SETTINGS):
-        figure.draw_without_rendering()  # finds a place for each part, once for both files
-        figure.set_layout_engine(None)
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()  # finds a place for each part, once for both files
+            figure.set_layout_engine(None)
     for path in paths:
         with rc_context(SETTINGS), replacing(path) as temporary:
             kind = path.suffix[1:]
