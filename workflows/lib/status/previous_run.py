@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 
@@ -23,10 +24,14 @@ class Kind(NamedTuple):
 
 
 Values = dict[Kind, list[float]]
-# Seconds of short jobs, of which the committed run keeps no times: medians of a run of Table 2 on two cores of a shared
-# machine, 2026-11-29 (tests/workflows/lib/status/recorded_run.tsv).
-SHORT = {"problems": 2, "benchmarks": 2, "untrained": 0.5, "check_rollouts": 28, "check_benchmarks": 11, "score": 1}
-SHORT |= {"credit": 3, "table": 3, "figure": 5, "track": 11}
+# Seconds of short jobs, of which the committed run keeps no times. Measured in a run of Table 2 on two idle cores,
+# 2026-11-30 (tests/workflows/lib/status/recorded_ready_bases.tsv), on which training and evaluation took half of what
+# the committed run says; so these are twice what was measured.
+SHORT = {Kind(rule): seconds for rule, seconds in (
+    ("problems", 8), ("benchmarks", 4), ("untrained", 1), ("check_rollouts", 93), ("check_benchmarks", 14),
+    ("score", 2), ("credit", 4), ("table", 3), ("figure", 5), ("track", 16), ("track_study", 8),
+)}  # fmt: skip
+SHORT[Kind("figure", "figure4")] = 17  # draws every token of the rollouts that it shows
 ALIKE = {"repeat": "evaluate"}  # rules that do what another one does
 OF_CELLS = ("train", "evaluate")  # rules of one cell that take minutes
 EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
@@ -70,17 +75,20 @@ class PreviousRun:
         return read_past(self.results)
 
     def seconds(self, rule: str, wildcards: dict[str, str]) -> float | None:
-        """Mean seconds of such a job; of a short one without a record :data:`SHORT`; else None.
+        """Median seconds of such a job, since some ran on a busy machine; of a short one :data:`SHORT`; else None.
 
-        A cell of a method that the earlier run did not have is taken to need what other methods of its scale needed.
+        An evaluation takes as long for every method of its scale. A training of a method that the earlier run did not
+        have is taken to need what the other methods of its scale needed.
         """
         kind = kind_of(ALIKE.get(rule, rule), wildcards)
-        times = self._past.seconds.get(kind) or (self._of_other_methods(kind) if rule in OF_CELLS else [])
+        times = [] if kind.rule == "evaluate" else self._past.seconds.get(kind, [])
+        times = times or (self._of_scale(kind) if kind.rule in OF_CELLS else [])
         if not times:
-            return SHORT.get(kind.rule)
-        return sum(times) / len(times) * (self.steps(wildcards) if rule == "train" else 1)
+            return SHORT.get(kind, SHORT.get(Kind(kind.rule)))
+        return median(times) * (self.steps(wildcards) if rule == "train" else 1)
 
-    def _of_other_methods(self, kind: Kind) -> list[float]:
+    def _of_scale(self, kind: Kind) -> list[float]:
+        """Times of the rule's jobs at the scale of ``kind``, of all methods."""
         scale = kind.subject.rpartition("/")[2]
         found = self._past.seconds.items()
         alike = (times for (rule, subject), times in found if (rule, subject.rpartition("/")[2]) == (kind.rule, scale))

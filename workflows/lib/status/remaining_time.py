@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from statistics import median
 from typing import NamedTuple
 
+LAST = ("track_study",)  # rules whose jobs wait for all others
 TRUSTED = 5  # a running job's own pace counts in full once one part in so many is done
 
 
@@ -28,22 +30,24 @@ class JobTiming(NamedTuple):
 def seconds_left(timings: Sequence[JobTiming], cores: int) -> tuple[float, bool]:
     """Seconds until all jobs are done with ``cores`` at a time, and whether every kind of job could be counted.
 
-    A job takes what its own pace tells; else what it usually takes, times how much slower than usual jobs of its rule
-    are in this run; else what jobs of its kind took, or those of its rule. Kinds of which nothing is known count
-    nothing.
+    Jobs of :data:`LAST` come after all others. A job takes what its own pace tells; else what it usually takes, times
+    how much slower than usual jobs of its rule are in this run; else what jobs of its kind took, or those of its rule.
+    Kinds of which nothing is known count nothing.
     """
-    left, complete = [], True
+    left, last, complete = [0.0], 0.0, True
     slowness = {rule: _slowness(timings, rule) for rule in {job.kind[0] for job in timings}}
     for job in timings:
         if job.ended:
             continue
         usual = None if job.usual is None else job.usual * slowness[job.kind[0]]
         whole = _own_and_usual(job, usual) or _mean(timings, job.kind) or _mean(timings, job.kind[:1])
-        if whole is None:
-            complete = False
+        rest = max((whole or 0.0) - (job.spent or 0.0), 0.0)
+        complete = complete and whole is not None
+        if job.kind[0] in LAST:
+            last += rest
         else:
-            left.append(max(whole - (job.spent or 0.0), 0.0))
-    return max(sum(left) / cores, max(left, default=0.0)), complete
+            left.append(rest)
+    return max(sum(left) / cores, *left) + last, complete
 
 
 def _own_and_usual(job: JobTiming, usual: float | None) -> float | None:
@@ -58,21 +62,20 @@ def _own_and_usual(job: JobTiming, usual: float | None) -> float | None:
 
 
 def _slowness(timings: Sequence[JobTiming], rule: Hashable) -> float:
-    """How many times as long as usual the jobs of ``rule`` take that have shown it; 1 before any job has.
+    """How many times as long as usual the jobs of ``rule`` take; 1 before any job has shown how long it takes.
 
-    One job as long as usual is counted beside them, since the first ones may run beside others that slow them. Before
-    one of the rule has, the other rules tell, but only half as much (the root): building a base model has been seen to
-    be three times as slow as usual in a run whose trainings were a seventh slower.
+    The median job of the other rules tells first, because a rule may differ: building a base model has been seen to be
+    three times as slow as usual in a run whose trainings were a seventh slower. It counts as one job beside those of
+    the rule that have shown it, since the first ones may run beside others that slow them.
     """
     known = [job for job in timings if job.whole and job.usual and (job.spent or 0) * TRUSTED >= job.whole]
     shown = [(job.kind[0] == rule, job.whole or 0.0, job.usual or 0.0) for job in known]
     own = [(whole, usual) for same, whole, usual in shown if same]
-    counted = own or [(whole, usual) for _, whole, usual in shown]
-    if not counted:
-        return 1.0
-    one = sum(usual for _, usual in counted) / len(counted)
-    ratio = (sum(whole for whole, _ in counted) + one) / (sum(usual for _, usual in counted) + one)
-    return ratio if own else ratio**0.5
+    others = median([1.0, *(whole / usual for same, whole, usual in shown if not same)])
+    if not own:
+        return others
+    one = sum(usual for _, usual in own) / len(own)
+    return (sum(whole for whole, _ in own) + others * one) / (sum(usual for _, usual in own) + one)
 
 
 def _mean(timings: Sequence[JobTiming], kind: tuple[Hashable, ...]) -> float | None:

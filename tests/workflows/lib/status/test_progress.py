@@ -37,6 +37,13 @@ def test_a_running_job_tells_by_how_far_it_is():
     assert seconds_left([JobTiming(A, 30.0, 90.0, False), JobTiming(B, None, None, False)], 1) == (90.0 + 120.0, True)
 
 
+def test_what_waits_for_all_others_comes_after_them():
+    jobs = [JobTiming(A, None, None, False, usual=10.0)] * 2 + [
+        JobTiming(("track_study", ""), None, None, False, usual=4.0)
+    ]
+    assert seconds_left(jobs, cores=2) == (10.0 + 4.0, True)
+
+
 def test_kinds_that_nothing_is_known_of_make_the_estimate_a_lower_bound():
     jobs = [JobTiming(A, 30.0, 30.0, False), JobTiming(("evaluate", "small"), None, None, False)]
     assert seconds_left(jobs, cores=1) == (30.0, False)
@@ -50,9 +57,11 @@ def test_what_jobs_usually_take_is_scaled_by_how_slow_this_run_is():
     # 30 s where 10 are usual, and one job of 10 s beside it: twice as long as usual.
     assert seconds_left([JobTiming(A, 30.0, None, True, usual=10.0), waiting], cores=1) == (100.0, True)
     assert seconds_left([JobTiming(A, 30.0, 10.0, False, usual=10.0), waiting], cores=1) == (10.0 + 125.0, True)
-    # The ratio of another rule counts by its root: (70 + 10) / (10 + 10) is 4, so 2.
-    evaluation = JobTiming(("evaluate", "small"), 70.0, None, True, usual=10.0)
-    assert seconds_left([evaluation, waiting], cores=1) == (100.0, True)
+    # Of other rules the median of 1, which is counted beside them, and of each job: 4 and 7.
+    others = [JobTiming((rule, "small"), 10.0 * times, None, True, usual=10.0) for rule, times in (("x", 4), ("y", 7))]
+    assert seconds_left([*others, waiting], cores=1) == (200.0, True)
+    # Beside one job of the rule, twice as long as usual, that median counts as one job: (20 + 4 * 10) / (10 + 10).
+    assert seconds_left([*others, JobTiming(B, 20.0, None, True, usual=10.0), waiting], cores=1) == (150.0, True)
     usual_wins = [JobTiming(B, 30.0, None, True), waiting]  # over the mean of the others of its kind
     assert seconds_left(usual_wins, cores=1) == (50.0, True)
 
@@ -63,7 +72,9 @@ def test_the_pace_of_a_job_that_has_just_begun_counts_little():
     assert seconds_left([begun], cores=1) == (pytest.approx(0.05 * 100 + 0.95 * 10 - 1), True)
 
 
-# Times of ``make reproduce`` on two cores, from Snakemake's log; column ``usual``: what the estimate was told.
+# Times of ``make reproduce`` on two cores, from Snakemake's log. Column ``usual`` has what the estimate is told; in the
+# first, of trainings, evaluations and base models what an earlier run of its 50 steps took; in the second, of figure4
+# what its code of that day took.
 RECORDED = {
     "recorded_run.tsv": "five methods, base models built; a machine shared with other work, 2026-11-29",
     "recorded_ready_bases.tsv": "all systems of Table 1, base models ready-made; an idle machine, 2026-11-30",
