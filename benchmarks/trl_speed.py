@@ -169,6 +169,9 @@ def told_to_trl(trainer: Trainer, base: Path, folder: Path, equal: bool) -> dict
     }
 
 
+ENDED = "TRL's process has ended; what it says is above"
+
+
 class OtherSide:
     """TRL's process, which waits for its turn."""
 
@@ -183,13 +186,16 @@ class OtherSide:
         return self._read()
 
     def _write(self, line: str) -> None:
-        self.stdin.write(line + "\n")
-        self.stdin.flush()
+        try:
+            self.stdin.write(line + "\n")
+            self.stdin.flush()
+        except BrokenPipeError:
+            sys.exit(ENDED)
 
     def _read(self) -> dict[str, Any]:
         line = self.stdout.readline()
         if not line:
-            sys.exit("TRL's process has ended; what it says is above")
+            sys.exit(ENDED)
         return json.loads(line)
 
 
