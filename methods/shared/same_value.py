@@ -7,7 +7,6 @@ confines, or with texts that are known.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 
 def same_value(answer: str, truth: str) -> bool:
@@ -15,13 +14,15 @@ def same_value(answer: str, truth: str) -> bool:
 
     Its own time limits count time on the wall and are switched off. sympy simplifies the difference of a number and an
     infinity that is multiplied, as ``\infty 29``, to 0 now and then, depending on where its objects lie in memory; so
-    infinity has to be on both sides. ImportError if math_verify is not installed.
+    infinity has to be on both sides, unless it is the end of an interval: ``(5, \infty)`` is ``x > 5``. ImportError if
+    math_verify is not installed.
     """
     from math_verify import parse, verify
 
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns of every answer that it cannot read
     read = [parse(rf"\boxed{{{text}}}", parsing_timeout=None) for text in (truth, answer)]  # pyright: ignore[reportArgumentType]
-    if _is_infinite(read[0]) != _is_infinite(read[1]):
+    infinite = [any(map(_is_infinite, readings)) for readings in read]
+    if infinite[0] != infinite[1]:
         return False
     return bool(verify(read[0], read[1], timeout_seconds=None))
 
@@ -31,8 +32,10 @@ def import_parsers() -> None:
     same_value(r"\frac{1}{2}", r"\sqrt{2}")
 
 
-def _is_infinite(readings: Sequence[object]) -> bool:
-    """Whether any of the values that were read out of an answer has an infinity or an undefined number in it."""
-    from sympy import Basic, nan, oo, zoo
+def _is_infinite(value: object) -> bool:
+    """Whether a value that was read has an infinity or an undefined number in it, ends of intervals aside."""
+    from sympy import Basic, Interval, nan, oo, zoo
 
-    return any(isinstance(value, Basic) and value.has(oo, -oo, zoo, nan) for value in readings)
+    if isinstance(value, Interval) or not isinstance(value, Basic):
+        return False
+    return value in (oo, -oo, zoo, nan) or any(map(_is_infinite, value.args))

@@ -19,6 +19,9 @@ from methods.shared.same_value import same_value
         (r"-\infty", r"\infty", False),
         (r"(0, \infty)", r"(0, \infty)", True),
         (r"(0, \infty)", "(0, 5)", False),
+        (r"(5, \infty)", "x > 5", True),
+        (r"(-\infty, \infty)", r"\mathbb{R}", True),
+        (r"x = \infty", "x = 5", False),
         ("", "4", False),
     ],
 )
@@ -33,6 +36,6 @@ def test_values_by_hand(answer: str, truth: str, same: bool):
     st.sampled_from(["inf", r"\infty ", "-inf"]),
 )
 def test_an_infinity_equals_no_number(factor: int, truth: str, infinity: str):
-    """math_verify alone takes ``inf29`` for 15/2 in one process of some ten."""
+    """math_verify alone takes ``inf29`` for 15/2 in some processes."""
     assert not same_value(f"{infinity}{factor}", truth)
     assert not same_value(truth, f"{infinity}{factor}")

@@ -25,15 +25,14 @@ class Kind(NamedTuple):
 
 Values = dict[Kind, list[float]]
 # Seconds of short jobs, of which the committed run keeps no times. Measured in a run of Table 2 on two idle cores,
-# 2026-11-30 (tests/workflows/lib/status/recorded_ready_bases.tsv), on which training and evaluation took half of what
-# the committed run says; so these are twice what was measured.
+# 2026-11-30 (tests/workflows/lib/status/recorded_ready_bases.tsv), on which training took 0.6 and evaluation 0.55 of
+# what the committed run says, so these are about twice what was measured.
 SHORT = {Kind(rule): seconds for rule, seconds in (
     ("problems", 8), ("benchmarks", 4), ("untrained", 1), ("check_rollouts", 93), ("check_benchmarks", 14),
     ("score", 2), ("credit", 4), ("table", 3), ("figure", 5), ("track", 16), ("track_study", 8),
 )}  # fmt: skip
-SHORT[Kind("figure", "figure4")] = 17  # draws every token of the rollouts that it shows
+SHORT[Kind("figure", "figure4")] = 17  # with figure5, which draws every token; 8 s since its boxes are drawn in one go
 ALIKE = {"repeat": "evaluate"}  # rules that do what another one does
-OF_CELLS = ("train", "evaluate")  # rules of one cell that take minutes
 EXHIBITS = ("table", "figure")  # each has a rule of its own: table_table2, figure_figure1
 TIMED = ("cell.json", "run.json", "eval/scores.json")  # a cell's records that hold times
 
@@ -81,8 +80,9 @@ class PreviousRun:
         have is taken to need what the other methods of its scale needed.
         """
         kind = kind_of(ALIKE.get(rule, rule), wildcards)
-        times = [] if kind.rule == "evaluate" else self._past.seconds.get(kind, [])
-        times = times or (self._of_scale(kind) if kind.rule in OF_CELLS else [])
+        times = self._past.seconds.get(kind)
+        if kind.rule == "evaluate" or (kind.rule == "train" and not times):
+            times = self._of_scale(kind)
         if not times:
             return SHORT.get(kind, SHORT.get(Kind(kind.rule)))
         return median(times) * (self.steps(wildcards) if rule == "train" else 1)

@@ -72,13 +72,11 @@ def test_the_pace_of_a_job_that_has_just_begun_counts_little():
     assert seconds_left([begun], cores=1) == (pytest.approx(0.05 * 100 + 0.95 * 10 - 1), True)
 
 
-# Times of ``make reproduce`` on two cores, from Snakemake's log. Column ``usual`` has what the estimate is told; in the
-# first, of trainings, evaluations and base models what an earlier run of its 50 steps took; in the second, of figure4
-# what its code of that day took.
-RECORDED = {
-    "recorded_run.tsv": "five methods, base models built; a machine shared with other work, 2026-11-29",
-    "recorded_ready_bases.tsv": "all systems of Table 1, base models ready-made; an idle machine, 2026-11-30",
-}
+# Times of ``make reproduce`` on two cores, from Snakemake's log: of five methods, base models built, beside other work
+# on 2026-11-29; of all systems of Table 1, base models ready-made, on a faster and idle machine on 2026-11-30. Column
+# ``usual`` has what the estimate is told; in the first, of trainings, evaluations and base models what an earlier run
+# of its 50 steps took; in the second, of figure4 what its code of that day took.
+RECORDED = ("recorded_run.tsv", "recorded_ready_bases.tsv")
 STEPS = {"train": 50, "evaluate": 7, "base_model": 60}  # parts in which these rules report how far they are
 
 
