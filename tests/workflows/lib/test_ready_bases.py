@@ -116,7 +116,7 @@ def test_a_run_s_base_models_become_the_committed_ones(built: Path, tmp_path: Pa
     assert {path.name for path in folder.iterdir()} == {"model", "base.json", "check.json"}
     assert list(ready_bases(tmp_path)) == [recipes().built_base(SCALE, SEED)]
     (tmp_path / "large").write_bytes(b"0" * int(LIMIT))
-    with pytest.raises(DataError, match=r"60 MB of base models, 60 MB are the limit; delete"):
+    with pytest.raises(DataError, match=r"70 MB of base models, 70 MB are the limit; delete"):
         publish(built, tmp_path)
     with pytest.raises(DataError, match=r"holds no base model that was built here; run: make ready-bases SEEDS=3$"):
         publish(tmp_path, tmp_path / "none")
