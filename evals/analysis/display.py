@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 PAPER_ORDER = ("base", "grpo", "opsd", "sdpo", "rlsd", "cepo")  # rows of the paper's Table 2
 WRITTEN = {name.lower(): name for name in ("DAPO", "VinePPO", "SPO", "HDPO", "PRM", "cDPO")}  # as their papers do
 
@@ -27,3 +29,10 @@ def method_rank(method: str, variant: str) -> tuple[int, str, bool, str]:
 def listed(words: list[str]) -> str:
     """``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def listed_seeds(seeds: Sequence[int]) -> str:
+    """``1, 2 and 5``; more than three that follow each other as ``1 to 10``."""
+    if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return listed([str(seed) for seed in seeds])

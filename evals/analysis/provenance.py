@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from contracts.records import OptionValue, Run
 from evals.analysis.cells import Arm
-from evals.analysis.display import listed
+from evals.analysis.display import listed, listed_seeds
 
 NAMED = 3  # arms with other seeds that a caption names at most
 WORDS = {
@@ -31,7 +31,7 @@ def seeds(arms: Sequence[Arm]) -> str:
     for arm in trained:
         groups.setdefault(arm.seeds, []).append(arm)
     usual = max(groups, key=lambda seeds: len(groups[seeds]))
-    others = [f"{arm.name} {arm.scale}: {_numbers(arm.seeds)}" for arm in trained if arm.seeds != usual]
+    others = [f"{arm.name} {arm.scale}: {listed_seeds(arm.seeds)}" for arm in trained if arm.seeds != usual]
     if len(others) > NAMED:
         most = sorted(groups, key=len, reverse=True)
         return listed([f"{_named(seeds)} ({len(groups[seeds])} arms)" for seeds in most])
@@ -39,7 +39,7 @@ def seeds(arms: Sequence[Arm]) -> str:
 
 
 def _named(seeds: tuple[int, ...]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {_numbers(seeds)}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {listed_seeds(seeds)}"
 
 
 def trained_with(arms: Sequence[Arm]) -> str:
@@ -47,10 +47,6 @@ def trained_with(arms: Sequence[Arm]) -> str:
     several = [[folder.cell.digests.get("base") for folder in arm.folders] for arm in arms if len(arm.folders) > 1]
     own = several and all(None not in bases and len(set(bases)) == len(bases) for bases in several)
     return f"Trained with {seeds(arms)}{'; each has a base model of its own' if own else ''}."
-
-
-def _numbers(values: Sequence[int]) -> str:
-    return listed([str(value) for value in values])
 
 
 def origin(arms: Sequence[Arm]) -> str:

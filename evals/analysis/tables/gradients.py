@@ -11,7 +11,7 @@ from contracts.gradients import TARGET, GradientReport
 from evals.analysis.claims.measuring import ClaimEvidence
 from evals.analysis.claims.records import Gradients, load_claims
 from evals.analysis.claims.verdicts import judge
-from evals.analysis.display import listed
+from evals.analysis.display import listed_seeds
 from evals.analysis.gradient_results import GradientNumber, MeasuredGradients, arm_name, read_measured, state_name
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import MINUS
@@ -100,7 +100,7 @@ def _words(measured: MeasuredGradients, world: str) -> Words:
     covers = "over seeds and batches" if several else "over the batches of one seed: another base model is not covered"
     caption = [
         *CAPTION,
-        f"95 % intervals {covers}. Seed{'s' * several} {listed([str(seed) for seed in seeds])}.",
+        f"95 % intervals {covers}. Seed{'s' * several} {listed_seeds(seeds)}.",
         *(_facts(measured.of_policy(*policy)) for policy in measured.policies),
         "Verdicts on the claims about gradients stand below; those on accuracy are in the table of claims.",
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from contracts.truth import LABELS
-from evals.analysis.display import listed
+from evals.analysis.display import listed_seeds
 from evals.analysis.gradient_results import GradientNumber, state_name
 from evals.analysis.rendering.captions import Words, title
 from evals.analysis.rendering.cell_words import MINUS, signed_two
@@ -80,7 +80,7 @@ def _words(measured: MeasuredTruth) -> Words:
     covers = "over seeds" if several else "over the problems of one seed: another base model is not covered"
     labelled = [ABOUT_LABELS] if any(line.method == LABELS for line in measured.lines) else []
     facts = [_facts(measured, *policy) for policy in measured.policies]
-    seen = f"95 % intervals {covers}; bold where they exclude 0. Seed{'s' * several} {listed([str(s) for s in seeds])}."
+    seen = f"95 % intervals {covers}; bold where they exclude 0. Seed{'s' * several} {listed_seeds(seeds)}."
     return Words(title("truth", first.world), [*CAPTION, *labelled, seen, *facts], [], {})
 
 
