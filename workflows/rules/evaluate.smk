@@ -92,7 +92,6 @@ rule score:
         "<cell>/eval/score.log",
     benchmark:
         "<cell>/eval/score.time.tsv"
-    priority: 1  # short, and a table or figure waits for them: not left for the end, where cores have nothing else to do
     conda:
         "../../envs/local.yaml"
     params:
@@ -111,7 +110,6 @@ rule credit:
         "<cell>/credit.log",
     benchmark:
         "<cell>/credit.time.tsv"
-    priority: 1  # as score
     conda:
         "../../envs/local.yaml"
     params:
