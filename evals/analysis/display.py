@@ -31,8 +31,13 @@ def listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def in_a_row(seeds: Sequence[int]) -> bool:
+    """Whether there are several seeds, each the one before plus 1."""
+    return len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+
+
 def listed_seeds(seeds: Sequence[int]) -> str:
     """``1, 2 and 5``; more than three that follow each other as ``1 to 10``."""
-    if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+    if len(seeds) > 3 and in_a_row(seeds):
         return f"{seeds[0]} to {seeds[-1]}"
     return listed([str(seed) for seed in seeds])

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from contracts.errors import DataError, one_line_errors
 from contracts.plain_yaml import parse_yaml
+from evals.analysis.display import in_a_row
 from evals.analysis.rendering.terminal_verdicts import verdict_lines
 
 AVERAGE = "average"
@@ -132,8 +133,7 @@ def _covered(lines: Sequence[MethodLine]) -> str:
 def _seeds(seeds: tuple[str, ...]) -> str:
     """``1-3`` for seeds that follow each other, ``1,3`` for others."""
     numbers = [int(seed) for seed in seeds]
-    follow = len(numbers) > 1 and numbers == list(range(numbers[0], numbers[-1] + 1))
-    return f"{numbers[0]}-{numbers[-1]}" if follow else ",".join(seeds)
+    return f"{numbers[0]}-{numbers[-1]}" if in_a_row(numbers) else ",".join(seeds)
 
 
 def _accuracy(line: MethodLine) -> Text:

@@ -26,7 +26,7 @@ class Kind(NamedTuple):
 Values = dict[Kind, list[float]]
 # Seconds of short jobs, of which the committed run keeps no times. Measured in a run of Table 2 on two idle cores,
 # 2026-11-30 (tests/workflows/lib/status/recorded_ready_bases.tsv), on which training took 0.6 and evaluation 0.55 of
-# what the committed run says, so these are about twice what was measured.
+# what the committed run of that day said, so these are about twice what was measured.
 SHORT = {Kind(rule): seconds for rule, seconds in (
     ("problems", 8), ("benchmarks", 4), ("untrained", 1), ("check_rollouts", 93), ("check_benchmarks", 14),
     ("score", 2), ("credit", 4), ("table", 3), ("figure", 5), ("track", 16), ("track_study", 8),
