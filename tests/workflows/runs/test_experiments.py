@@ -46,8 +46,9 @@ def test_an_experiment_makes_its_tables_and_figures_and_is_tracked(fresh: Projec
     assert products == MADE[name]
     assert {"track", DEFAULT} <= planned
     scales = {job.split()[2] for job in planned if job.startswith("train ")}
-    assert scales == ({"small", "large"} if name == "table2" else {"small"})
-    assert ("base_model large/s1" in planned) == (name == "table2")
+    both = name in ("table2", "controls")
+    assert scales == ({"small", "large"} if both else {"small"})
+    assert ("base_model large/s1" in planned) == both
 
 
 def test_gradients_are_measured_where_the_config_says_and_no_cell_is_evaluated(fresh: Project):
