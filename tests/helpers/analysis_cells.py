@@ -55,7 +55,8 @@ def write_cell(
     (folder / "eval" / "scores.json").write_text(scores(cell, rows).model_dump_json())
     if method != "base":
         (folder / "run.json").write_text(run(cell).model_dump_json())
-        lines = [step(number, skill, seed, method).model_dump_json() for number in range(1, 51)]
+        steps = int(cell.options.get("steps", 50))
+        lines = [step(number, skill, seed, method).model_dump_json() for number in range(1, steps + 1)]
         (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 

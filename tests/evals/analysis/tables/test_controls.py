@@ -1,10 +1,13 @@
 """The table of controls: which arms make a pair, and what is said of pairs that were not run."""
 
 import io
+import json
 from pathlib import Path
+from statistics import mean, stdev
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from contracts.errors import DataError
 from contracts.paths import ROOT
@@ -79,6 +82,30 @@ def test_partner_and_difference_agree_with_the_samples(cells: list[Path], tmp_pa
     table = pd.read_csv(io.StringIO(files["csv"]))
     line = table.query("variant == 'shuffled' and quantity == 'difference to partner' and benchmark == 'average'")
     assert line["value"].iloc[0] == pytest.approx(100 * (ours - theirs), abs=1e-3)
+
+
+def test_held_out_problems_are_compared_after_the_last_step_seed_by_seed(tmp_path: Path) -> None:
+    skill = {"grpo": 0.45, "cepo": 0.55}
+    cells = [
+        write_cell(tmp_path / "cells", method, seed=seed, skill=skill[method], changed=MICRO)
+        for method in skill
+        for seed in (1, 2, 3)
+    ]
+    last = {(c.parts[-4], c.name): json.loads((c / "train.jsonl").read_text().splitlines()[-1]) for c in cells}
+    gains = [100 * (last["cepo", s]["val_accuracy"] - last["grpo", s]["val_accuracy"]) for s in ("s1", "s2", "s3")]
+    half = stats.t.ppf(0.975, 2) * stdev(gains) / 3**0.5
+    files = texts(write(cells, PUBLISHED, tmp_path))
+    table = pd.read_csv(io.StringIO(files["csv"]))
+    found = table.query("benchmark == 'held-out problems' and method == 'cepo'").iloc[0]
+    wanted = (mean(gains), mean(gains) - half, mean(gains) + half)
+    assert (found["value"], found["low"], found["high"]) == pytest.approx(wanted)
+    row = next(text for text in files["md"].splitlines() if text.startswith("| CEPO at 0.001 \u2212 GRPO at 0.001"))
+    assert row.split("|")[5].strip().strip("*").startswith(f"+{mean(gains):.1f}")
+
+
+def test_one_seed_has_no_column_of_held_out_problems(cells: list[Path], tmp_path: Path) -> None:
+    files = texts(write(cells, PUBLISHED, tmp_path))
+    assert "eld-out" not in files["md"] and "held-out" not in files["csv"]
 
 
 def test_pairs_nobody_ran_say_so(tmp_path: Path) -> None:
