@@ -33,6 +33,7 @@ class ComparisonRow:
     accuracy: dict[str, Estimate]
     unparsed: dict[str, float]
     truncated: dict[str, float]
+    baselines: Mapping[str, Arm]  # name -> arm
     versus: dict[str, dict[str, Estimate]]  # by baseline: paired differences to it
     paper: PublishedRow | None
 
@@ -149,14 +150,16 @@ def _block(scale: str, lines: Sequence[PlannedRow], benchmarks: list[str], publi
 
 def _row(line: PlannedRow, benchmarks: list[str]) -> ComparisonRow:
     if (arm := line.arm) is None:
-        return ComparisonRow(f"{line.name} (not run)", None, {}, {}, {}, {}, line.paper)
+        return ComparisonRow(f"{line.name} (not run)", None, {}, {}, {}, {}, {}, line.paper)
+    baselines = {name: other for name, other in line.against.items() if other is not arm}
     return ComparisonRow(
         name=line.name,
         arm=arm,
         accuracy=drop_incomplete_average(accuracies(arm.panels), arm, benchmarks),
         unparsed=_rates(arm, "parsed", benchmarks, negate=True),
         truncated=_rates(arm, "truncated", benchmarks),
-        versus={name: _difference(arm, other, benchmarks) for name, other in line.against.items() if other is not arm},
+        baselines=baselines,
+        versus={name: _difference(arm, other, benchmarks) for name, other in baselines.items()},
         paper=line.paper,
     )
 

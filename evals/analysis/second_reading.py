@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from evals.analysis.cells import Arm
 from evals.analysis.comparison import Comparison
+from evals.analysis.rendering.cell_words import interval, points
 from evals.statistics.intervals import AVERAGE, Estimate, differences
 
 PAGE = "docs/second-reading.md"
@@ -21,11 +22,10 @@ def changed(arm: Arm) -> dict[str, float]:
 
 def second_reading(table: Comparison) -> list[str]:
     """Sentences for a caption; none where no answer has a second reading."""
-    counts = {arm.name: changed(arm) for arm in table.arms}
-    counts = {name: found for name, found in counts.items() if found}
+    counts = [(arm, found) for arm in table.arms if (found := changed(arm))]
     if not counts:
         return []
-    named = [f"{name} {sum(found.values()):.0f}{_where(found, table)}" for name, found in counts.items()]
+    named = [f"{_name(arm, table)} {sum(found.values()):.0f}{_where(found, table)}" for arm, found in counts]
     flips = list(_flips(table))
     would = (
         f"It would change what these differences say: {'; '.join(flips)}" if flips else "It would change no difference"
@@ -36,6 +36,11 @@ def second_reading(table: Comparison) -> list[str]:
     ]
 
 
+def _name(arm: Arm, table: Comparison) -> str:
+    """``CEPO``; ``large CEPO`` in a table of several scales."""
+    return arm.name if len(table.blocks) == 1 else f"{arm.scale} {arm.name}"
+
+
 def _where(found: dict[str, float], table: Comparison) -> str:
     parts = [f"{table.title(name)} {count:.0f}" for name, count in found.items() if round(count)]
     return f" ({', '.join(parts)})" if parts else ""
@@ -44,19 +49,15 @@ def _where(found: dict[str, float], table: Comparison) -> str:
 def _flips(table: Comparison) -> Iterator[str]:
     """Differences that exclude 0 on the same side under one reading only."""
     for row in table.rows:
-        for baseline, by in row.versus.items():
-            other = next((arm for arm in table.arms if row.arm and _is(arm, baseline, row.arm)), None)
-            if row.arm is None or other is None:
+        for baseline, other in row.baselines.items():
+            if row.arm is None:
                 continue
             again = differences(row.arm.second_panels, other.second_panels)
-            for column, first in by.items():
+            for column, first in row.versus[baseline].items():
                 second = again.get(column)
                 if second and _side(first) != _side(second) and _complete(column, row.arm, other):
-                    yield f"{row.name} \u2212 {other.name}, {table.title(column)}: {_shown(first, second)}"
-
-
-def _is(arm: Arm, baseline: str, row: Arm) -> bool:
-    return (arm.scale, arm.method, arm.variant) == (row.scale, baseline, "default")
+                    where = f"{_name(row.arm, table)} \u2212 {other.name}, {table.title(column)}"
+                    yield f"{where}: {_shown(first, second)}"
 
 
 def _complete(column: str, *arms: Arm) -> bool:
@@ -69,5 +70,5 @@ def _side(estimate: Estimate) -> int:
 
 
 def _shown(first: Estimate, second: Estimate) -> str:
-    before, after = (f"{100 * e.value:+.1f} [{100 * e.low:+.1f}, {100 * e.high:+.1f}]" for e in (first, second))
+    before, after = (f"{points(one.value)} {interval(one, signed=True)}" for one in (first, second))
     return f"{before} becomes {after}"

@@ -178,7 +178,7 @@ def _entries(judged: PartVerdict) -> list[Entry]:
 
 def number(value: float, part: Part) -> str:
     """``+3.2`` points, ``1.104`` times."""
-    return points(value / 100) if part.unit == "points" else f"{value:.3f}"
+    return points(value / 100) if part.unit == "points" else f"{value:z.3f}".replace("-", MINUS)
 
 
 def part_name(part: Part, world: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.paths import ROOT
+from evals.analysis.tables import controls
 from evals.analysis.tables.table2 import write
 from evals.benchmarks import BENCHMARKS
 from tests.helpers.analysis_cells import write_cell
@@ -45,6 +46,27 @@ def test_comparisons_that_would_change_are_named_in_the_order_of_the_columns(tmp
     heading = next(line for line in text.splitlines() if line.startswith("| Method"))
     assert len(named) > 3
     assert named == sorted(named, key=heading.index)
+
+
+def test_tables_of_pairs_name_their_comparisons_too(tmp_path: Path) -> None:
+    weak = write_cell(tmp_path / "cells", "grpo", skill=0.3)
+    shuffled = write_cell(tmp_path / "cells", "cepo", variant="mine", skill=0.9, changed={"eps_w": 0.9})
+    strong = write_cell(tmp_path / "cells", "cepo", skill=0.35)
+    cells = [read_again(weak), read_again(shuffled, 45), read_again(strong)]
+    controls.write(cells, PUBLISHED, tmp_path / "tables")
+    text = (tmp_path / "tables" / "controls.md").read_text()
+    assert re.search(
+        r"would change what these differences say: .*CEPO \(mine\) \u2212 CEPO, Average: \+[\d.]+ \[", text
+    )
+
+
+def test_arms_of_two_scales_are_told_apart(tmp_path: Path) -> None:
+    cells = [
+        read_again(write_cell(tmp_path / "cells", "grpo", scale), missed)
+        for scale, missed in (("small", 2), ("large", 1))
+    ]
+    text = caption(cells, tmp_path / "tables")
+    assert f"small GRPO {2 * len(BENCHMARKS)} (" in text and f"large GRPO {len(BENCHMARKS)} (" in text
 
 
 @pytest.mark.parametrize("missed", [0, 1])
