@@ -50,6 +50,11 @@ CONTROLS = {
         Control("Oracle", "oracle", {}, ("grpo",)),
         Control("Anti-oracle", "anti_oracle", {}, ("base", "grpo")),
     ],
+    "How far are the other methods from GRPO?": [
+        Control("OPSD", "opsd", {}, ("grpo",)),
+        Control("SDPO", "sdpo", {}, ("grpo",)),
+        Control("RLSD", "rlsd", {}, ("grpo",)),
+    ],
     "Does the policy's own entropy do as well as a teacher?": [
         Control("CEPO", "cepo", {}, ("entropy",)),
         Control("Entropy", "entropy", {}, ("grpo",)),
