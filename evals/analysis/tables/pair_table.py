@@ -85,7 +85,8 @@ def _held_out_lines(trained: HeldOut) -> Iterator[tidy.Line]:
     for pair, one in trained.items():
         line = tidy.arm_line(pair.arm, pair.name) if pair.arm else {}
         line |= {"benchmark": HELD_OUT, "quantity": f"difference to {PARTNER}", "unit": "points"}
-        yield line | {"value": one.value, "low": one.low, "high": one.high}
+        ends = {"value": one.value, "low": one.low, "high": one.high}
+        yield line | {name: None if end is None else round(end, 4) for name, end in ends.items()}
 
 
 def _parts(table: Comparison, asked: Mapping[str, Sequence[Topic]], trained: HeldOut) -> list[Part]:
