@@ -15,7 +15,7 @@ from evals.analysis.truth_results import read_measured_truth
 
 RUN = ROOT / "results" / "reference" / "micro"
 PAGE = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
-WORDS = 1200  # with a picture and two tables, two pages of A4
+WORDS = 1450  # with a picture and two tables of numbers: two pages of A4
 SCALES = ("small", "large")
 GRADIENTS = {  # row of the first table -> arm
     "Perfect credit": "oracle",

@@ -48,6 +48,7 @@ class Control:
 CONTROLS = {
     "Does this world show what credit is worth? Oracle: credit on the tokens that decide; anti-oracle: on the others": [
         Control("Oracle", "oracle", {}, ("grpo",)),
+        Control("Oracle", "oracle", {}, ("cepo",)),
         Control("Anti-oracle", "anti_oracle", {}, ("base", "grpo")),
     ],
     "How far are the other methods from GRPO?": [

@@ -40,7 +40,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_experiment_answers_every_question(cells: list[Path]) -> None:
     found = pairs(controls(read_arms(cells)))
-    assert len(found) == 6 + 4 + 3 + 3 + 2 + 2 + 4 + 3
+    assert len(found) == 6 + 4 + 4 + 3 + 2 + 2 + 4 + 3
     assert found["Oracle \u2212 GRPO"] == ("oracle", "GRPO")
     assert all(arm and partner for arm, partner in found.values())
     assert found["CEPO at 0.0002 \u2212 GRPO at 0.0002"] == ("CEPO (lr_fifth)", "GRPO (lr_fifth)")
