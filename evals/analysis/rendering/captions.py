@@ -12,7 +12,7 @@ from evals.analysis.comparison import Comparison
 from evals.analysis.display import listed
 from evals.analysis.published.lint import findings
 from evals.analysis.published.numbers import Published
-from evals.analysis.second_reading import second_reading
+from evals.analysis.rendering.second_reading import second_reading
 from evals.benchmarks import BENCHMARKS
 from evals.statistics.intervals import Estimate
 
