@@ -48,16 +48,15 @@ def _where(found: dict[str, float], table: Comparison) -> str:
 
 def _flips(table: Comparison) -> Iterator[str]:
     """Differences that exclude 0 on the same side under one reading only."""
-    for row in table.rows:
-        for baseline, other in row.baselines.items():
-            if row.arm is None:
-                continue
-            again = differences(row.arm.second_panels, other.second_panels)
-            for column, first in row.versus[baseline].items():
-                second = again.get(column)
-                if second and _side(first) != _side(second) and _complete(column, row.arm, other):
-                    where = f"{_name(row.arm, table)} \u2212 {other.name}, {table.title(column)}"
-                    yield f"{where}: {_shown(first, second)}"
+    run = [(row, row.arm) for row in table.rows if row.arm is not None]
+    compared = [(arm, other, row.versus[name]) for row, arm in run for name, other in row.baselines.items()]
+    for arm, other, by in compared:
+        again = differences(arm.second_panels, other.second_panels)
+        for column, first in by.items():
+            second = again.get(column)
+            if second and _side(first) != _side(second) and _complete(column, arm, other):
+                where = f"{_name(arm, table)} \u2212 {other.name}, {table.title(column)}"
+                yield f"{where}: {_shown(first, second)}"
 
 
 def _complete(column: str, *arms: Arm) -> bool:

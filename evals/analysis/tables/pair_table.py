@@ -70,15 +70,15 @@ def _about_held_out(trained: HeldOut) -> list[str]:
     """Say what the column of held-out problems shows, and in how many rows it excludes 0; nothing without such rows."""
     if not trained:
         return []
-    count = sum(_excludes_zero(one) for one in trained.values())
+    count = sum(_gain(one).bold for one in trained.values())
     return [
         "Held-out problems: those of the validation split, of the kind that was trained on, after the last step. "
         f"Intervals over seeds; {count} of {len(trained)} exclude 0."
     ]
 
 
-def _excludes_zero(one: Measured) -> bool:
-    return one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+def _gain(one: Measured | None) -> Entry:
+    return number_entry(one, lambda value: points(value / 100), mark=0.0)
 
 
 def _held_out_lines(trained: HeldOut) -> Iterator[tidy.Line]:
@@ -95,8 +95,7 @@ def _parts(table: Comparison, asked: Mapping[str, Sequence[Topic]], trained: Hel
     each = [ColumnGroup("Difference (points)", [table.title(column) for column in table.benchmarks])]
 
     def both(row: ComparisonRow, pair: Pair) -> list[Entry]:
-        more = [number_entry(trained.get(pair), lambda value: points(value / 100), mark=0.0)] if trained else []
-        return [*_averages(row), *more]
+        return [*_averages(row), *([_gain(trained.get(pair))] if trained else [])]
 
     def by_benchmark(row: ComparisonRow, _pair: Pair) -> list[Entry]:
         by = row.versus.get(PARTNER, {})
